@@ -88,15 +88,17 @@ class ManualClock:
 class ServerClock:
     """The cloud's time and its rate against the wall's, learned from `date` headers.
 
-    A `date` has one-second steps, so an answer that says d means a time in [d, d + 1 s). Observations of the last
-    `WINDOW_S` wall seconds bound the rate; where 1 lies within the bounds, the rate is 1 (every real cloud), else a
-    simulator runs faster and the middle of the bounds is taken. An observation that the prediction cannot explain
-    (its clock was set or its speed changed) starts over from it.
+    A `date` has one-second steps, so an answer that says d means a time in [d, d + 1 s). Any two sightings bound the
+    rate; where 1 lies within all bounds of the last `WINDOW_S` wall seconds, the rate is 1 (every real cloud), else a
+    simulator runs faster and the middle of the bounds is taken. Where the bounds contradict each other the clock was
+    set or its speed changed, and the oldest sightings are forgotten until they agree.
 
-    Thread-safe for one writer and many readers: the state is one tuple, replaced as a whole.
+    For one writer and many readers: the state is one tuple, replaced as a whole.
     """
 
     WINDOW_S = 20.0
+    JITTER_S = 0.15
+    """Wall seconds by which answers may differ in how long they took to reach us."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
@@ -114,39 +116,32 @@ class ServerClock:
         stamp = date.timestamp()
         if self._seen and monotonic < self._seen[-1][0]:
             return
-        if self._state is not None and not self._explained(monotonic, stamp):
-            last = self._seen[-1] if self._seen else None
-            self._seen.clear()
-            if last is not None and monotonic - last[0] > 0.2 and stamp > last[1]:
-                self._seen.append(last)
         self._seen.append((monotonic, stamp))
         while len(self._seen) > 2 and monotonic - self._seen[0][0] > self.WINDOW_S:
             self._seen.popleft()
-        rate = self._estimate_rate()
-        # each sighting says: base lies in [stamp - rate * (at - m), that + 1); the largest lower bound fits all
+        low, high = self._rate_bounds()
+        while low > high and len(self._seen) > 2:
+            self._seen.popleft()
+            low, high = self._rate_bounds()
+        rate = self._rate_within(low, high)
+        # each sighting says: the time now is at least stamp + rate * (now - then); the largest such bound fits all
         base = max(s + rate * (monotonic - m) for m, s in self._seen)
         base = min(base, min(s + 1.0 + rate * (monotonic - m) for m, s in self._seen))
         self._state = (monotonic, base, rate)
 
-    def _explained(self, at: float, stamp: float) -> bool:
-        assert self._state is not None
-        taken, base, rate = self._state
-        predicted = base + rate * (at - taken)
-        slack = 2.0 + 0.1 * rate * min(at - taken, 5.0)
-        return stamp - slack <= predicted <= stamp + 1.0 + slack
-
-    def _estimate_rate(self) -> float:
+    def _rate_bounds(self) -> tuple[float, float]:
         low, high = 0.0, float("inf")
         last_m, last_s = self._seen[-1]
         for m, s in self._seen:
-            if last_m - m < 0.5:
-                continue
-            low = max(low, (last_s - s - 1.0) / (last_m - m))
-            high = min(high, (last_s - s + 1.0) / (last_m - m))
-        if high == float("inf"):
-            return self._state[2] if self._state else 1.0
+            apart = last_m - m
+            if apart > 0.5:
+                low = max(low, (last_s - s - 1.0) / (apart + self.JITTER_S))
+                high = min(high, (last_s - s + 1.0) / (apart - self.JITTER_S))
+        return low, high
+
+    def _rate_within(self, low: float, high: float) -> float:
         if low <= 1.0 <= high:
-            return 1.0
+            return self._state[2] if self._state and high == float("inf") else 1.0
         return max((low + high) / 2, 0.01)
 
     @property
