@@ -1,0 +1,488 @@
+"""The one action registry: what can be done in the console, on which key, when, and by whom.
+
+Key bindings, the footer, the `?` screen, the command palette, the README's key table, keymap validation and the
+commands' help all read it. Plain data: it knows neither Textual nor settings, so that commands can import it.
+`python -m console.registry` prints the README's table.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from console.words import _
+
+
+def N_(message: str) -> str:
+    """Mark `message` for the catalogues; it is translated where it is shown."""
+    return message
+
+
+class Place(StrEnum):
+    """Where an action's keys are heard."""
+
+    ANYWHERE = "anywhere"
+    """Also inside inputs and dialogs (a priority binding)."""
+    SCREENS = "screens"
+    """On every screen, wherever no text is being typed and no dialog is open."""
+    DEMO = "demo"
+    """As `SCREENS`, in the demo only."""
+    LOGS = "logs"
+    """On the log screen."""
+    METRICS = "metrics"
+    """On the metrics screen."""
+
+
+class Group(StrEnum):
+    """The chapters of the `?` screen."""
+
+    TRAFFIC = "traffic"
+    SCREENS = "screens"
+    CONSOLE = "console"
+    LOGS = "logs"
+    METRICS = "metrics"
+    DEMO = "demo"
+
+    @property
+    def heading(self) -> str:
+        """The chapter's heading, translated."""
+        return {
+            Group.TRAFFIC: _("Traffic"),
+            Group.SCREENS: _("Screens"),
+            Group.CONSOLE: _("Console"),
+            Group.LOGS: _("On the log screen"),
+            Group.METRICS: _("On the metrics screen"),
+            Group.DEMO: _("In the demo"),
+        }[self]
+
+
+@dataclass(frozen=True, slots=True)
+class ActionSpec:
+    """One thing that can be done. Words are English sources; `words` gives them in the operator's language."""
+
+    id: str
+    """Stable name: a keymap's key, the Textual binding's id."""
+    title: str
+    """A word or two for the footer."""
+    keys: tuple[str, ...]
+    """Default keys, canonical names (`r`, `f9`, `plus`)."""
+    what: str
+    """What it does, one sentence."""
+    when: str = N_("always")
+    """When it is allowed."""
+    by: str = N_("anyone")
+    """By whom."""
+    place: Place = Place.SCREENS
+    group: Group = Group.CONSOLE
+    footer: bool = True
+    """Whether the footer names it where there is room; the order of `ACTIONS` is the order of importance."""
+    fixed: bool = False
+    """Whether its default keys stay whatever a keymap says (rollback): a keymap can only add to them."""
+    listed: bool = True
+    """Whether `?`, the palette and the README list it."""
+    command: str = ""
+    """The command that does the same, e.g. `canario rollback`."""
+
+    def words(self) -> tuple[str, str, str, str]:
+        """(title, what, when, by), translated."""
+        return _(self.title), _(self.what), _(self.when), _(self.by)
+
+
+_GUARDED = N_("every guardrail passes, or a written reason overrides it; asks first")
+_DRIVER = N_("the driver")
+
+
+def _step(number: int, title: str, *, listed: bool) -> ActionSpec:
+    return ActionSpec(
+        f"step_{number}",
+        title,
+        (str(number),),
+        N_("Move the canary to that step of the plan."),
+        when=_GUARDED,
+        by=_DRIVER,
+        group=Group.TRAFFIC,
+        listed=listed,
+        footer=listed,
+        command="canario shift PERCENT",
+    )
+
+
+ACTIONS: tuple[ActionSpec, ...] = (
+    ActionSpec(
+        "rollback",
+        N_("Roll back"),
+        ("r",),
+        N_("Restore the split before the release, at once and without asking."),
+        group=Group.TRAFFIC,
+        fixed=True,
+        command="canario rollback",
+    ),
+    ActionSpec(
+        "rollback_anywhere",
+        N_("Roll back"),
+        ("f9",),
+        N_("The same from anywhere: inputs and dialogs included."),
+        place=Place.ANYWHERE,
+        group=Group.TRAFFIC,
+        fixed=True,
+        command="canario rollback",
+    ),
+    _step(1, N_("Step 1 (10 %)"), listed=True),
+    _step(2, N_("Step 2 (50 %)"), listed=True),
+    _step(3, N_("Step 3 (100 %)"), listed=True),
+    *(_step(number, f"Step {number}", listed=False) for number in range(4, 10)),
+    ActionSpec(
+        "more",
+        N_("+5 %"),
+        ("plus",),
+        N_("Give the canary five points more, never past the plan's next step."),
+        when=_GUARDED,
+        by=_DRIVER,
+        group=Group.TRAFFIC,
+        command="canario shift PERCENT",
+    ),
+    ActionSpec(
+        "less",
+        N_("-5 %"),
+        ("minus",),
+        N_("Give the canary five points less."),
+        when=N_("always; asks first"),
+        group=Group.TRAFFIC,
+        command="canario shift PERCENT",
+    ),
+    ActionSpec(
+        "undo",
+        N_("Undo"),
+        ("u",),
+        N_("Take back the last move."),
+        when=_GUARDED,
+        by=_DRIVER,
+        group=Group.TRAFFIC,
+    ),
+    ActionSpec(
+        "auto_rollback",
+        N_("Auto"),
+        ("a",),
+        N_("Arm or disarm the automatic rollback."),
+        when=N_("always; disarming asks first, is journalled and announced"),
+        by=_DRIVER,
+        group=Group.TRAFFIC,
+    ),
+    ActionSpec(
+        "stop_countdown",
+        N_("Stop countdown"),
+        ("escape",),
+        N_("Stop the countdown of an automatic rollback, or cancel a rollback that still waits for a connection."),
+        when=N_("while one runs"),
+        group=Group.TRAFFIC,
+        footer=False,
+        fixed=True,
+    ),
+    ActionSpec(
+        "take_over",
+        N_("Take over"),
+        ("t",),
+        N_("Become the driver of the release."),
+        when=N_("the driver's lease has expired, or a written reason is given"),
+        by=N_("anyone but the driver"),
+        group=Group.TRAFFIC,
+        footer=False,
+    ),
+    ActionSpec(
+        "deploy",
+        N_("Deploy"),
+        ("d",),
+        N_("Deploy a new revision with no traffic, under a tag of its own."),
+        when=_GUARDED,
+        group=Group.TRAFFIC,
+        command="canario deploy IMAGE --tag canary",
+    ),
+    ActionSpec("canary", N_("Canary"), ("c",), N_("The canary screen."), group=Group.SCREENS),
+    ActionSpec(
+        "logs", N_("Logs"), ("l",), N_("The log screen."), group=Group.SCREENS, command="canario logs --follow"
+    ),
+    ActionSpec("metrics", N_("Metrics"), ("m",), N_("The charts."), group=Group.SCREENS),
+    ActionSpec(
+        "history",
+        N_("History"),
+        ("h",),
+        N_("Releases, newest first, each with its timeline."),
+        group=Group.SCREENS,
+        command="canario history",
+    ),
+    ActionSpec(
+        "environments",
+        N_("Environments"),
+        ("e",),
+        N_("Go to another environment or service, without a restart."),
+        group=Group.SCREENS,
+        command="canario services",
+    ),
+    ActionSpec("help", N_("Help"), ("question_mark",), N_("All keys, and what this console watches.")),
+    ActionSpec(
+        "palette",
+        N_("Commands"),
+        ("ctrl+p",),
+        N_("Find an action by its name."),
+        footer=False,
+    ),
+    ActionSpec(
+        "quit",
+        N_("Quit"),
+        ("q",),
+        N_("Leave the console."),
+        when=N_("always; asks while a release is under way"),
+    ),
+    ActionSpec(
+        "slower",
+        N_("Slower"),
+        ("less_than_sign",),
+        N_("Run the simulator's clock at half the speed."),
+        when=N_("in the demo"),
+        place=Place.DEMO,
+        group=Group.DEMO,
+    ),
+    ActionSpec(
+        "faster",
+        N_("Faster"),
+        ("greater_than_sign",),
+        N_("Run the simulator's clock at twice the speed."),
+        when=N_("in the demo"),
+        place=Place.DEMO,
+        group=Group.DEMO,
+    ),
+)
+"""Every action, most important first."""
+
+RESERVED_KEYS: Mapping[str, str] = {
+    "k": N_("the checklist"),
+    "g": N_("the migrations"),
+    "i": N_("the incident screen"),
+}
+"""Keys kept free for screens that are still to come."""
+
+TERMINAL_CLASHES: Mapping[str, str] = {
+    "ctrl+s": N_("it freezes many terminals"),
+    "ctrl+q": N_("it thaws a frozen terminal"),
+    "ctrl+j": N_("terminals send it for Enter"),
+    "ctrl+m": N_("terminals send it for Enter"),
+    "ctrl+i": N_("terminals send it for Tab"),
+    "ctrl+h": N_("terminals send it for Backspace"),
+    "ctrl+b": N_("tmux takes it"),
+    "ctrl+a": N_("screen takes it"),
+    "ctrl+c": N_("it copies, and people press it to get out"),
+    "ctrl+z": N_("it suspends the program"),
+    "ctrl+enter": N_("most terminals cannot send it"),
+    "enter": N_("dialogs and lists need it"),
+    "tab": N_("it moves between fields"),
+    "shift+tab": N_("it moves between fields"),
+    "escape": N_("it leaves dialogs and stops the countdown"),
+    "up": N_("it moves the cursor"),
+    "down": N_("it moves the cursor"),
+    "left": N_("it moves the cursor"),
+    "right": N_("it moves the cursor"),
+}
+"""Keys that no keymap may use, and why (FACTS.md; `man stty`)."""
+
+_BY_ID: dict[str, ActionSpec] = {spec.id: spec for spec in ACTIONS}
+_PLACES_TOGETHER: dict[Place, frozenset[Place]] = {
+    Place.LOGS: frozenset({Place.LOGS, Place.ANYWHERE, Place.SCREENS, Place.DEMO}),
+    Place.METRICS: frozenset({Place.METRICS, Place.ANYWHERE, Place.SCREENS, Place.DEMO}),
+}
+_NAMED_KEYS = frozenset(
+    {"home", "end", "pageup", "pagedown", "insert", "delete", "backspace", "space", "enter", "escape", "tab"}
+    | {"up", "down", "left", "right"}
+    | {f"f{number}" for number in range(1, 13)}
+)
+_TEXTUAL_NAMES = {
+    "solidus": "slash",
+    "reverse_solidus": "backslash",
+    "commercial_at": "at",
+    "hyphen_minus": "minus",
+    "plus_sign": "plus",
+    "low_line": "underscore",
+}
+_SHOWN = {
+    "plus": "+",
+    "minus": "-",
+    "question_mark": "?",
+    "less_than_sign": "<",
+    "greater_than_sign": ">",
+    "slash": "/",
+    "escape": "Esc",
+    "space": "Space",
+    "enter": "Enter",
+    "pageup": "PgUp",
+    "pagedown": "PgDn",
+}
+
+
+def action(id: str) -> ActionSpec:
+    """The action of that id.
+
+    Raises:
+        KeyError: there is none.
+    """
+    return _BY_ID[id]
+
+
+def canonical_key(key: str) -> str:
+    """`key` as Textual names it: `+` is `plus`, `F9` is `f9`, `Ctrl+X` is `ctrl+x`; a capital letter stays one."""
+    text = key.strip()
+    if len(text) == 1:
+        if text.isalnum():
+            return text
+        name = unicodedata.name(text, "").lower().replace("-", "_").replace(" ", "_")
+        return _TEXTUAL_NAMES.get(name, name)
+    *modifiers, last = text.split("+") if not text.endswith("+") else [*text[:-1].split("+"), "+"]
+    modifiers = [m.lower() for m in modifiers if m]
+    if len(last) == 1:
+        if last.isalnum() and "ctrl" in modifiers:
+            last = last.lower()
+        elif not last.isalnum():
+            last = canonical_key(last)
+    else:
+        last = last.lower()
+    return "+".join([*modifiers, last])
+
+
+def shown_key(key: str) -> str:
+    """`key` as a person reads it: `f9` is `F9`, `plus` is `+`, `ctrl+p` is `Ctrl+P`."""
+    if key in _SHOWN:
+        return _SHOWN[key]
+    if "+" in key:
+        *modifiers, last = key.split("+")
+        return "+".join([*(m.capitalize() for m in modifiers), _SHOWN.get(last, last.upper())])
+    if len(key) > 1 and key[0] == "f" and key[1:].isdigit():
+        return key.upper()
+    if len(key) > 1:
+        try:
+            return unicodedata.lookup(key.replace("_", " ").upper())
+        except KeyError:
+            return key
+    return key
+
+
+def keys_for(id: str, keymap: Mapping[str, str] | None = None) -> tuple[str, ...]:
+    """Keys of an action under a keymap, canonical, the action's own first where they cannot be taken.
+
+    Args:
+        id: the action.
+        keymap: action id to keys, separated by commas; an action that is not in it keeps its defaults.
+    """
+    spec = _BY_ID[id]
+    if not keymap or id not in keymap:
+        return spec.keys
+    asked = tuple(dict.fromkeys(canonical_key(key) for key in _split_keys(keymap[id])))
+    if spec.fixed:
+        return (*spec.keys, *(key for key in asked if key not in spec.keys))
+    return asked
+
+
+def validate_keymap(keymap: Mapping[str, str]) -> list[str]:
+    """What is wrong with a keymap, each in a sentence with its fix; an empty list where all is well.
+
+    Refused: an unknown action, an unknown or impossible key, a key that terminals or multiplexers take, a key kept
+    for a later screen, and one key for two actions that can both be heard. Rollback's own keys stay whatever a
+    keymap says, so another action on one of them is refused here.
+    """
+    problems: list[str] = []
+    for id, keys in keymap.items():
+        if id not in _BY_ID:
+            problems.append(
+                _("Unknown action {id!r} in the keymap. Known: {known}.").format(
+                    id=id, known=", ".join(spec.id for spec in ACTIONS if spec.listed)
+                )
+            )
+            continue
+        asked = _split_keys(keys)
+        if not asked and not _BY_ID[id].fixed:
+            problems.append(_("The keymap gives {id} no key. Name one, or leave the line out.").format(id=id))
+        for key in asked:
+            problem = _key_problem(key, _BY_ID[id])
+            if problem:
+                problems.append(_("The keymap gives {id} the key {key!r}: {why}.").format(id=id, key=key, why=problem))
+    return [*problems, *_two_on_one_key(keymap)]
+
+
+def _split_keys(keys: str) -> list[str]:
+    if keys.strip() == ",":
+        return [","]
+    return [key.strip() for key in keys.split(",") if key.strip()]
+
+
+def _key_problem(key: str, spec: ActionSpec) -> str:
+    name = canonical_key(key)
+    if name in spec.keys:
+        return ""
+    if name in TERMINAL_CLASHES:
+        return _(TERMINAL_CLASHES[name])
+    if name in RESERVED_KEYS:
+        return _("it is kept for {screen}").format(screen=_(RESERVED_KEYS[name]))
+    *modifiers, last = name.split("+")
+    if not name or not last or any(m not in ("ctrl", "alt", "shift") for m in modifiers):
+        return _("there is no such key; use a letter, a figure, a sign, F1 to F12, or ctrl+ and a letter")
+    if last in _NAMED_KEYS:
+        return _("most terminals cannot send it") if "ctrl" in modifiers and last in {"space", "tab"} else ""
+    if len(last) == 1 and last.isalnum():
+        if "shift" in modifiers:
+            return _("write the capital letter instead of shift+")
+        if "ctrl" in modifiers and not (last.isascii() and last.isalpha()):
+            return _("most terminals cannot send it")
+        return ""
+    if len(key.strip()) == 1 or _is_sign(last):
+        return _("most terminals cannot send it") if "ctrl" in modifiers else ""
+    return _("there is no such key; use a letter, a figure, a sign, F1 to F12, or ctrl+ and a letter")
+
+
+def _is_sign(name: str) -> bool:
+    if name in _TEXTUAL_NAMES.values():
+        return True
+    try:
+        return len(unicodedata.lookup(name.replace("_", " ").upper())) == 1
+    except KeyError:
+        return False
+
+
+def _two_on_one_key(keymap: Mapping[str, str]) -> list[str]:
+    problems: list[str] = []
+    holder: dict[str, list[ActionSpec]] = {}
+    for spec in ACTIONS:
+        for key in keys_for(spec.id, keymap):
+            for other in holder.get(key, []):
+                if _heard_together(spec, other):
+                    problems.append(
+                        _("{key} would do both {one} and {two}. Give one of them another key.").format(
+                            key=shown_key(key), one=other.id, two=spec.id
+                        )
+                    )
+            holder.setdefault(key, []).append(spec)
+    return problems
+
+
+def _heard_together(one: ActionSpec, two: ActionSpec) -> bool:
+    ones = _PLACES_TOGETHER.get(one.place)
+    twos = _PLACES_TOGETHER.get(two.place)
+    if ones is not None and twos is not None:
+        return one.place == two.place
+    return True
+
+
+def key_table() -> str:
+    """The README's key table, Markdown, in English whatever the operator's language."""
+    rows = [
+        "| key | action | what it does | when | who | as a command |",
+        "| --- | --- | --- | --- | --- | --- |",
+    ]
+    for spec in ACTIONS:
+        if spec.listed:
+            keys = " ".join(f"`{shown_key(key)}`" for key in spec.keys)
+            command = f"`{spec.command}`" if spec.command else ""
+            rows.append(f"| {keys} | {spec.title} | {spec.what} | {spec.when} | {spec.by} | {command} |")
+    return "\n".join(rows)
+
+
+if __name__ == "__main__":
+    print(key_table())
