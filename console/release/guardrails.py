@@ -1,14 +1,45 @@
 """Guardrails: may this be done, here, now? Pure functions of (action, environment, facts, server time).
 
 A guardrail answers allowed or blocked, with its reason, and whether a person may override it with a written reason.
-Source of each rule: the runbook (`Ventana de Deployment`, `Pasos` 4 and 5) and issue 2, section 4.
+Sources: the runbook (`Ventana de Deployment`, `Pasos` 4 and 5) and issue 2, section 4. Lowering the canary's share is
+never blocked by any of them.
+
+| rule           | blocks                                             | a typed reason passes it, because              |
+| -------------- | -------------------------------------------------- | ---------------------------------------------- |
+| `clock`        | anything that raises, with no server time          | no: the window is judged by that time alone    |
+| `journal`      | anything that raises, with a broken journal        | no: DESIGN.md, decision 3                      |
+| `window`       | raising, deploying outside the window              | yes: the runbook says "Recomendado", "Evitar"  |
+| `window_fit`   | starting with too little of the window left        | yes: issue 2, "warns and needs a reason"       |
+| `steps`        | skipping a step; two releases at once              | no: the runbook knows no way round 10, 50, 100 |
+| `bake`         | the next step before this one has baked            | yes: "Monitorear por 5 minutos" is a judgement |
+| `verdict`      | FAIL                                               | no: "ROLLBACK INMEDIATO"                       |
+| `verdict`      | SHARED BREACH, which holds without blame           | yes: the cause lies outside the canary         |
+| `canary_ready` | a canary that is gone or not ready                 | no: the cloud would refuse it                  |
+| `unchanged`    | a split or template other than the operator saw    | no: look again, it costs one key               |
+| `driver`       | another identity's live lease                      | yes: issue 2, "a live one only with a reason"  |
+| `rolled_back`  | a revision that was rolled back                    | yes: issue 2, "only a typed reason"            |
+
+INCONCLUSIVE does not block by itself (issue 2 asks for "not FAIL"); the bake it belongs to must be done. A verdict
+counts only when it was said of the share that serves now, after traffic last moved; as a sign that the bake is done it
+must also be fresh (no older than a lease: a console that drives writes it with each renewal). Unprotected environments
+skip the window.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
+
+from console.release.plan import RolloutPlan
+from console.release.service import Revision, Service
+from console.release.state import LEASE, Release, VerdictRecord
+from console.release.window import DeploymentWindow, moment
+from console.words import _, ngettext
+
+REASON_LENGTH = 10
+"""Characters that a written reason has at least (issue 2, section 4)."""
 
 
 class ActionKind(StrEnum):
@@ -39,3 +70,377 @@ class Answer:
     """Whether a written reason of at least 10 characters lets it pass."""
     passes_at: datetime | None = None
     """When it will pass by itself, where that is known; UTC."""
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """What is asked for."""
+
+    kind: ActionKind
+    percent: int | None = None
+    """SHIFT: the canary's new share, 0 to 100. UNDO: the canary's share after it, filled in by `moves.propose`."""
+    canary: str | None = None
+    """Short revision name; None: found by `moves.resolve_canary`."""
+    image: str = ""
+    """DEPLOY: the container image."""
+    tag: str = "canary"
+    """DEPLOY: the tag that the new revision gets."""
+
+
+@dataclass(frozen=True, slots=True)
+class EnvironmentRules:
+    """What an environment asks for."""
+
+    name: str
+    protected: bool = True
+    """Whether the window holds here."""
+    window: DeploymentWindow = DeploymentWindow()
+    plan: RolloutPlan = RolloutPlan()
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What is known of the service when an action is judged."""
+
+    service: Service | None = None
+    """As read last."""
+    seen: Service | None = None
+    """As the operator saw it; None where he acts on no earlier look (a command reads first)."""
+    revisions: tuple[Revision, ...] = ()
+    release: Release | None = None
+    verdict: VerdictRecord | None = None
+    """The live judge's word where this console has one, else what the driving console recorded."""
+    identity: str = ""
+    session_id: str = ""
+    journal_ok: bool = True
+    journal_problem: str = ""
+    """Why the journal cannot be written, or empty."""
+
+    def revision(self, name: str | None) -> Revision | None:
+        """The revision of that name, where it is known."""
+        return next((revision for revision in self.revisions if revision.name == name), None)
+
+    def share_of(self, canary: str | None) -> int:
+        """Desired percent of `canary` now."""
+        return self.service.desired_shares().get(canary or "", 0) if self.service else 0
+
+
+def current_verdict(verdict: VerdictRecord | None, release: Release | None, percent: int) -> VerdictRecord | None:
+    """`verdict` where it was said of a canary at `percent` since traffic last moved, else None.
+
+    `at` is the end of the newest judged second, and a `date` has one-second steps: two seconds of slack.
+    """
+    if verdict is None or verdict.step != percent:
+        return None
+    if release is not None and release.under_way and verdict.at < release.moved_at - timedelta(seconds=2):
+        return None
+    return verdict
+
+
+def evaluate(action: Action, rules: EnvironmentRules, facts: Facts, now: datetime | None) -> tuple[Answer, ...]:
+    """Every guardrail's answer to `action`, in the order a dialog shows them.
+
+    Args:
+        action: with `canary` and `percent` filled in for SHIFT and UNDO (`moves.propose` does that).
+        rules: the environment's.
+        facts: as known now.
+        now: server time; None where the cloud has not told it.
+
+    Returns:
+        Nothing for ROLLBACK and ARM: no guardrail stands before making things safer.
+    """
+    match action.kind:
+        case ActionKind.ROLLBACK | ActionKind.ARM:
+            return ()
+        case ActionKind.TAKE_OVER:
+            return (_journal(facts), _driver(facts, now))
+        case ActionKind.DISARM:
+            return (_journal(facts), _driver(facts, now))
+        case ActionKind.DEPLOY:
+            answers = [*_clock(now), _journal(facts)]
+            if rules.protected and now is not None:
+                answers.append(_window(rules, now))
+            return (*answers, _driver(facts, now))
+        case ActionKind.SHIFT | ActionKind.UNDO:
+            return _move(action, rules, facts, now)
+
+
+def blocked_by(answers: Iterable[Answer], reason: str = "") -> tuple[Answer, ...]:
+    """What still blocks, given a typed reason (empty, or too short to count: none)."""
+    written = reason_counts(reason)
+    return tuple(answer for answer in answers if not answer.allowed and not (written and answer.overridable))
+
+
+def overridden(answers: Iterable[Answer], reason: str = "") -> tuple[Answer, ...]:
+    """What `reason` lets pass: journalled and announced."""
+    if not reason_counts(reason):
+        return ()
+    return tuple(answer for answer in answers if not answer.allowed and answer.overridable)
+
+
+def reason_counts(reason: str) -> bool:
+    """Whether `reason` is long enough to override anything."""
+    return len(reason.strip()) >= REASON_LENGTH
+
+
+def _move(action: Action, rules: EnvironmentRules, facts: Facts, now: datetime | None) -> tuple[Answer, ...]:
+    target = action.percent if action.percent is not None else 0
+    current = facts.share_of(action.canary)
+    if target <= current:
+        return (
+            Answer(
+                "steps",
+                _("order"),
+                True,
+                _("{current} % to {target} % lowers the canary's share, which is always allowed").format(
+                    current=current, target=target
+                ),
+            ),
+        )
+    answers = [*_clock(now), _journal(facts)]
+    if rules.protected and now is not None:
+        answers.append(_window(rules, now))
+        if current == 0:
+            fit = _window_fit(rules, now)
+            if fit is not None:
+                answers.append(fit)
+    answers.append(_steps(action, rules, facts, current, target))
+    answers.extend(_judgement(rules, facts, current, now))
+    answers.append(_canary_ready(action, facts))
+    answers.append(_unchanged(facts))
+    answers.append(_driver(facts, now))
+    mark = _rolled_back(action, facts)
+    if mark is not None:
+        answers.append(mark)
+    return tuple(answers)
+
+
+def _clock(now: datetime | None) -> tuple[Answer, ...]:
+    if now is not None:
+        return ()
+    return (
+        Answer(
+            "clock",
+            _("server time"),
+            False,
+            _("the cloud has not told its time yet, and the local clock is not trusted with the window"),
+        ),
+    )
+
+
+def _journal(facts: Facts) -> Answer:
+    if facts.journal_ok:
+        return Answer("journal", _("journal"), True, _("can be written"))
+    problem = facts.journal_problem or _("unknown reason")
+    return Answer("journal", _("journal"), False, _("cannot be written: {problem}").format(problem=problem))
+
+
+def _window(rules: EnvironmentRules, now: datetime) -> Answer:
+    state = rules.window.state(now)
+    return Answer("window", _("window"), state.open, state.reason, overridable=True, passes_at=state.opens_at)
+
+
+def _window_fit(rules: EnvironmentRules, now: datetime) -> Answer | None:
+    state = rules.window.state(now)
+    if state.closes_at is None:
+        return None
+    needed, left = rules.plan.total_time(0), state.closes_at - now
+    fits = needed <= left
+    if fits:
+        reason = _("the bakes need {needed}, the window has {left} left")
+    else:
+        reason = _("the bakes need {needed}, the window closes in {left}, at {closes}")
+    return Answer(
+        "window_fit",
+        _("time left"),
+        fits,
+        reason.format(needed=duration(needed), left=duration(left), closes=moment(state.closes_at)),
+        overridable=True,
+    )
+
+
+def _steps(action: Action, rules: EnvironmentRules, facts: Facts, current: int, target: int) -> Answer:
+    title, release = _("order"), facts.release
+    under_way = release is not None and release.under_way and release.canary != action.canary
+    if release is not None and under_way and 0 < facts.share_of(release.canary) < 100:
+        return Answer(
+            "steps",
+            title,
+            False,
+            _("the release of {canary} is under way at {percent} %: finish it or roll it back first").format(
+                canary=release.canary, percent=facts.share_of(release.canary)
+            ),
+        )
+    following = rules.plan.next_step(current)
+    plan = " → ".join(str(step) for step in (0, *rules.plan.steps))
+    if not rules.plan.allows(current, target):
+        return Answer(
+            "steps",
+            title,
+            False,
+            _("after {current} % comes {next} %, not {target} % (plan {plan})").format(
+                current=current, next=following, target=target, plan=plan
+            ),
+        )
+    return Answer(
+        "steps", title, True, _("{current} % to {target} % (plan {plan})").format(current=current, target=target, plan=plan)
+    )
+
+
+def _judgement(rules: EnvironmentRules, facts: Facts, current: int, now: datetime | None) -> tuple[Answer, Answer]:
+    bake_title, verdict_title = _("bake"), _("verdict")
+    if current == 0:
+        first = _("first step: no traffic to judge yet")
+        return Answer("bake", bake_title, True, first), Answer("verdict", verdict_title, True, first)
+    verdict = current_verdict(facts.verdict, facts.release, current)
+    if verdict is None:
+        none = _("nobody has judged the canary at {percent} %").format(percent=current)
+        get_one = _("{none}: keep `canario` open while it bakes").format(none=none)
+        return (
+            Answer("bake", bake_title, False, get_one, overridable=True),
+            Answer("verdict", verdict_title, True, _("INCONCLUSIVE: {none}").format(none=none)),
+        )
+    observed = duration(timedelta(seconds=verdict.observed_s))
+    if now is not None and now - verdict.at > LEASE:
+        bake = Answer(
+            "bake",
+            bake_title,
+            False,
+            _("last judged {age} ago, at {observed} observed: keep `canario` open while it bakes").format(
+                age=duration(now - verdict.at), observed=observed
+            ),
+            overridable=True,
+        )
+    elif verdict.bake_done:
+        done = ngettext("{observed} observed, {count:,} request", "{observed} observed, {count:,} requests", verdict.requests)
+        bake = Answer("bake", bake_title, True, done.format(observed=observed, count=verdict.requests))
+    else:
+        left = max(timedelta(0), rules.plan.bake - timedelta(seconds=verdict.observed_s))
+        missing = ngettext(
+            "{observed} of {bake} observed, {count:,} request still needed",
+            "{observed} of {bake} observed, {count:,} requests still needed",
+            verdict.requests_needed,
+        )
+        bake = Answer(
+            "bake",
+            bake_title,
+            False,
+            missing.format(observed=observed, bake=duration(rules.plan.bake), count=verdict.requests_needed),
+            overridable=True,
+            passes_at=now + left if now is not None and verdict.requests_needed == 0 else None,
+        )
+    sentence = f"{verdict.word}: {verdict.sentence}" if verdict.sentence else verdict.word
+    blocked = verdict.word in ("FAIL", "SHARED BREACH")
+    answer = Answer("verdict", verdict_title, not blocked, sentence, overridable=verdict.word == "SHARED BREACH")
+    return bake, answer
+
+
+def _canary_ready(action: Action, facts: Facts) -> Answer:
+    title, revision = _("canary ready"), facts.revision(action.canary)
+    if revision is None:
+        reason = _("{revision} is not among the service's revisions").format(revision=action.canary or "-")
+        return Answer("canary_ready", title, False, reason)
+    if revision.deleted:
+        return Answer("canary_ready", title, False, _("{revision} was deleted").format(revision=revision.name))
+    if not revision.ready:
+        reason = _("{revision} is not ready: {why}").format(
+            revision=revision.name, why=revision.reason or _("the cloud gives no reason")
+        )
+        return Answer("canary_ready", title, False, reason)
+    return Answer("canary_ready", title, True, _("{revision} is ready").format(revision=revision.name))
+
+
+def changed_since(seen: Service, service: Service) -> str:
+    """What a person would call a change between two looks at a service, in a sentence; empty where nothing is.
+
+    Compared are the split, the revision under the tag `canary` and the revision template, themselves: an
+    annotation's change alone raises the etag and the generation and is no conflict (issue 2, section 4).
+    """
+    if seen.desired_shares() != service.desired_shares():
+        return _("the split was {before} and is {now}").format(
+            before=shares_text(seen.desired_shares()), now=shares_text(service.desired_shares())
+        )
+    if seen.traffic.revision_for_tag("canary") != service.traffic.revision_for_tag("canary"):
+        return _("the tag canary pointed at {before} and points at {now}").format(
+            before=seen.traffic.revision_for_tag("canary") or "-",
+            now=service.traffic.revision_for_tag("canary") or "-",
+        )
+    if seen.template_fingerprint != service.template_fingerprint:
+        return _("the revision template changed: somebody deployed {revision}").format(
+            revision=service.latest_created or "-"
+        )
+    return ""
+
+
+def _unchanged(facts: Facts) -> Answer:
+    title = _("as you saw it")
+    if facts.seen is None or facts.service is None:
+        return Answer("unchanged", title, True, _("read just now"))
+    change = changed_since(facts.seen, facts.service)
+    if not change:
+        return Answer("unchanged", title, True, _("nobody else moved the split since you looked"))
+    who = facts.service.last_modifier
+    if who:
+        change = _("{change} (by {who})").format(change=change, who=who)
+    return Answer("unchanged", title, False, _("{change}: look again").format(change=change))
+
+
+def _driver(facts: Facts, now: datetime | None) -> Answer:
+    title = _("driver")
+    driver = facts.release.driver if facts.release is not None and facts.release.under_way else None
+    if driver is None:
+        return Answer("driver", title, True, _("nobody else drives"))
+    if driver.session == facts.session_id:
+        return Answer("driver", title, True, _("you drive"))
+    if driver.email == facts.identity:
+        return Answer("driver", title, True, _("you drive, from another console"))
+    if now is None or driver.expires > now:
+        left = duration(driver.expires - now) if now is not None else "?"
+        reason = _("{email} drives; the lease runs out in {left} unless renewed").format(email=driver.email, left=left)
+        return Answer("driver", title, False, reason, overridable=True, passes_at=driver.expires)
+    reason = _("{email}'s lease ran out {ago} ago").format(email=driver.email, ago=duration(now - driver.expires))
+    return Answer("driver", title, True, reason)
+
+
+def _rolled_back(action: Action, facts: Facts) -> Answer | None:
+    mark = facts.release.was_rolled_back(action.canary) if facts.release is not None and action.canary else None
+    if mark is None:
+        return None
+    reason = _("{revision} was rolled back {at} by {who}").format(revision=mark.revision, at=moment(mark.at), who=mark.by)
+    if mark.reason:
+        reason = f"{reason}: {mark.reason}"
+    return Answer("rolled_back", _("rolled back before"), False, reason, overridable=True)
+
+
+def duration(span: timedelta) -> str:
+    """`span` in figures: `47 s`, `3:12`, `1 h 55`; a negative one as `0 s`."""
+    seconds = max(0, int(span.total_seconds()))
+    if seconds < 60:
+        return f"{seconds} s"
+    if seconds < 3600:
+        return f"{seconds // 60}:{seconds % 60:02}"
+    return f"{seconds // 3600} h {seconds % 3600 // 60:02}"
+
+
+def shares_text(shares: dict[str, int]) -> str:
+    """A split in figures, largest first: `90 % wa-backend-00041-kud, 10 % wa-backend-00042-vez`."""
+    ordered = sorted(shares.items(), key=lambda item: (-item[1], item[0]))
+    return ", ".join(f"{percent} % {name}" for name, percent in ordered) or "-"
+
+
+__all__ = [
+    "REASON_LENGTH",
+    "Action",
+    "ActionKind",
+    "Answer",
+    "EnvironmentRules",
+    "Facts",
+    "blocked_by",
+    "changed_since",
+    "current_verdict",
+    "duration",
+    "evaluate",
+    "overridden",
+    "reason_counts",
+    "shares_text",
+]
