@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -60,6 +60,23 @@ class Counts:
                 self.latency = [a + b for a, b in zip(self.latency, other.latency, strict=True)]
             else:
                 self.latency = list(other.latency)
+
+    def subtract(self, other: Counts) -> None:
+        """Take `other`, once added, out of this again (rolling windows)."""
+        self.requests -= other.requests
+        self.errors -= other.errors
+        self.over_800ms -= other.over_800ms
+        self.over_1s -= other.over_1s
+        self.error_lines -= other.error_lines
+        self.error_traces -= other.error_traces
+        if other.latency:
+            self.latency = [a - b for a, b in zip(self.latency, other.latency, strict=True)]
+
+    def copy(self) -> Counts:
+        """The same counts, apart from this one."""
+        twin = Counts()
+        twin.add(self)
+        return twin
 
     @classmethod
     def total(cls, parts: Iterable[Counts]) -> Counts:
@@ -169,6 +186,18 @@ class Verdict:
     bake_done: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class JudgeSettings:
+    """What a judge is told about the bake it judges."""
+
+    step: int
+    """Canary's share of the traffic, whole percent, 0 to 100; at 0 there is nothing to judge or to roll back."""
+    bake: timedelta = timedelta(minutes=5)
+    """Time that must be observed before the step is done."""
+    minimum_requests: int = 500
+    """Canary requests needed in the bake before it can PASS."""
+
+
 class Judge(Protocol):
     """A judge of one step's bake. A new step or a new release gets a new judge."""
 
@@ -180,3 +209,7 @@ class Judge(Protocol):
     def verdict(self) -> Verdict:
         """The latest verdict; INCONCLUSIVE before the first tick."""
         ...
+
+
+JudgeFactory = Callable[[JudgeSettings], Judge]
+"""Makes the judge of one bake; what decides which judge a console uses."""
