@@ -1,0 +1,81 @@
+"""What every screen has: the header on top, a banner for what must not be missed, the keys at the bottom."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.content import Content
+from textual.screen import Screen
+from textual.widget import Widget
+from textual.widgets import Static
+
+from screens import present
+from screens.view import View
+from widgets.action_bar import ActionBar
+from widgets.header import EnvironmentHeader
+
+
+class Banner(Static):
+    """One line that appears only while there is something that must not be missed."""
+
+    DEFAULT_CSS = """
+    Banner { height: auto; display: none; background: $error; color: $text; text-style: bold; padding: 0 1; }
+    Banner.-shown { display: block; }
+    """
+
+    def __init__(self, *, id: str | None = None) -> None:
+        super().__init__("", id=id, markup=False)
+        self._text = ""
+
+    def show(self, text: str) -> None:
+        """Say `text`; nothing where it is empty."""
+        if text != self._text:
+            self._text = text
+            self.update(Content(text))
+            self.set_class(bool(text), "-shown")
+
+
+class ConsoleScreen(Screen[None]):
+    """A screen of the console. Subclasses give `compose_body` and `show_body`."""
+
+    NAME: ClassVar[str] = ""
+    """Registry id of the action that opens it, e.g. `logs`."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.view: View | None = None
+        """The last view that was drawn; None before the first."""
+
+    def compose(self) -> ComposeResult:
+        """Header, banner, body, keys."""
+        yield EnvironmentHeader(id="header")
+        yield Banner(id="banner")
+        yield from self.compose_body()
+        yield ActionBar(id="actions")
+
+    def compose_body(self) -> ComposeResult:
+        """The widgets between header and keys."""
+        yield Widget()
+
+    def show(self, view: View) -> None:
+        """Draw `view`. Called ten times a second."""
+        if not self.is_mounted:
+            return
+        self.view = view
+        self.query_one("#header", EnvironmentHeader).show(present.header(view))
+        self.query_one("#banner", Banner).show(self.banner(view))
+        self.query_one("#actions", ActionBar).show(present.action_entries(view, self.NAME))
+        self.show_body(view)
+
+    def show_body(self, view: View) -> None:
+        """Draw the part between header and keys."""
+
+    def banner(self, view: View) -> str:
+        """What the banner says; the canary screen has a panel of its own for part of it."""
+        return present.banner(view)
+
+    async def on_action_bar_pressed(self, event: ActionBar.Pressed) -> None:
+        """A click on a key does what the key does."""
+        event.stop()
+        await self.app.run_action(f"app.{present.binding_action(event.action)}")

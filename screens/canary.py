@@ -1,0 +1,93 @@
+"""The canary screen: where am I, may I, what is true, what next, how do I get out; all at one glance."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import ClassVar
+
+from textual import events
+from textual.app import ComposeResult
+from textual.containers import Container, Horizontal, Vertical
+
+from console.words import _
+from screens import present
+from screens.base import ConsoleScreen
+from screens.view import View
+from widgets.log_view import LogView
+from widgets.revision_table import RevisionTable
+from widgets.sparkline import ERRORS, LATENCY, Sparkline
+from widgets.split_bar import SplitBar
+from widgets.step_line import StepLine
+from widgets.verdict_panel import VerdictPanel
+
+
+class CanaryScreen(ConsoleScreen):
+    """Release, revisions, sparklines and the newest log lines in one picture."""
+
+    NAME: ClassVar[str] = "canary"
+    CSS_PATH = Path(__file__).with_suffix(".tcss")
+    HORIZONTAL_BREAKPOINTS: ClassVar[list[tuple[int, str]]] = [(0, "-tiny"), (60, "-narrow"), (100, "-wide")]
+    VERTICAL_BREAKPOINTS: ClassVar[list[tuple[int, str]]] = [(0, "-flat"), (16, "-short"), (32, "-tall")]
+
+    def compose_body(self) -> ComposeResult:
+        """The panes, most important first."""
+        with Vertical(id="release", classes="pane"):
+            yield StepLine(id="steps")
+            with Horizontal(id="state"):
+                yield SplitBar(id="split")
+                yield VerdictPanel(id="verdict")
+        with Container(id="revisions", classes="pane"):
+            yield RevisionTable(id="table")
+        with Horizontal(id="sparklines"):
+            with Container(id="errors", classes="pane"):
+                yield Sparkline(_("errors"), ERRORS, id="error-rate")
+            with Container(id="latency", classes="pane"):
+                yield Sparkline(_("p95"), LATENCY, id="p95")
+        with Container(id="log", classes="pane"):
+            yield LogView(id="log-view")
+
+    def on_mount(self, event: events.Mount) -> None:
+        """Name the panes."""
+        self.query_one("#release").border_title = _("release")
+        self.query_one("#revisions").border_title = _("revisions")
+        self.query_one("#errors").border_title = _("errors, last 5 min")
+        self.query_one("#latency").border_title = _("p95, last 5 min")
+        self.query_one("#log").border_title = _("log")
+
+    def banner(self, view: View) -> str:
+        """The verdict panel shows countdown and rollback itself, where it has room."""
+        return present.banner(view, panel=not self.has_class("-flat"))
+
+    def show_body(self, view: View) -> None:
+        """Draw every pane."""
+        snapshot = view.snapshot
+        release = snapshot.release
+        self.query_one("#release").border_title = (
+            _("release {id}").format(id=release.id) if release is not None else _("release")
+        )
+        self.query_one("#steps", StepLine).show(present.step_state(view))
+        service = snapshot.service
+        self.query_one("#split", SplitBar).show(
+            present.shares(view),
+            pending=service is not None and not service.settled,
+            waiting=present.waiting_for(view, _("waiting for the service")),
+        )
+        self.query_one("#verdict", VerdictPanel).show(present.verdict_state(view))
+        self.query_one("#table", RevisionTable).show(
+            present.revision_rows(view),
+            now=view.now,
+            waiting=present.waiting_for(view, _("waiting for the revisions")) if service is None else "",
+        )
+        canary, stable = snapshot.canary_series, snapshot.stable_series
+        newest = max((s.newest for s in (canary, stable) if s.newest is not None), default=None)
+        age = float(int((view.now - newest).total_seconds())) if newest is not None and view.now is not None else None
+        waiting = present.waiting_for(view, _("waiting for the first requests"))
+        self.query_one("#error-rate", Sparkline).show(
+            canary.error_rate, stable.error_rate, age_s=age, waiting=waiting
+        )
+        self.query_one("#p95", Sparkline).show(canary.p95_ms, stable.p95_ms, age_s=age, waiting=waiting)
+        log = self.query_one("#log-view", LogView)
+        log.use(snapshot.logs)
+        log.set_roles(snapshot.canary, snapshot.stable)
+        log.set_counts(snapshot.dropped, snapshot.suppressed)
+        log.pull()

@@ -1,0 +1,463 @@
+"""From a `View` to what each widget takes: pure functions, so that what an operator reads is tested without a screen.
+
+Nothing here knows Textual.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from console.registry import ACTIONS, ActionSpec, Place, action, keys_for, shown_key
+from console.release.window import moment
+from console.watch.snapshot import FeedState, Snapshot
+from console.words import _, ngettext
+from widgets.action_bar import ActionEntry
+from widgets.header import FeedBadge, HeaderState
+from widgets.revision_table import RevisionRow
+from widgets.split_bar import Share
+from widgets.step_line import StepState
+from widgets.verdict_panel import RollbackLine, VerdictState
+
+if TYPE_CHECKING:
+    from console.release.service import Revision, Service
+    from screens.view import RollbackView, View
+
+ERROR_LIMIT = 0.01
+"""Error rate over which a figure is marked (the runbook, step 5)."""
+P95_LIMIT_MS = 1000.0
+"""P95 over which a figure is marked, ms (the runbook, step 4)."""
+SKEW_SHOWN = timedelta(seconds=5)
+"""From this difference on, the local clock is said to be off (issue 2)."""
+
+
+def short(name: str | None, service: str) -> str:
+    """`wa-backend-00042-vez` as `00042-vez`, where it begins with the service's name."""
+    if not name:
+        return ""
+    return name.removeprefix(f"{service}-")
+
+
+def header(view: View) -> HeaderState:
+    """What the header says."""
+    snapshot, rules = view.snapshot, view.rules
+    window = rules.window.state(view.now) if rules.protected and view.now is not None else None
+    driver = view.driver
+    readiness = snapshot.readiness
+    return HeaderState(
+        environment=rules.name,
+        protected=rules.protected,
+        project=snapshot.project,
+        region=snapshot.region,
+        service=snapshot.service_name,
+        time=view.now.replace(microsecond=0) if view.now is not None else None,
+        window_open=window.open if window is not None else None,
+        window_closes=window.closes_at if window is not None else None,
+        window_opens=window.opens_at if window is not None else None,
+        window_reason=window.holiday if window is not None else "",
+        driver=driver.email if driver is not None else "",
+        you_drive=view.you_drive,
+        feeds=tuple(
+            FeedBadge(
+                {"service": _("service"), "logs": _("logs"), "metrics": _("metrics")}.get(feed.name, feed.name),
+                feed.state.value,
+                # whole seconds, so that the header is redrawn once a second and not ten times
+                float(int(feed.age.total_seconds())) if feed.age is not None else None,
+            )
+            for feed in snapshot.feeds
+        ),
+        rollback_target=short(readiness.target, snapshot.service_name),
+        rollback_ready=readiness.ok if snapshot.service is not None else None,
+        rollback_problem=readiness.problems[0] if readiness.problems else "",
+        auto_rollback=view.auto_rollback,
+        skew_s=float(int(snapshot.time.skew.total_seconds())) if snapshot.time is not None else 0.0,
+        notice=notice(view),
+        demo=demo_line(view),
+    )
+
+
+def demo_line(view: View) -> str:
+    """The demo's banner: its time, its speed and how to change it."""
+    if view.demo is None:
+        return ""
+    slower, faster = first_key("slower", view.keymap), first_key("faster", view.keymap)
+    speed = f"{view.demo.speed:g}"
+    if view.now is None:
+        return _("demo · clock {speed}× · {slower} {faster} change it").format(
+            speed=speed, slower=slower, faster=faster
+        )
+    return _("demo · {moment} · clock {speed}× · {slower} {faster} change it").format(
+        moment=moment(view.now), speed=speed, slower=slower, faster=faster
+    )
+
+
+def notice(view: View) -> str:
+    """The one thing to say beside the feeds: the most pressing of what is wrong, or what was last answered."""
+    snapshot = view.snapshot
+    if view.notice:
+        return view.notice
+    if view.connection == "open":
+        for feed in snapshot.feeds:
+            if feed.state is FeedState.DOWN and feed.problem:
+                return f"{feed.name}: {feed.problem}"
+    if snapshot.mover:
+        return _("{who} changed the service").format(who=snapshot.mover)
+    return view.busy
+
+
+def warnings(view: View) -> tuple[str, ...]:
+    """Everything that an operator should weigh before trusting the split, most pressing first, each a sentence."""
+    snapshot = view.snapshot
+    found: list[str] = []
+    service = snapshot.service
+    if snapshot.release_problem:
+        found.append(
+            _("The release written on the service can't be read ({problem}); canario acts as if it had none.").format(
+                problem=snapshot.release_problem
+            )
+        )
+    if service is not None and not service.ready and service.condition:
+        found.append(_("The service is not ready: {condition}").format(condition=service.condition))
+    if service is not None and not service.settled and not service.reconciling:
+        found.append(_("What serves is not what was asked for, and the cloud has stopped moving."))
+    found += snapshot.readiness.problems
+    found += snapshot.readiness.warnings
+    mark = snapshot.release.was_rolled_back(snapshot.canary) if snapshot.release and snapshot.canary else None
+    if mark is not None:
+        found.append(
+            _("{revision} was rolled back by {who}; only a written reason moves it forward again.").format(
+                revision=short(mark.revision, snapshot.service_name), who=mark.by
+            )
+        )
+    if snapshot.time is not None and abs(snapshot.time.skew) > SKEW_SHOWN:
+        found.append(
+            _("This machine's clock is {seconds} s off the cloud's; the cloud's is the one that counts.").format(
+                seconds=f"{snapshot.time.skew.total_seconds():+.0f}"
+            )
+        )
+    return tuple(dict.fromkeys(found))
+
+
+def waiting_for(view: View, what: str) -> str:
+    """What a pane says until its data comes."""
+    if view.connection == "failed":
+        return _("no connection: {problem}").format(problem=view.problem or _("trying again"))
+    if view.connection == "connecting":
+        return _("connecting to {project} …").format(project=view.snapshot.project)
+    return what
+
+
+def roles(snapshot: Snapshot) -> Mapping[str, str]:
+    """Role of the revisions that have one."""
+    found = {snapshot.stable: "stable"} if snapshot.stable else {}
+    if snapshot.canary:
+        found[snapshot.canary] = "canary"
+    return found
+
+
+def revision_rows(view: View) -> tuple[RevisionRow, ...]:
+    """The revision table: what serves or is about to first, then the others, newest first."""
+    snapshot = view.snapshot
+    service = snapshot.service
+    want = service.desired_shares() if service is not None else {}
+    have = service.effective_shares() if service is not None else {}
+    tags: dict[str, list[str]] = {}
+    for tag, revision in service.traffic.tags() if service is not None else ():
+        if revision:
+            tags.setdefault(revision, []).append(tag)
+    role = roles(snapshot)
+    rows = [_row(view, revision, role, want, have, tags) for revision in snapshot.revisions]
+    order = {"canary": 0, "stable": 1}
+    return tuple(sorted(rows, key=lambda row: order.get(row.role, 2 if row.have or row.want else 3)))
+
+
+def _row(
+    view: View,
+    revision: Revision,
+    role: Mapping[str, str],
+    want: Mapping[str, int],
+    have: Mapping[str, int],
+    tags: Mapping[str, list[str]],
+) -> RevisionRow:
+    snapshot = view.snapshot
+    figures = snapshot.figures.get(revision.name)
+    serves = bool(have.get(revision.name))
+    errors = figures.error_rate if figures is not None and serves else None
+    p95 = figures.p95_ms if figures is not None and serves else None
+    mine = role.get(revision.name, "")
+    release = snapshot.release
+    return RevisionRow(
+        name=revision.name,
+        role=mine,
+        tag=",".join(tags.get(revision.name, ())),
+        image=revision.image_label,
+        created=revision.created,
+        ready=revision.ready,
+        problem=revision.reason if not revision.ready else "",
+        want=want.get(revision.name, 0),
+        have=have.get(revision.name, 0),
+        requests_per_s=figures.requests_per_s if figures is not None and serves else None,
+        error_rate=errors,
+        p95_ms=p95,
+        over_error_limit=errors is not None and errors > ERROR_LIMIT,
+        over_p95_limit=p95 is not None and p95 > P95_LIMIT_MS,
+        verdict=snapshot.verdict.word.value if mine == "canary" and serves and snapshot.verdict is not None else "",
+        rolled_back=release is not None and release.was_rolled_back(revision.name) is not None,
+    )
+
+
+def shares(view: View) -> tuple[Share, ...]:
+    """The bar of the split: canary, stable, then whoever else serves."""
+    snapshot = view.snapshot
+    service = snapshot.service
+    if service is None:
+        return ()
+    want, have = service.desired_shares(), service.effective_shares()
+    role = roles(snapshot)
+    names = [name for name in (snapshot.canary, snapshot.stable) if name]
+    names += [name for name in {**have, **want} if name not in names]
+    return tuple(
+        Share(
+            short(name, snapshot.service_name),
+            role.get(name, "other"),
+            want.get(name, 0),
+            have.get(name, 0),
+            _share_note(snapshot, name, have.get(name, 0)),
+        )
+        for name in names
+        if name in role or want.get(name) or have.get(name)
+    )
+
+
+def _share_note(snapshot: Snapshot, name: str, have: int) -> str:
+    figures = snapshot.figures.get(name)
+    if figures is None or figures.error_rate is None or not have:
+        return ""
+    return ngettext(
+        "{rate:.1f} % errors in {count:,} request", "{rate:.1f} % errors in {count:,} requests", figures.requests
+    ).format(rate=figures.error_rate * 100, count=figures.requests)
+
+
+def step_state(view: View) -> StepState | None:
+    """Where the release stands; None where there is no canary at all."""
+    snapshot = view.snapshot
+    service, canary, release = snapshot.service, snapshot.canary, snapshot.release
+    if service is None or canary is None:
+        return None
+    have = service.effective_shares().get(canary, 0)
+    want = service.desired_shares().get(canary, 0)
+    verdict = snapshot.verdict
+    ended = release.ended or "" if release is not None and release.canary == canary else ""
+    logs = next((feed for feed in snapshot.feeds if feed.name == "logs"), None)
+    waiting = ""
+    if have and not ended and logs is not None and logs.state is FeedState.DOWN:
+        waiting = _("the log stream is down: the clock stands")
+    following = view.rules.plan.next_step(want)
+    key = ""
+    if following is not None and following in view.rules.plan.steps:
+        key = first_key(f"step_{view.rules.plan.steps.index(following) + 1}", view.keymap)
+    return StepState(
+        steps=view.rules.plan.steps,
+        at=have,
+        moving_to=want if want != have else None,
+        baking=bool(have) and not ended,
+        observed_s=float(int(verdict.observed.total_seconds())) if verdict is not None else 0.0,
+        required_s=(verdict.required if verdict is not None else view.rules.plan.bake).total_seconds(),
+        requests_needed=verdict.requests_needed if verdict is not None else 0,
+        bake_done=verdict.bake_done if verdict is not None else False,
+        waiting=waiting,
+        ended=ended,
+        next_key=key,
+    )
+
+
+def verdict_state(view: View) -> VerdictState:
+    """The verdict panel."""
+    snapshot = view.snapshot
+    service, canary = snapshot.service, snapshot.canary
+    serving = service is not None and canary is not None and bool(service.effective_shares().get(canary))
+    if service is None:
+        waiting = waiting_for(view, _("waiting for the service"))
+    elif canary is None:
+        waiting = _("no canary: deploy one with {key}, or tag a revision `canary`").format(
+            key=first_key("deploy", view.keymap)
+        )
+    elif not serving:
+        waiting = _("the canary gets no traffic yet; {key} starts the release").format(
+            key=first_key("step_1", view.keymap)
+        )
+    else:
+        waiting = _("waiting for the first second of requests")
+    return VerdictState(
+        verdict=snapshot.verdict if serving else None,
+        waiting=waiting,
+        countdown_s=view.countdown_s,
+        auto_rollback=view.auto_rollback,
+        rollback=rollback_line(view.rollback, snapshot.service_name),
+        notice=verdict_notice(view),
+    )
+
+
+def verdict_notice(view: View) -> str:
+    """The panel's last line: an expired driver, then the warnings, then where the automatic rollback lives."""
+    driver = view.driver
+    if driver is not None and view.lease_expired and view.now is not None:
+        return _("{who} is gone: nobody guards this release. {key} takes over.").format(
+            who=driver.email, key=first_key("take_over", view.keymap)
+        )
+    found = warnings(view)
+    if found:
+        return found[0] if len(found) == 1 else _("{first} (+{more} more: {key})").format(
+            first=found[0], more=len(found) - 1, key=first_key("help", view.keymap)
+        )
+    if view.auto_rollback and view.you_drive:
+        return _("Automatic rollback lives only while this console does.")
+    if view.auto_rollback and driver is not None:
+        return _("Automatic rollback lives in {who}'s console, not in this one.").format(who=driver.email)
+    return ""
+
+
+def rollback_line(rollback: RollbackView | None, service: str) -> RollbackLine | None:
+    """How far a rollback is, for the panel."""
+    if rollback is None:
+        return None
+    return RollbackLine(
+        state=rollback.state,
+        target=short(rollback.target, service),
+        took_s=round(rollback.took_s, 1),
+        attempts=rollback.attempts,
+        problem=rollback.problem,
+        automatic=rollback.automatic,
+    )
+
+
+def rollback_sentence(rollback: RollbackView, service: str) -> str:
+    """How far a rollback is, in one line."""
+    target = short(rollback.target, service) or _("the split before the release")
+    match rollback.state:
+        case "done":
+            return _("back at {target} {percent} % in {seconds:.1f} s").format(
+                target=target, percent=rollback.percent, seconds=rollback.took_s
+            )
+        case "failed":
+            return _("ROLLBACK FAILED after {seconds:.1f} s: {problem}").format(
+                seconds=rollback.took_s, problem=rollback.problem
+            )
+        case "retrying":
+            return _("rolling back to {target}: attempt {attempts}, {seconds:.1f} s · {problem}").format(
+                target=target, attempts=rollback.attempts, seconds=rollback.took_s, problem=rollback.problem
+            )
+        case _:
+            return _("rolling back to {target}: attempt {attempts}, {seconds:.1f} s").format(
+                target=target, attempts=rollback.attempts, seconds=rollback.took_s
+            )
+
+
+def banner(view: View, *, panel: bool = False) -> str:
+    """What must not be missed on any screen or dialog: a rollback that waits or runs, a countdown, a lost connection.
+
+    Args:
+        view: what is true now.
+        panel: whether a verdict panel beside it already shows countdown and rollback.
+    """
+    rollback_keys = all_keys(("rollback", "rollback_anywhere"), view.keymap)
+    if view.rollback_waiting:
+        return _("ROLLBACK ASKED FOR, waiting: {what}. It leaves by itself as soon as it can. Esc cancels it.").format(
+            what=view.rollback_waiting
+        )
+    if not panel:
+        if view.rollback is not None and view.rollback.state != "done":
+            return rollback_sentence(view.rollback, view.snapshot.service_name)
+        if view.countdown_s is not None:
+            reason = f" ({view.countdown_reason})" if view.countdown_reason else ""
+            return _("Automatic rollback in {seconds} s{reason} · Esc stops it · {keys} now").format(
+                seconds=max(0, round(view.countdown_s)), reason=reason, keys=rollback_keys
+            )
+    if view.connection == "failed":
+        return _("No connection: {problem} Trying again; traffic stays as it is.").format(problem=view.problem)
+    return ""
+
+
+def first_key(id: str, keymap: Mapping[str, str]) -> str:
+    """The first key of an action, as shown."""
+    keys = keys_for(id, keymap)
+    return shown_key(keys[0]) if keys else ""
+
+
+def all_keys(ids: tuple[str, ...], keymap: Mapping[str, str]) -> str:
+    """All keys of some actions, as shown."""
+    return " ".join(shown_key(key) for id in ids for key in keys_for(id, keymap))
+
+
+def binding_action(id: str) -> str:
+    """The app action that a registry id runs."""
+    if id.startswith("step_"):
+        return f"step({id.removeprefix('step_')})"
+    if id == "rollback_anywhere":
+        return "rollback"
+    if id in ("canary", "logs", "metrics", "history"):
+        return f"show_screen('{id}')"
+    return {"palette": "command_palette", "help": "keys", "quit": "leave"}.get(id, id)
+
+
+def action_entries(view: View, screen: str = "") -> tuple[ActionEntry, ...]:
+    """The footer: rollback first and always, then what matters in the order of the registry."""
+    keys = all_keys(("rollback", "rollback_anywhere"), view.keymap)
+    entries = [ActionEntry("rollback", keys, _("Roll back"), True, sacred=True)]
+    steps = view.rules.plan.steps
+    for number, percent in enumerate(steps[:9], 1):
+        entries.append(
+            ActionEntry(
+                f"step_{number}", first_key(f"step_{number}", view.keymap), f"{percent} %", _can_step(view, percent)
+            )
+        )
+    change = f"{first_key('more', view.keymap)} {first_key('less', view.keymap)}"
+    entries.append(ActionEntry("more", change, "±5", view.snapshot.canary is not None))
+    release = view.snapshot.release
+    for spec in ACTIONS:
+        if spec.footer and _in_footer(spec, view) and spec.id != screen:
+            label = spec.words()[0]
+            enabled = True
+            if spec.id == "auto_rollback":
+                label += " ●" if view.auto_rollback else " ○"
+            elif spec.id == "undo":
+                enabled = release is not None and bool(release.moves)
+            entries.append(ActionEntry(spec.id, first_key(spec.id, view.keymap), label, enabled))
+    if view.driver is not None and view.lease_expired:
+        entries.insert(1, ActionEntry("take_over", first_key("take_over", view.keymap), action("take_over").words()[0]))
+    return tuple(entries)
+
+
+def _in_footer(spec: ActionSpec, view: View) -> bool:
+    if spec.id in ("rollback", "rollback_anywhere", "more", "less") or spec.id.startswith("step_"):
+        return False
+    return spec.place is Place.SCREENS or (spec.place is Place.DEMO and view.demo is not None)
+
+
+def _can_step(view: View, percent: int) -> bool:
+    snapshot = view.snapshot
+    if snapshot.service is None or snapshot.canary is None:
+        return False
+    now = snapshot.service.desired_shares().get(snapshot.canary, 0)
+    return percent != now and view.rules.plan.allows(now, percent)
+
+
+def ago(then: datetime | None, now: datetime | None) -> str:
+    """How long ago `then` was, in figures: `47 s`, `12 min`, `3 h`, `6 d`; empty where unknown."""
+    if then is None or now is None:
+        return ""
+    seconds = max(0, int((now - then).total_seconds()))
+    if seconds < 60:
+        return _("{n} s").format(n=seconds)
+    if seconds < 3600:
+        return _("{n} min").format(n=seconds // 60)
+    if seconds < 86400:
+        return _("{n} h").format(n=seconds // 3600)
+    return _("{n} d").format(n=seconds // 86400)
+
+
+def split_text(service: Service) -> str:
+    """A service's split in one line, largest first: `90 % 00041-kud · 10 % 00042-vez`."""
+    ordered = sorted(service.effective_shares().items(), key=lambda item: (-item[1], item[0]))
+    return " · ".join(f"{percent} % {short(name, service.name)}" for name, percent in ordered) or "-"

@@ -1,0 +1,106 @@
+"""What screens draw: one frozen value, made by the app ten times a second from the session's latest snapshot.
+
+Screens and dialogs read a `View` and nothing else; only the app knows the session behind it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Literal, Protocol
+
+from console.release.state import Driver
+from console.watch.snapshot import Snapshot
+
+if TYPE_CHECKING:
+    from console.release.guardrails import EnvironmentRules
+
+
+@dataclass(frozen=True, slots=True)
+class RollbackView:
+    """A rollback under way, or the last one."""
+
+    state: Literal["sending", "moving", "retrying", "done", "failed"]
+    target: str = ""
+    """Revision that gets the traffic back; empty before it is known."""
+    percent: int = 100
+    """Share that it gets back."""
+    took_s: float = 0.0
+    """Wall seconds so far, or in all once it ended."""
+    attempts: int = 1
+    problem: str = ""
+    """The last error in a sentence, or empty."""
+    automatic: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class DemoView:
+    """The simulator's clock, as the banner shows it."""
+
+    speed: float
+    """Simulated seconds a wall second."""
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """Everything a screen may show at one moment."""
+
+    snapshot: Snapshot
+    rules: EnvironmentRules
+    now: datetime | None = None
+    """Server time now, UTC; None before the cloud told it."""
+    connection: Literal["connecting", "open", "failed"] = "connecting"
+    problem: str = ""
+    """Why the session could not be opened, one sentence, or empty."""
+    identity: str = ""
+    """E-mail of the operator; empty before it is known."""
+    session_id: str = ""
+    countdown_s: float | None = None
+    """Wall seconds until the automatic rollback; None while none is counting."""
+    countdown_reason: str = ""
+    rollback: RollbackView | None = None
+    rollback_waiting: str = ""
+    """What an asked-for rollback waits for before it can be sent, or empty."""
+    notice: str = ""
+    """The last thing that the operator should not miss (a conflict, a failed action), or empty."""
+    auto_rollback: bool | None = None
+    """Armed or not; None where it doesn't apply."""
+    demo: DemoView | None = None
+    keymap: Mapping[str, str] = field(default_factory=dict)
+    busy: str = ""
+    """An action that has been sent and not answered yet, in words, or empty."""
+
+    @property
+    def driver(self) -> Driver | None:
+        """Who drives the release, its lease expired or not; None where nobody does."""
+        release = self.snapshot.release
+        return release.driver if release is not None and release.under_way else None
+
+    @property
+    def you_drive(self) -> bool:
+        """Whether this console holds the lease."""
+        driver = self.driver
+        return driver is not None and driver.session == self.session_id and not self.lease_expired
+
+    @property
+    def lease_expired(self) -> bool:
+        """Whether the driver's lease has run out, by server time."""
+        driver = self.driver
+        return driver is not None and self.now is not None and driver.expires <= self.now
+
+
+class Shows(Protocol):
+    """A screen or dialog that follows the view."""
+
+    def show(self, view: View) -> None:
+        """Draw `view`; called ten times a second while on the stack, so it must be cheap where nothing changed."""
+        ...
+
+
+def server_now(snapshot: Snapshot, monotonic: float) -> datetime | None:
+    """Server time at `monotonic` seconds, from a snapshot's sighting of it."""
+    time = snapshot.time
+    if time is None:
+        return None
+    return time.now + timedelta(seconds=max(monotonic - time.taken, 0.0) * time.rate)
