@@ -6,8 +6,9 @@ A step's bake, as this judge reads the runbook:
 
 * **breach**: in the last minute of log time the canary had at least 500 requests, and over 1 % of them failed
   (status >= 500) or their P95 was over 1 s. It arms the automatic rollback, and the word is FAIL.
-* FAIL stands while its reason stands. Once a minute is healthy again the bake starts over from nothing, since the
-  runbook asks for five minutes *without* errors ("5 min sin errores"), and the sentence says so.
+* FAIL stands until a healthy minute: one with canary requests and within the limits (a canary that has gone silent
+  is not healthy). Then the bake starts over from nothing, since the runbook asks for five minutes *without* errors
+  ("5 min sin errores"), and the sentence says so. `breach`, which arms, needs its 500 requests every second anew.
 * **FAIL without arming**: at least 500 canary requests of the whole bake are over a limit, though no single minute
   had enough of them. Promotion is blocked; a person decides about rolling back.
 * **PASS**: the bake time was observed, the requests needed are there, and neither the last minute nor the whole
@@ -45,7 +46,7 @@ class ThresholdJudge:
     Args:
         step: canary's share, whole percent, 0 to 100; at 0 nothing is judged.
         bake: time to be observed.
-        minimum_requests: canary requests needed in the bake.
+        minimum_requests: canary requests needed in the bake; less than 1 is taken as 1 (no data is never a PASS).
         error_limit: share of failed requests that is still allowed, 0 to 1.
         p95_limit_ms: P95 that is still allowed; 1000 or 800 are exact, others as exact as a histogram bucket.
         arming_requests: canary requests of the last minute from which on a breach counts.
@@ -63,7 +64,7 @@ class ThresholdJudge:
     ) -> None:
         self._step = step
         self._bake = bake
-        self._minimum_requests = minimum_requests
+        self._minimum_requests = max(1, minimum_requests)
         self._error_limit = error_limit
         self._p95_limit_ms = p95_limit_ms
         self._arming_requests = arming_requests
@@ -79,8 +80,10 @@ class ThresholdJudge:
         self._observed_s = 0
         self._last_second: int | None = None
         self._breached_at: datetime | None = None
-        """When the newest breach ended or was last seen; None where there was none."""
-        self._in_breach = False
+        """When the canary was last in breach; None where it never was."""
+        self._breach = False
+        self._failing = False
+        """A breach happened and no healthy minute has come since."""
         self._verdict = self._judge()
 
     @classmethod
@@ -111,24 +114,23 @@ class ThresholdJudge:
         if tick.observed:
             self._observed_s += 1
             self._credit += tick.canary.requests
-        breach = self._breach()
-        if breach:
+        over = self._step > 0 and bool(self._over(self._canary))
+        self._breach = over and self._canary.requests >= self._arming_requests
+        if self._breach:
             self._breached_at = self._now
-        elif self._in_breach:
+            self._failing = True
+        elif self._failing and not over and self._canary.requests:
             # a bake is five minutes without errors: what came before the healthy minute counts for nothing
+            self._failing = False
             self._observed_s = 0
             self._credit = 0
             self._whole = Counts()
-        self._in_breach = breach
         self._verdict = self._judge()
         return self._verdict
 
     @property
     def _now(self) -> datetime | None:
         return None if self._last_second is None else datetime.fromtimestamp(self._last_second + 1, UTC)
-
-    def _breach(self) -> bool:
-        return self._step > 0 and self._canary.requests >= self._arming_requests and bool(self._over(self._canary))
 
     def _over(self, counts: Counts) -> str:
         """Which limit `counts` are over, in words; empty where none."""
@@ -148,7 +150,7 @@ class ThresholdJudge:
 
     def _judge(self) -> Verdict:
         needed = max(0, self._minimum_requests - self._credit) if self._step > 0 else 0
-        done = self._step > 0 and not needed and self._observed_s >= self._bake.total_seconds()
+        done = self._step > 0 and not self._failing and not needed and self._observed_s >= self._bake.total_seconds()
         word, sentence = self._say(needed, done)
         if self._suppressed:
             sentence += " " + ngettext(
@@ -165,7 +167,7 @@ class ThresholdJudge:
             stable=self._stable.copy(),
             evidence=self._evidence(needed),
             rules=self._rules(),
-            breach=self._in_breach,
+            breach=self._breach,
             observed=timedelta(seconds=self._observed_s),
             required=self._bake,
             requests_needed=needed,
@@ -176,9 +178,18 @@ class ThresholdJudge:
         if self._step <= 0:
             return Word.INCONCLUSIVE, _("The canary gets no share of the traffic yet, so there is nothing to judge.")
         compared = self._compared()
-        if self._in_breach:
-            return Word.FAIL, _("{over} in the last minute{compared}; a healthy minute would start the bake over.").format(
-                over=self._over(self._canary), compared=compared
+        if self._breach:
+            return Word.FAIL, _(
+                "{over} in the last minute{compared}; a healthy minute would start the bake over."
+            ).format(over=self._over(self._canary), compared=compared)
+        if self._failing and self._breached_at is not None:
+            return Word.FAIL, _(
+                "Over a limit until {time} UTC, and no healthy minute since: {requests} canary requests in the last"
+                " minute, of {arming} that an automatic rollback needs."
+            ).format(
+                time=f"{self._breached_at:%H:%M:%S}",
+                requests=count(self._canary.requests),
+                arming=count(self._arming_requests),
             )
         over_whole = self._over(self._whole) if self._whole.requests >= self._arming_requests else ""
         if over_whole:
@@ -216,9 +227,9 @@ class ThresholdJudge:
             )
         if needed:
             parts.append(
-                ngettext(
-                    "{count} canary request still needed", "{count} canary requests still needed", needed
-                ).format(count=count(needed))
+                ngettext("{count} canary request still needed", "{count} canary requests still needed", needed).format(
+                    count=count(needed)
+                )
             )
         sentence = _("{rate} so far; {missing}.").format(rate=self._so_far(), missing=", ".join(parts))
         if self._breached_at is not None:
@@ -232,7 +243,9 @@ class ThresholdJudge:
         if rate is None:
             return _("No canary request")
         return ngettext(
-            "{rate} errors in {requests} canary request", "{rate} errors in {requests} canary requests", self._whole.requests
+            "{rate} errors in {requests} canary request",
+            "{rate} errors in {requests} canary requests",
+            self._whole.requests,
         ).format(rate=percent(rate), requests=count(self._whole.requests))
 
     def _compared(self) -> str:
