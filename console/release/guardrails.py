@@ -28,7 +28,7 @@ skip the window.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 
@@ -94,8 +94,8 @@ class EnvironmentRules:
     name: str
     protected: bool = True
     """Whether the window holds here."""
-    window: DeploymentWindow = DeploymentWindow()
-    plan: RolloutPlan = RolloutPlan()
+    window: DeploymentWindow = field(default_factory=DeploymentWindow)
+    plan: RolloutPlan = field(default_factory=RolloutPlan)
 
 
 @dataclass(frozen=True, slots=True)
@@ -283,7 +283,10 @@ def _steps(action: Action, rules: EnvironmentRules, facts: Facts, current: int, 
             ),
         )
     return Answer(
-        "steps", title, True, _("{current} % to {target} % (plan {plan})").format(current=current, target=target, plan=plan)
+        "steps",
+        title,
+        True,
+        _("{current} % to {target} % (plan {plan})").format(current=current, target=target, plan=plan),
     )
 
 
@@ -312,7 +315,9 @@ def _judgement(rules: EnvironmentRules, facts: Facts, current: int, now: datetim
             overridable=True,
         )
     elif verdict.bake_done:
-        done = ngettext("{observed} observed, {count:,} request", "{observed} observed, {count:,} requests", verdict.requests)
+        done = ngettext(
+            "{observed} observed, {count:,} request", "{observed} observed, {count:,} requests", verdict.requests
+        )
         bake = Answer("bake", bake_title, True, done.format(observed=observed, count=verdict.requests))
     else:
         left = max(timedelta(0), rules.plan.bake - timedelta(seconds=verdict.observed_s))
@@ -406,7 +411,9 @@ def _rolled_back(action: Action, facts: Facts) -> Answer | None:
     mark = facts.release.was_rolled_back(action.canary) if facts.release is not None and action.canary else None
     if mark is None:
         return None
-    reason = _("{revision} was rolled back {at} by {who}").format(revision=mark.revision, at=moment(mark.at), who=mark.by)
+    reason = _("{revision} was rolled back {at} by {who}").format(
+        revision=mark.revision, at=moment(mark.at), who=mark.by
+    )
     if mark.reason:
         reason = f"{reason}: {mark.reason}"
     return Answer("rolled_back", _("rolled back before"), False, reason, overridable=True)

@@ -58,7 +58,7 @@ class DeploymentWindow:
         if not self.days:
             raise SettingsError(
                 _("The deployment window has no weekday, so it never opens."),
-                remedy=_("Name at least one day, e.g. days = [\"tue\", \"wed\", \"thu\"]."),
+                remedy=_('Name at least one day, e.g. days = ["tue", "wed", "thu"].'),
             )
         if any(day not in range(7) for day in self.days):
             raise SettingsError(

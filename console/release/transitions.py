@@ -1,0 +1,223 @@
+"""How the release annotation changes with each action. Pure: (release, what was done, when, by whom) -> release."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from console.release.moves import base_shares, largest, named
+from console.release.service import Service
+from console.release.split import split_for_step
+from console.release.state import (
+    ANNOTATION,
+    LEASE,
+    Driver,
+    Move,
+    Release,
+    RolledBack,
+    VerdictRecord,
+    lines_of,
+)
+
+KEPT_MOVES = 20
+"""Moves that the annotation keeps; an annotation is small, the journal keeps all."""
+
+KEPT_MARKS = 20
+"""Marks of rolled-back revisions that the annotation keeps."""
+
+
+@dataclass(frozen=True, slots=True)
+class Who:
+    """Who acts, and when."""
+
+    email: str
+    session: str
+    at: datetime
+    """Server time, UTC."""
+    renews: bool = True
+    """Whether this process renews its lease (a console) or ends at once (a command)."""
+
+
+def release_id(service: Service, canary: str, started: datetime) -> str:
+    """E.g. `2026-11-25-1005-00042-vez`."""
+    return f"{started:%Y-%m-%d-%H%M}-{canary.removeprefix(service.name + '-')}"
+
+
+def begin(service: Service, former: Release | None, canary: str, who: Who) -> Release:
+    """A release of `canary` that has not moved anything yet; marks of rolled-back revisions are carried over.
+
+    The baseline is the desired split with LATEST resolved, tags included; a share that the canary already had goes
+    to the others in proportion, since a rollback must take all of it back.
+    """
+    split = named(service.traffic, service.latest_ready)
+    shares = split.shares()
+    if shares.get(canary):
+        others = base_shares(former, service, canary)
+        shares = split_for_step(canary=canary, percent=0, base=others) if others else shares
+        split = split.with_shares(shares)
+    return Release(
+        id=release_id(service, canary, who.at),
+        canary=canary,
+        stable=largest(shares) or canary,
+        baseline=lines_of(split),
+        started=who.at,
+        started_by=who.email,
+        rolled_back=former.rolled_back if former is not None else (),
+        auto_rollback=True,
+    )
+
+
+def moved(
+    release: Release, service: Service, who: Who, *, kind: Literal["shift", "undo"], percent: int, reason: str = ""
+) -> Release:
+    """`release` after traffic moved: one more move, the canary's new share, the mover in the driver's seat.
+
+    A canary that comes to 0 % ends the release (`abandoned`), and is marked as rolled back where the judge had failed
+    it: walking a failed canary down by hand must not be a way round the mark. Lowering another's release leaves that
+    driver in the seat while the lease lives; a command never takes the seat from its own user's console.
+    """
+    before = service.desired_shares().get(release.canary, 0)
+    marks = release.rolled_back
+    if percent > before:
+        marks = tuple(mark for mark in marks if mark.revision != release.canary)
+    elif percent == 0 and release.verdict is not None and release.verdict.word == "FAIL":
+        marks = _marked(release, release.canary, who, reason or release.verdict.sentence)
+    return release.model_copy(
+        update={
+            "step": percent,
+            "moves": _with_move(release, service, who, kind=kind, percent=percent, reason=reason),
+            "driver": None if percent == 0 else _seat(release, who, raised=percent > before),
+            "verdict": None,
+            "rolled_back": marks,
+            "ended": "abandoned" if percent == 0 else None,
+            "ended_at": who.at if percent == 0 else None,
+        }
+    )
+
+
+def rolled_back(
+    release: Release | None,
+    service: Service,
+    who: Who,
+    *,
+    shares: Mapping[str, int],
+    canary: str | None,
+    reason: str = "",
+    automatic: bool = False,
+) -> Release | None:
+    """The annotation after a rollback to `shares`: ended, nobody drives, the revision marked.
+
+    Where no release was recorded for the revision that lost its traffic, one is made to carry the mark; None where no
+    revision lost anything.
+    """
+    lost = canary or largest({n: s for n, s in service.desired_shares().items() if s > shares.get(n, 0)})
+    if lost is None:
+        return release
+    if release is None or release.canary != lost:
+        restored = named(service.traffic, service.latest_ready).with_shares(shares)
+        release = Release(
+            id=release_id(service, lost, who.at),
+            canary=lost,
+            stable=largest(shares) or lost,
+            baseline=lines_of(restored),
+            started=who.at,
+            started_by=who.email,
+            rolled_back=release.rolled_back if release is not None else (),
+        )
+    percent = shares.get(lost, 0)
+    return release.model_copy(
+        update={
+            "step": percent,
+            "moves": _with_move(
+                release, service, who, kind="rollback", percent=percent, reason=reason, automatic=automatic
+            ),
+            "driver": None,
+            "rolled_back": _marked(release, lost, who, reason),
+            "ended": "rolled back",
+            "ended_at": who.at,
+        }
+    )
+
+
+def promoted(release: Release, at: datetime) -> Release:
+    """`release` once the bake at 100 % is done: over, and nobody drives."""
+    return release.model_copy(update={"ended": "promoted", "ended_at": at, "driver": None})
+
+
+def with_lease(release: Release, who: Who) -> Release:
+    """`release` with `who` in the driver's seat until a lease from now."""
+    return release.model_copy(update={"driver": _driver(who)})
+
+
+def without_lease(release: Release, session: str) -> Release:
+    """`release` with nobody in the driver's seat, where `session` sat there."""
+    if release.driver is None or release.driver.session != session:
+        return release
+    return release.model_copy(update={"driver": None})
+
+
+def with_verdict(release: Release, verdict: VerdictRecord) -> Release:
+    """`release` with the judge's latest word."""
+    return release.model_copy(update={"verdict": verdict})
+
+
+def with_auto_rollback(release: Release, armed: bool) -> Release:
+    """`release` with automatic rollback armed or disarmed."""
+    return release.model_copy(update={"auto_rollback": armed})
+
+
+def annotated(service: Service, release: Release | None) -> dict[str, str]:
+    """The service's whole annotation map with `release` in it: the mask replaces the map, so foreign ones are kept."""
+    annotations = dict(service.annotations)
+    if release is not None:
+        annotations[ANNOTATION] = release.dumps()
+    return annotations
+
+
+def drives(release: Release | None, session: str, now: datetime | None) -> bool:
+    """Whether `session` holds a live lease of a release under way."""
+    if release is None or not release.under_way or release.driver is None or now is None:
+        return False
+    return release.driver.session == session and release.driver.expires > now
+
+
+def _driver(who: Who) -> Driver:
+    return Driver(email=who.email, session=who.session, expires=who.at + LEASE)
+
+
+def _seat(release: Release, who: Who, *, raised: bool) -> Driver:
+    seated = release.driver
+    if seated is not None and seated.session != who.session and seated.expires > who.at:
+        own_console = seated.email == who.email and not who.renews
+        if own_console or not raised:
+            return seated
+    return _driver(who)
+
+
+def _marked(release: Release, revision: str, who: Who, reason: str) -> tuple[RolledBack, ...]:
+    others = tuple(mark for mark in release.rolled_back if mark.revision != revision)
+    return (*others, RolledBack(revision=revision, at=who.at, by=who.email, reason=reason))[-KEPT_MARKS:]
+
+
+def _with_move(
+    release: Release,
+    service: Service,
+    who: Who,
+    *,
+    kind: Literal["shift", "rollback", "undo"],
+    percent: int,
+    reason: str,
+    automatic: bool = False,
+) -> tuple[Move, ...]:
+    move = Move(
+        kind=kind,
+        at=who.at,
+        by=who.email,
+        percent=percent,
+        before=lines_of(named(service.traffic, service.latest_ready)),
+        reason=reason,
+        automatic=automatic,
+    )
+    return (*release.moves, move)[-KEPT_MOVES:]
