@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
+from textual import events
 from textual.content import Content
 from textual.message import Message
-from textual.widget import Widget
+
+from widgets.drawing import Drawn
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,12 +29,23 @@ class ActionEntry:
     """Drawn first, strong, and never cut off (rollback)."""
 
 
-class ActionBar(Widget):
+class ActionBar(Drawn):
     """One line; what doesn't fit falls off the right end, the sacred entry never.
 
     Args:
         entries: what to draw first.
     """
+
+    DEFAULT_CSS = """
+    ActionBar {
+        height: 1;
+        padding: 0 1;
+        background: $panel;
+        & .key { color: $text-primary; text-style: bold; }
+        & .sacred { color: $error; background: $background; text-style: bold reverse; }
+    }
+    """
+    COMPONENT_CLASSES: ClassVar[set[str]] = {"key", "sacred"}
 
     class Pressed(Message):
         """A click on an entry."""
@@ -58,10 +72,47 @@ class ActionBar(Widget):
     ) -> None:
         super().__init__(name=name, id=id, classes=classes)
         self._entries = tuple(entries)
+        self._places: list[tuple[int, int, str]] = []
 
     def show(self, entries: Sequence[ActionEntry]) -> None:
         """Draw `entries`, where they differ from what is drawn."""
+        entries = tuple(entries)
+        if entries != self._entries:
+            self._entries = entries
+            self.redraw()
 
-    def render(self) -> Content:
-        """See `Widget.render`."""
-        return Content("")
+    def lines(self, width: int, height: int) -> list[Content]:
+        """See `Drawn.lines`."""
+        entries = sorted(self._entries, key=lambda entry: not entry.sacred)
+        drawn = [(entry, _drawn(entry)) for entry in entries]
+        gap = 2 if sum(c.cell_length + 3 for _entry, c in drawn) > width + 3 else 3
+        self._places = []
+        parts: list[Content] = []
+        at = 0
+        for index, (entry, content) in enumerate(drawn):
+            last = index == len(drawn) - 1
+            room = width - at - (0 if last else gap + 1)
+            if content.cell_length > room and not entry.sacred:
+                parts.append(Content.styled("…", ".faint"))
+                break
+            parts.append(content)
+            self._places.append((at, at + content.cell_length, entry.action))
+            at += content.cell_length + gap
+        return [Content(" " * gap).join(parts)]
+
+    def on_click(self, event: events.Click) -> None:
+        """Say which entry was clicked."""
+        x = event.x - self.styles.padding.left
+        for start, end, action in self._places:
+            if start <= x < end:
+                event.stop()
+                self.post_message(self.Pressed(self, action))
+                return
+
+
+def _drawn(entry: ActionEntry) -> Content:
+    if entry.sacred:
+        return Content.styled(f" {entry.keys} {entry.label} ", ".sacred")
+    if not entry.enabled:
+        return Content.styled(f"({entry.keys} {entry.label})", ".faint")
+    return Content.assemble((entry.keys, ".key"), f" {entry.label}")

@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from textual.content import Content
-from textual.widget import Widget
+
+from console.words import _, ngettext
+from widgets.drawing import NOTHING, Drawn, clock, fit, inert
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +37,8 @@ class StepState:
     """Key of the next step, as shown, or empty."""
 
 
-class StepLine(Widget):
-    """One line (two where it is narrow).
+class StepLine(Drawn):
+    """Two lines: the plan with where we are, and what the bake still waits for; one where there is room for both.
 
     Args:
         state: what to draw first.
@@ -52,10 +54,85 @@ class StepLine(Widget):
     ) -> None:
         super().__init__(name=name, id=id, classes=classes)
         self._state = state
+        self._waiting = ""
 
-    def show(self, state: StepState | None) -> None:
-        """Draw `state`; None says that no release is under way."""
+    def show(self, state: StepState | None, *, waiting: str = "") -> None:
+        """Draw `state`.
 
-    def render(self) -> Content:
-        """See `Widget.render`."""
-        return Content("")
+        Args:
+            state: None says that no release is under way.
+            waiting: said instead where `state` is None, e.g. what is waited for.
+        """
+        if (state, waiting) != (self._state, self._waiting):
+            self._state, self._waiting = state, waiting
+            self.redraw()
+
+    def lines(self, width: int, height: int) -> list[Content]:
+        """See `Drawn.lines`."""
+        state = self._state
+        if state is None:
+            return [Content.styled(inert(self._waiting) or _("no release is under way"), ".faint")]
+        plans = _plans(state)
+        bakes = _bakes(state)
+        if plans[1].cell_length + 4 + bakes[1].cell_length <= width or height == 1:
+            return [Content("    ").join([part for part in fit((plans, bakes), width, gap=4) if part.cell_length])]
+        return [fit((plans,), width)[0], *(line for line in fit((bakes,), width) if line.cell_length)]
+
+
+def _plans(state: StepState) -> list[Content]:
+    points = sorted({0, *state.steps, state.at, *([] if state.moving_to is None else [state.moving_to])})
+
+    def drawn(link: str, sign: str) -> Content:
+        parts: list[Content | tuple[str, str]] = []
+        for point in points:
+            if parts:
+                done = point <= state.at
+                parts.append((f" {link.replace('─', '━') if done else link} ", ".strong" if done else ".faint"))
+            if point == state.at:
+                parts.append((f"● {point}{sign}", ".alarm" if state.ended == "rolled back" else ".canary"))
+            elif point == state.moving_to:
+                parts.append((f"◐ {point}{sign} {_('moving')}" if sign else f"◐ {point}", ".warn"))
+            else:
+                parts.append((f"✔ {point}{sign}" if point < state.at else f"○ {point}{sign}", ".faint"))
+        return Content.assemble(*parts)
+
+    return [drawn("─────", " %"), drawn("──", " %"), drawn("─", "")]
+
+
+def _bakes(state: StepState) -> list[Content]:
+    if state.ended:
+        word = {
+            "promoted": ("✔ ", _("promoted"), ".good"),
+            "rolled back": ("◀ ", _("rolled back"), ".bad"),
+        }.get(state.ended, ("■ ", _("abandoned"), ".faint"))
+        return [Content.styled(word[0] + word[1], word[2]), NOTHING]
+    if not state.baking:
+        tail = _("no bake: the canary has no traffic yet") if state.at == 0 else inert(state.waiting)
+        return [Content.styled(tail, ".faint"), NOTHING]
+    figures = f"{clock(min(state.observed_s, state.required_s))} / {clock(state.required_s)}"
+    if state.bake_done:
+        done = _("✔ baked {figures}").format(figures=figures)
+        more = _("the next step may be taken") + (f" ({state.next_key})" if state.next_key else "")
+        return [Content.assemble((done, ".good"), f" · {more}"), Content.styled(done, ".good")]
+    share = min(state.observed_s / state.required_s, 1.0) if state.required_s > 0 else 1.0
+    filled = int(share * 10)
+    bar = "▰" * filled + "▱" * (10 - filled)
+    observed = _("{now} of {all} observed").format(
+        now=clock(min(state.observed_s, state.required_s)), all=clock(state.required_s)
+    )
+    needed = ""
+    if state.requests_needed > 0:
+        needed = ngettext(
+            "{count} request still needed", "{count} requests still needed", state.requests_needed
+        ).format(count=f"{state.requests_needed:,}")
+    waiting = inert(state.waiting)
+    tail = " · ".join(part for part in (needed, waiting) if part)
+    short = " ".join(part for part in (f"+{state.requests_needed:,}" if state.requests_needed > 0 else "",) if part)
+    bake = _("bake")
+    end: tuple[str, str] = (f" · {tail}" if tail else "", ".warn" if waiting else "")
+    return [
+        Content.assemble((f"{bake} ", ".faint"), (bar, ".canary"), " ", observed, end),
+        Content.assemble((f"{bake} ", ".faint"), observed, end),
+        Content.assemble((f"{bake} ", ".faint"), figures, end),
+        Content.assemble((f"{bake} ", ".faint"), figures, (f" · {short}" if short else "", "")),
+    ]
