@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+import builtins
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from console.cloud.target import CloudTarget
+from console.errors import UnavailableError
+from console.words import _
 
 if TYPE_CHECKING:
+    from google.cloud import logging_v2
+
     from console.cloud.connection import Connection
+
+LIST_TIMEOUT_S = 15.0
+WRITE_TIMEOUT_S = 5.0
+PAGE = 1_000
+"""Most entries that Cloud Logging gives in one answer."""
+TAIL_TIMEOUT_S = 3_900.0
+"""Cloud Logging ends a tail session after an hour; this only bounds one that forgets to."""
 
 
 @dataclass(slots=True)
@@ -63,27 +75,157 @@ class TailBatch:
 
 
 class LogsApi:
-    """Cloud Logging of one project."""
+    """Cloud Logging of one project. Reads try again for a second; nothing reconnects a cut tail but its caller."""
 
     def __init__(self, target: CloudTarget, connection: Connection) -> None:
         self._target = target
         self._connection = connection
 
-    async def tail(self, filter: str, *, buffer_window_s: float = 2.0) -> AsyncIterator[TailBatch]:
-        """Entries as they are logged."""
-        raise NotImplementedError
-        yield TailBatch()
+    async def tail(self, filter: str, *, buffer_window_s: float = 2.0) -> AsyncGenerator[TailBatch, None]:
+        """Entries as they are logged, in batches as the cloud sends them, until closed or cut.
 
-    async def list(self, filter: str, *, limit: int = 1000, newest_first: bool = True) -> list[LogEntry]:
-        """Entries of the past."""
-        raise NotImplementedError
+        Read no faster than the caller takes them: gRPC's flow control holds the rest back, and the cloud then reports
+        it as suppressed (NOT_CONSUMED). Close the iterator (`aclose`) or cancel its reader to end the session; a
+        project has ten.
+
+        Args:
+            filter: in the Logging query language.
+            buffer_window_s: seconds that the cloud holds entries to sort late ones in, 0 to 60.
+
+        Yields:
+            One batch for each answer; its entries may be none, where only suppression is reported.
+
+        Raises:
+            CloudError: always at the end, for a session never ends well by itself: which kind says why.
+        """
+        client = await self._connection.logging()
+        from google.cloud import logging_v2
+        from google.protobuf.duration_pb2 import Duration
+
+        from console.cloud import errors
+        from console.cloud.log_convert import EntryReader
+
+        window = Duration()
+        window.FromMilliseconds(round(buffer_window_s * 1000))
+        request = logging_v2.TailLogEntriesRequest(resource_names=[self._project], filter=filter, buffer_window=window)
+        raw = logging_v2.TailLogEntriesResponse.pb
+        reader = EntryReader()
+        connection = self._connection
+        doing = _("tailing the log")
+        call: Any = None
+        dated = False
+        try:
+            with errors.translated(doing):
+                call = await client.tail_log_entries(
+                    requests=_once(request), retry=None, timeout=TAIL_TIMEOUT_S, metadata=connection.metadata
+                )
+            answers = aiter(call)
+            while True:
+                with errors.translated(doing):
+                    answer = await anext(answers, None)
+                if answer is None:
+                    raise UnavailableError(_("Cloud Logging ended the log stream."), remedy=_("It is opened again."))
+                if not dated:
+                    dated = True
+                    connection.saw_metadata(await call.initial_metadata(), connection.clock.monotonic())
+                yield reader.batch(raw(answer))
+        finally:
+            if call is not None:
+                call.cancel()
+
+    async def list(self, filter: str, *, limit: int = 1000, newest_first: bool = True) -> builtins.list[LogEntry]:
+        """Entries of the past.
+
+        Args:
+            filter: in the Logging query language; name a time in it, or the cloud searches everything.
+            limit: at most so many.
+            newest_first: the newest `limit` (newest first), else the oldest.
+
+        Raises:
+            CloudError: one of its subclasses; InvalidRequestError for a filter that does not parse.
+        """
+        from console.cloud import log_convert
+
+        raw = await self._list(filter, limit, newest_first)
+        return log_convert.EntryReader().entries(raw)
+
+    async def _list(self, filter: str, limit: int, newest_first: bool) -> builtins.list[Any]:
+        client = await self._connection.logging()
+        from google.cloud import logging_v2
+
+        response = logging_v2.ListLogEntriesResponse.pb
+        found: builtins.list[Any] = []
+        token = ""
+        while True:
+            request = {
+                "resource_names": [self._project],
+                "filter": filter,
+                "order_by": "timestamp desc" if newest_first else "timestamp asc",
+                "page_size": min(limit - len(found), PAGE),
+                "page_token": token,
+            }
+
+            async def once(left_s: float, request: dict[str, Any] = request) -> Any:
+                pager = await client.list_log_entries(request=request, retry=None, timeout=left_s)
+                return await anext(pager.pages)
+
+            page = await self._connection.read(once, doing=_("reading the log"), timeout_s=LIST_TIMEOUT_S)
+            pb: Any = response(page)
+            found += pb.entries
+            token = pb.next_page_token
+            if not token or len(found) >= limit:
+                return found[:limit]
 
     async def write_text(
         self, log: str, payload: Mapping[str, str | int | float | bool], severity: str = "NOTICE"
     ) -> None:
-        """Write one structured entry."""
-        raise NotImplementedError
+        """Write one structured entry; sent once.
 
-    async def audit(self, service: str, *, since: datetime, limit: int = 50) -> list[AuditEntry]:
-        """Mutating calls on `service`, newest first."""
-        raise NotImplementedError
+        Args:
+            log: its short name, e.g. `canario-audit`.
+            payload: what it says; `message` is what log viewers show.
+            severity: one of Cloud Logging's.
+
+        Raises:
+            CloudError, ConfirmationLostError: it was not written, or may not have been.
+        """
+        client = await self._connection.logging()
+        from google.cloud import logging_v2
+
+        from console.cloud import errors
+
+        entry = logging_v2.LogEntry(
+            log_name=f"{self._project}/logs/{log}",
+            resource={"type": "global", "labels": {"project_id": self._target.project}},
+            severity=severity,
+            json_payload=dict(payload),
+        )
+        request = logging_v2.WriteLogEntriesRequest(entries=[entry])
+        with errors.translated(_("writing to the log"), write=True):
+            await client.write_log_entries(request=request, retry=None, timeout=WRITE_TIMEOUT_S)
+
+    async def audit(self, service: str, *, since: datetime, limit: int = 50) -> builtins.list[AuditEntry]:
+        """Mutating calls on `service` in the Cloud Audit Log (admin activity), newest first.
+
+        Args:
+            service: short name.
+            since: UTC.
+            limit: at most so many.
+        """
+        from console.cloud import log_convert
+
+        wanted = (
+            f'logName="{self._project}/logs/cloudaudit.googleapis.com%2Factivity"'
+            f' AND resource.type="cloud_run_revision" AND resource.labels.service_name="{service}"'
+            f' AND timestamp>="{since:%Y-%m-%dT%H:%M:%S.%fZ}"'
+        )
+        raw = await self._list(wanted, limit, newest_first=True)
+        return [entry for entry in map(log_convert.audit_entry, raw) if entry is not None]
+
+    @property
+    def _project(self) -> str:
+        return f"projects/{self._target.project}"
+
+
+async def _once(request: logging_v2.TailLogEntriesRequest) -> AsyncIterator[logging_v2.TailLogEntriesRequest]:
+    yield request

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import os
 from dataclasses import dataclass
 
 from console.errors import SettingsError
@@ -18,7 +19,7 @@ class CloudTarget:
     endpoint: str | None = None
     """`HOST:PORT` of a simulator on loopback, spoken to in plaintext; None means Google, with TLS and credentials."""
     email: str | None = None
-    """On loopback only: who we say we are (bearer token `sim-EMAIL`)."""
+    """On loopback only: who we say we are (bearer token `sim-EMAIL`); None means `$USER@demo.example`."""
 
     def check(self) -> None:
         """Refuse an endpoint that plaintext must not go to (DESIGN.md, decision 1).
@@ -41,6 +42,11 @@ class CloudTarget:
                 ),
                 remedy=remedy,
             )
+
+    @property
+    def loopback_email(self) -> str:
+        """Who the simulator takes us for."""
+        return self.email or f"{os.environ.get('USER') or 'operator'}@demo.example"
 
     def service_path(self, service: str) -> str:
         """Full resource name of `service`."""
