@@ -8,6 +8,7 @@ from typing import ClassVar
 from textual import events
 from textual.app import ComposeResult
 from textual.containers import Container, Horizontal, Vertical
+from textual.content import Content
 
 from console.words import _
 from screens import present
@@ -26,8 +27,8 @@ class CanaryScreen(ConsoleScreen):
 
     NAME: ClassVar[str] = "canary"
     CSS_PATH = Path(__file__).with_suffix(".tcss")
-    HORIZONTAL_BREAKPOINTS: ClassVar[list[tuple[int, str]]] = [(0, "-tiny"), (60, "-narrow"), (100, "-wide")]
-    VERTICAL_BREAKPOINTS: ClassVar[list[tuple[int, str]]] = [(0, "-flat"), (16, "-short"), (32, "-tall")]
+    HORIZONTAL_BREAKPOINTS = [(0, "-tiny"), (60, "-narrow"), (100, "-wide")]
+    VERTICAL_BREAKPOINTS = [(0, "-flat"), (16, "-short"), (32, "-tall")]
 
     def compose_body(self) -> ComposeResult:
         """The panes, most important first."""
@@ -62,9 +63,9 @@ class CanaryScreen(ConsoleScreen):
         """Draw every pane."""
         snapshot = view.snapshot
         release = snapshot.release
-        self.query_one("#release").border_title = (
-            _("release {id}").format(id=release.id) if release is not None else _("release")
-        )
+        # Content, not str: a release's id is a stranger's text, and titles read markup
+        title = _("release {id}").format(id=release.id) if release is not None else _("release")
+        self.query_one("#release").border_title = Content(title)
         self.query_one("#steps", StepLine).show(present.step_state(view))
         service = snapshot.service
         self.query_one("#split", SplitBar).show(

@@ -1,0 +1,138 @@
+"""What every dialog has: a title, a line for what must not be missed, and a foot that names the ways out."""
+
+from __future__ import annotations
+
+from time import monotonic
+from typing import ClassVar, TypeVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical, VerticalScroll
+from textual.content import Content
+from textual.screen import ModalScreen
+from textual.widgets import Input, Static
+
+from console.registry import keys_for, shown_key
+from console.words import _
+from screens import present
+from screens.base import Banner
+from screens.view import View
+
+T = TypeVar("T")
+
+QUIET_S = 0.3
+"""Enter counts only after this many seconds without one since the dialog opened: a key that is held down, or pressed
+twice, or typed ahead, confirms nothing that has not been read."""
+
+
+def plain(text: str, *, id: str | None = None, classes: str | None = None) -> Static:
+    """A Static that draws `text` as it is: never as markup."""
+    return Static(Content(text), id=id, classes=classes, markup=False)
+
+
+class Dialog(ModalScreen[T]):
+    """A dialog. Subclasses give `compose_body`, `confirm` and, where the picture moves, `show_body`."""
+
+    DEFAULT_CSS = """
+    Dialog { align: center middle; }
+    Dialog > #frame {
+        width: 84; max-width: 100%; height: auto; max-height: 100%;
+        background: $surface; border: round $primary; border-title-style: bold; padding: 0 1;
+    }
+    Dialog #body { height: auto; max-height: 1fr; scrollbar-size-vertical: 1; }
+    Dialog #foot { height: auto; margin: 1 0 0 0; color: $text; text-style: bold; }
+    Dialog Input { height: 3; margin: 0; }
+    Dialog .faint { color: $text-muted; }
+    Dialog .problem { color: $text-error; text-style: bold; height: auto; }
+    """
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter", "confirm", show=False),
+        Binding("escape", "leave", show=False),
+    ]
+    AUTO_FOCUS = "Input"
+
+    def __init__(self, view: View) -> None:
+        super().__init__()
+        self.view = view
+        """The latest view."""
+        self._quiet_since = monotonic()
+
+    def compose(self) -> ComposeResult:
+        """Banner, body, foot."""
+        with Vertical(id="frame") as frame:
+            frame.border_title = Content(self.heading())
+            yield Banner(id="dialog-banner")
+            with VerticalScroll(id="body", can_focus=False):
+                yield from self.compose_body()
+            yield plain("", id="foot")
+
+    def on_mount(self) -> None:
+        """Start the quiet time once the dialog can be seen."""
+        self._quiet_since = monotonic()
+        self.show(self.view)
+
+    def heading(self) -> str:
+        """The title."""
+        return ""
+
+    def compose_body(self) -> ComposeResult:
+        """What stands between title and foot."""
+        yield from ()
+
+    def show(self, view: View) -> None:
+        """Draw `view`; called ten times a second."""
+        if not self.is_mounted or not self.is_attached:
+            return
+        self.view = view
+        self.query_one("#dialog-banner", Banner).show(present.banner(view))
+        self.show_body(view)
+        self.foot()
+
+    def show_body(self, view: View) -> None:
+        """Draw what moves."""
+
+    def can_confirm(self) -> bool:
+        """Whether Enter would do something."""
+        return True
+
+    def confirm_label(self) -> str:
+        """What Enter does, or empty where the dialog only shows something."""
+        return ""
+
+    def leave_label(self) -> str:
+        """What Esc does."""
+        return _("Leave as it is")
+
+    def foot(self) -> None:
+        """Name the ways out."""
+        key = " ".join(shown_key(k) for k in keys_for("rollback_anywhere", self.view.keymap))
+        parts = []
+        label = self.confirm_label()
+        if label:
+            parts.append(f"Enter {label}" if self.can_confirm() else _("(Enter does nothing yet)"))
+        parts += [f"Esc {self.leave_label()}", f"{key} {_('Roll back')}"]
+        foot = self.query_one("#foot", Static)
+        text = "     ".join(parts)
+        if getattr(self, "_foot_text", None) != text:
+            self._foot_text = text
+            foot.update(Content(text))
+
+    def confirm(self) -> None:
+        """Enter, once it counts."""
+
+    def action_confirm(self) -> None:
+        """Enter: counts only after a moment without one."""
+        now = monotonic()
+        quiet, self._quiet_since = now - self._quiet_since, now
+        if quiet >= QUIET_S and self.can_confirm():
+            self.confirm()
+
+    def action_leave(self) -> None:
+        """Esc."""
+        self.dismiss(None)
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        """Enter in an input is Enter."""
+        event.stop()
+        self.action_confirm()

@@ -1,0 +1,221 @@
+"""The dialog before anything that guardrails judge: what it would do, what each guardrail says, what Enter does.
+
+It is asked afresh with each new snapshot while it is open, so that a window that closes, a verdict that turns or a
+split that somebody else moves shows here before Enter.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from textual.app import ComposeResult
+from textual.content import Content
+from textual.widgets import Input, Static
+
+from console.errors import CanarioError
+from console.release.guardrails import REASON_LENGTH, ActionKind, Answer, blocked_by
+from console.release.moves import Proposal
+from console.release.window import moment
+from console.words import _
+from screens import present
+from screens.dialogs.base import Dialog, plain
+from screens.view import View
+
+
+@dataclass(frozen=True, slots=True)
+class Confirmed:
+    """The operator said yes."""
+
+    proposal: Proposal
+    """As it stood on the screen at that moment."""
+    reason: str = ""
+    """As typed, stripped; empty where none was asked for."""
+
+
+class MoveDialog(Dialog[Confirmed | None]):
+    """A forward move, an undo, taking over, disarming: whatever has a proposal.
+
+    Args:
+        view: the latest view.
+        propose: makes the proposal of this moment; raises CanarioError where it can mean nothing any more.
+        needs_reason: whether a written reason is asked for even where nothing blocks.
+    """
+
+    DEFAULT_CSS = """
+    MoveDialog #answers, MoveDialog #splits, MoveDialog #verdict, MoveDialog #warnings { height: auto; }
+    MoveDialog #splits { margin: 0 0 1 0; }
+    MoveDialog #reason { display: none; }
+    MoveDialog #reason-label { display: none; height: auto; margin: 1 0 0 0; }
+    MoveDialog.-reason #reason, MoveDialog.-reason #reason-label { display: block; }
+    """
+
+    def __init__(self, view: View, propose: Callable[[], Proposal], *, needs_reason: bool = False) -> None:
+        super().__init__(view)
+        self._propose = propose
+        self._needs_reason = needs_reason
+        self._drawn: object = None
+        self.problem = ""
+        """Why no proposal can be made any more, or empty."""
+        self.proposal = propose()
+        """The newest proposal."""
+
+    def heading(self) -> str:
+        """What is asked."""
+        return heading_of(self.proposal, self.view)
+
+    def compose_body(self) -> ComposeResult:
+        """Split before and after, answers, and the reason where one is needed."""
+        yield plain("", id="splits")
+        yield plain("", id="answers")
+        yield plain("", id="warnings")
+        yield plain("", id="reason-label")
+        yield Input(placeholder=_("at least {n} characters").format(n=REASON_LENGTH), id="reason", max_length=500)
+
+    @property
+    def reason(self) -> str:
+        """The reason as typed, stripped."""
+        return self.query_one("#reason", Input).value.strip()
+
+    def asks_reason(self) -> bool:
+        """Whether a written reason would let the action pass (or is asked for anyway)."""
+        if self.proposal.blocked:
+            return self.proposal.overridable
+        return self._needs_reason
+
+    def can_confirm(self) -> bool:
+        """Whether nothing blocks, given the reason typed so far."""
+        if self.problem or self.proposal.already:
+            return False
+        if self.asks_reason() and len(self.reason) < REASON_LENGTH:
+            return False
+        return not blocked_by(self.proposal.answers, self.reason)
+
+    def confirm_label(self) -> str:
+        """The verb."""
+        return {
+            ActionKind.SHIFT: _("Move"),
+            ActionKind.UNDO: _("Undo"),
+            ActionKind.TAKE_OVER: _("Take over"),
+            ActionKind.DISARM: _("Disarm"),
+            ActionKind.DEPLOY: _("Deploy"),
+        }.get(self.proposal.action.kind, _("Confirm"))
+
+    def confirm(self) -> None:
+        """Leave with what stood on the screen."""
+        self.dismiss(Confirmed(self.proposal, self.reason if self.asks_reason() else ""))
+
+    def show_body(self, view: View) -> None:
+        """Ask afresh and draw what changed."""
+        try:
+            self.proposal = self._propose()
+            self.problem = ""
+        except CanarioError as error:
+            self.problem = str(error)
+        drawn = (self.proposal, self.problem, view.now.replace(second=0, microsecond=0) if view.now else None)
+        if drawn == self._drawn:
+            return
+        self._drawn = drawn
+        self.query_one("#frame").border_title = Content(self.heading())
+        self.query_one("#splits", Static).update(splits_content(self.proposal, view))
+        self.query_one("#answers", Static).update(answers_content(self.proposal, self.problem, view))
+        self.query_one("#warnings", Static).update(Content("\n".join(f"▲ {w}" for w in self.proposal.warnings)))
+        self.query_one("#warnings").display = bool(self.proposal.warnings)
+        asks = self.asks_reason()
+        self.set_class(asks, "-reason")
+        self.query_one("#reason-label", Static).update(Content(self._reason_label()))
+        box = self.query_one("#reason", Input)
+        box.disabled = not asks
+        if asks and not box.has_focus:
+            box.focus()
+
+    def _reason_label(self) -> str:
+        if self.proposal.blocked:
+            return _("A written reason lets this pass; it is journalled and announced:")
+        return _("Why? It is journalled and announced:")
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        """The foot says whether Enter would do something now."""
+        event.stop()
+        self.foot()
+
+
+def heading_of(proposal: Proposal, view: View) -> str:
+    """The question, in a line."""
+    action = proposal.action
+    canary = present.short(proposal.canary, view.snapshot.service_name)
+    before = proposal.before.get(proposal.canary or "", 0)
+    after = proposal.after.get(proposal.canary or "", 0)
+    match action.kind:
+        case ActionKind.SHIFT:
+            return _("{environment}: move canary {canary} from {before} % to {after} %?").format(
+                environment=view.rules.name.upper() if view.rules.protected else view.rules.name,
+                canary=canary,
+                before=before,
+                after=after,
+            )
+        case ActionKind.UNDO:
+            return _("Undo the last move: canary {canary} from {before} % back to {after} %?").format(
+                canary=canary, before=before, after=after
+            )
+        case ActionKind.TAKE_OVER:
+            return _("Take over this release?")
+        case ActionKind.DISARM:
+            return _("Disarm the automatic rollback?")
+        case ActionKind.DEPLOY:
+            return _("Deploy a new revision with no traffic?")
+        case _:
+            return str(action.kind)
+
+
+def splits_content(proposal: Proposal, view: View) -> Content:
+    """Now and then, one line each."""
+    if proposal.action.kind not in (ActionKind.SHIFT, ActionKind.UNDO):
+        return Content("")
+    lines = []
+    for label, shares in ((_("now"), proposal.before), (_("then"), proposal.after)):
+        parts = [
+            f"{role} {shares.get(name, 0)} %"
+            for role, name in _parties(proposal, view)
+            if name in proposal.before or name in proposal.after
+        ]
+        lines.append(f"  {label:<6}{'   '.join(parts)}")
+    return Content("\n".join(lines))
+
+
+def _parties(proposal: Proposal, view: View) -> list[tuple[str, str]]:
+    service = view.snapshot.service_name
+    names = list(dict.fromkeys([proposal.canary or "", *proposal.before, *proposal.after]))
+    found = []
+    for name in names:
+        if name:
+            role = _("canary") if name == proposal.canary else ""
+            if not role and name == view.snapshot.stable:
+                role = _("stable")
+            found.append((f"{role} {present.short(name, service)}".strip(), name))
+    return found
+
+
+def answers_content(proposal: Proposal, problem: str, view: View) -> Content:
+    """One guardrail a line: a glyph, its title, its figures; a failing one says when it passes and how."""
+    if problem:
+        return Content.styled(f"✖ {problem}", "bold $text-error")
+    parts: list[Content] = []
+    width = max((len(answer.title) for answer in proposal.answers), default=0) + 2
+    for answer in sorted(proposal.answers, key=lambda a: a.allowed):
+        parts.append(_answer_line(answer, width, view))
+    if proposal.already:
+        parts.append(Content(_("The service is there already: nothing to move.")))
+    return Content("\n").join(parts)
+
+
+def _answer_line(answer: Answer, width: int, view: View) -> Content:
+    title = f"{answer.title:<{width}}"
+    if answer.allowed:
+        return Content.styled("✔ ", "$text-success") + Content(f"{title}{answer.reason}")
+    text = answer.reason
+    if answer.passes_at is not None:
+        since = view.now or answer.passes_at
+        text += " · " + _("passes by itself {at}").format(at=moment(answer.passes_at, since=since))
+    text += " · " + (_("a written reason overrides it") if answer.overridable else _("nothing overrides it"))
+    return Content.styled("✖ ", "bold $text-error") + Content.styled(f"{title}{text}", "bold")
