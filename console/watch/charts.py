@@ -5,7 +5,6 @@ Plain values; made by `Watcher.chart`. Must know nothing of plotext or of screen
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
