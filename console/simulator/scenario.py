@@ -221,7 +221,7 @@ def load_scenario(name: str) -> Scenario:
         SettingsError: the file is wrong; names file and key.
     """
     path = Path(name) if name.endswith(".toml") else SCENARIO_DIR / f"{name}.toml"
-    if not name.endswith(".toml") and name not in list_scenarios() or not path.is_file():
+    if (not name.endswith(".toml") and name not in list_scenarios()) or not path.is_file():
         raise UsageError(
             _("There is no scenario {name}.").format(name=name),
             remedy=_("Choose one of: {names}.").format(names=", ".join(list_scenarios())),
