@@ -45,7 +45,7 @@ def release_id(service: Service, canary: str, started: datetime) -> str:
     return f"{started:%Y-%m-%d-%H%M}-{canary.removeprefix(service.name + '-')}"
 
 
-def begin(service: Service, former: Release | None, canary: str, who: Who) -> Release:
+def begin(service: Service, former: Release | None, canary: str, who: Who, *, auto_rollback: bool = True) -> Release:
     """A release of `canary` that has not moved anything yet; marks of rolled-back revisions are carried over.
 
     The baseline is the desired split with LATEST resolved, tags included; a share that the canary already had goes
@@ -65,7 +65,7 @@ def begin(service: Service, former: Release | None, canary: str, who: Who) -> Re
         started=who.at,
         started_by=who.email,
         rolled_back=former.rolled_back if former is not None else (),
-        auto_rollback=True,
+        auto_rollback=auto_rollback,
     )
 
 

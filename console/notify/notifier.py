@@ -1,0 +1,102 @@
+"""The notifier: takes a message, tells everybody it can, keeps what failed."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol, TypeAlias
+
+from console.notify.message import Message
+
+Bell: TypeAlias = Callable[[Message], None]
+"""Rings and sets the terminal's title; called in the loop that announces, so it must be quick."""
+
+
+class Sender(Protocol):
+    """What a SlackWebhook is to a notifier."""
+
+    async def send(self, message: Message) -> str:
+        """Empty where it went out, else what went wrong."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Undelivered:
+    """A message that did not go out."""
+
+    message: Message
+    problem: str
+
+
+class Notifier:
+    """Tells people; never raises, never holds anything up.
+
+    Args:
+        slack: where messages go; None: nowhere but the bell.
+        bell: rung for urgent messages.
+    """
+
+    def __init__(self, slack: Sender | None = None, bell: Bell | None = None) -> None:
+        self.slack = slack
+        self.bell = bell
+        self.undelivered: deque[Undelivered] = deque(maxlen=100)
+        """Messages that failed after all attempts, oldest first, shown on screen; `retry` sends them again."""
+        self._under_way: set[asyncio.Task[str]] = set()
+
+    async def announce(self, message: Message) -> str:
+        """Tell everybody, waiting for Slack's answer.
+
+        Returns:
+            What went wrong, in a sentence, or empty.
+        """
+        self._ring(message)
+        return await self._send(message)
+
+    def announce_soon(self, message: Message) -> None:
+        """Tell everybody without waiting: Slack gets it in a task of its own (`flush` waits for it)."""
+        self._ring(message)
+        if self.slack is None:
+            return
+        task = asyncio.get_running_loop().create_task(self._send(message))
+        self._under_way.add(task)
+        task.add_done_callback(self._under_way.discard)
+
+    async def flush(self, timeout_s: float = 3.0) -> None:
+        """Wait for messages under way, at most `timeout_s` seconds; what is not out by then is kept as undelivered."""
+        if self._under_way:
+            _done, pending = await asyncio.wait(tuple(self._under_way), timeout=timeout_s)
+            for task in pending:
+                task.cancel()
+            await asyncio.gather(*pending, return_exceptions=True)
+
+    async def retry(self) -> int:
+        """Send what is undelivered again; returns how many still are."""
+        waiting = list(self.undelivered)
+        self.undelivered.clear()
+        for item in waiting:
+            await self._send(item.message)
+        return len(self.undelivered)
+
+    def _ring(self, message: Message) -> None:
+        if self.bell is None or not message.urgent:
+            return
+        try:
+            self.bell(message)
+        except Exception as error:  # a broken bell must not stop a rollback's message
+            self.undelivered.append(Undelivered(message, type(error).__name__))
+
+    async def _send(self, message: Message) -> str:
+        if self.slack is None:
+            return ""
+        try:
+            problem = await self.slack.send(message)
+        except asyncio.CancelledError:
+            self.undelivered.append(Undelivered(message, "cut off"))
+            raise
+        except Exception as error:
+            problem = type(error).__name__
+        if problem:
+            self.undelivered.append(Undelivered(message, problem))
+        return problem
