@@ -24,10 +24,6 @@ if TYPE_CHECKING:
     from console.release.service import Revision, Service
     from screens.view import RollbackView, View
 
-ERROR_LIMIT = 0.01
-"""Error rate over which a figure is marked (the runbook, step 5)."""
-P95_LIMIT_MS = 1000.0
-"""P95 over which a figure is marked, ms (the runbook, step 4)."""
 SKEW_SHOWN = timedelta(seconds=5)
 """From this difference on, the local clock is said to be off (issue 2)."""
 
@@ -200,8 +196,8 @@ def _row(
         requests_per_s=figures.requests_per_s if figures is not None and serves else None,
         error_rate=errors,
         p95_ms=p95,
-        over_error_limit=errors is not None and errors > ERROR_LIMIT,
-        over_p95_limit=p95 is not None and p95 > P95_LIMIT_MS,
+        over_error_limit=errors is not None and errors > view.error_limit,
+        over_p95_limit=p95 is not None and p95 > view.p95_limit_ms,
         verdict=snapshot.verdict.word.value if mine == "canary" and serves and snapshot.verdict is not None else "",
         rolled_back=release is not None and release.was_rolled_back(revision.name) is not None,
     )

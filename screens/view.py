@@ -68,6 +68,10 @@ class View:
     """Armed or not; None where it doesn't apply."""
     demo: DemoView | None = None
     keymap: Mapping[str, str] = field(default_factory=dict)
+    error_limit: float = 0.01
+    """Error rate over which a figure is marked, 0 to 1 (the runbook, step 5)."""
+    p95_limit_ms: float = 1000.0
+    """P95 over which a figure is marked, ms (the runbook, step 4)."""
     busy: str = ""
     """An action that has been sent and not answered yet, in words, or empty."""
 

@@ -1,0 +1,560 @@
+"""The Textual app: it only wires. Settings and environment in; session thread, screens, keys and timer joined here.
+
+Nothing of Google's clients, grpc, plotext or keyring may be imported before the first frame is up: the session is
+made in `on_ready`, and its thread imports them (tests/screens/test_first_paint.py).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import sys
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeVar
+
+from rich.text import Text
+from textual.app import App, SystemCommand
+from textual.binding import Binding, BindingType
+from textual.filter import LineFilter
+from textual.screen import Screen
+
+from console.clock import Clock, SystemClock
+from console.errors import CanarioError, ExitCode
+from console.registry import ACTIONS, Place, keys_for, shown_key
+from console.release.guardrails import Action
+from console.text import clean
+from console.watch.snapshot import Snapshot
+from console.words import _
+from screens import present
+from screens.canary import CanaryScreen
+from screens.operator import Operator, Severity, settle
+from screens.rollback_desk import Engine, RollbackDesk
+from screens.view import DemoView, RollbackView, View, server_now
+from themes import all_themes, default_theme
+from widgets.safe import ScrubFilter
+
+if TYPE_CHECKING:
+    from console.release.moves import Proposal
+    from console.release.service import Service
+    from console.session import Session
+    from console.settings import Environment, Settings
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+REPAINT_S = 0.1
+"""One repaint timer, ten times a second."""
+NOTICE_S = 60.0
+"""How long a kept notice stands in the header."""
+SPEEDS = (1.0, 2.0, 5.0, 10.0, 20.0, 50.0)
+"""Speeds of the demo's clock that `<` and `>` step through."""
+
+log = logging.getLogger("canario")
+
+
+class DemoControl(Protocol):
+    """What `<` and `>` need of the simulator."""
+
+    @property
+    def speed(self) -> float:
+        """Simulated seconds a wall second."""
+        ...
+
+    def set_speed(self, speed: float) -> object:
+        """Set it; blocks on HTTP, so it is called in a thread."""
+        ...
+
+
+def _bindings() -> list[BindingType]:
+    bindings: list[BindingType] = []
+    for spec in ACTIONS:
+        # Esc must win over dialogs and inputs while a countdown runs, and mean what it meant before otherwise
+        priority = spec.place is Place.ANYWHERE or spec.id == "stop_countdown"
+        bindings.append(
+            Binding(
+                ",".join(spec.keys),
+                present.binding_action(spec.id),
+                spec.title,
+                show=False,
+                priority=priority,
+                id=spec.id,
+            )
+        )
+    bindings.append(Binding("ctrl+c", "interrupted", show=False))
+    return bindings
+
+
+class ConsoleApp(App[int], inherit_bindings=False):
+    """The console.
+
+    Args:
+        settings: all settings.
+        environment: where to begin.
+        endpoint: `HOST:PORT` of a simulator on loopback, or None for Google.
+        as_email: identity on loopback.
+        demo: the demo's clock, where this is the demo.
+        engine: makes a session thread for an environment; the real one unless a test says otherwise.
+        clock: the wall.
+    """
+
+    TITLE = "canario"
+    ENABLE_COMMAND_PALETTE = True
+    BINDINGS: ClassVar[list[BindingType]] = _bindings()
+
+    def __init__(
+        self,
+        settings: Settings,
+        environment: Environment,
+        *,
+        endpoint: str | None = None,
+        as_email: str | None = None,
+        demo: DemoControl | None = None,
+        engine: Callable[[Environment], Engine] | None = None,
+        clock: Clock | None = None,
+    ) -> None:
+        super().__init__()
+        self.settings = settings
+        self.environment = environment
+        self.endpoint = endpoint
+        self.as_email = as_email
+        self.demo = demo
+        self.clock = clock or SystemClock()
+        self._make_engine = engine or self._real_engine
+        self._engine: Engine | None = None
+        self._rules = settings.rules(environment)
+        self._limits = settings.limits_for(environment)
+        self._scrub = ScrubFilter()
+        self._notice = ("", 0.0)
+        self._busy = ""
+        self._view: View | None = None
+        self._crashed = False
+        self._title = ""
+        self._rung = ""
+        self.desk = RollbackDesk(lambda: self._engine, self.clock.monotonic)
+        self.operator = Operator(self)
+        for theme in all_themes():
+            self.register_theme(theme)
+        self.theme = default_theme(os.environ, settings.theme)
+        self.set_keymap({spec.id: ",".join(keys_for(spec.id, settings.keymap)) for spec in ACTIONS})
+
+    # ------------------------------------------------------------------ life
+
+    def on_mount(self) -> None:
+        """Open on the canary screen; everything else is made when it is first asked for."""
+        self.add_mode("canary", CanaryScreen)
+        self.add_mode("logs", _logs_screen)
+        self.add_mode("metrics", _metrics_screen)
+        self.add_mode("history", _history_screen)
+        self.switch_mode("canary")
+
+    def on_ready(self) -> None:
+        """The first frame is up: now the session may start, and with it the heavy imports."""
+        self._engine = self._make_engine(self.environment)
+        self._engine.start()
+        self.set_interval(REPAINT_S, self.repaint)
+        self.repaint()
+
+    def _real_engine(self, environment: Environment) -> Engine:
+        from console.session import SessionThread
+
+        return SessionThread(
+            self.settings, environment, endpoint=self.endpoint, as_email=self.as_email, drive=True
+        )
+
+    async def on_unmount(self) -> None:
+        """Stop the session, without holding the terminal for it."""
+        engine, self._engine = self._engine, None
+        if engine is not None:
+            await asyncio.to_thread(engine.stop)
+
+    def get_line_filters(self) -> Sequence[LineFilter]:
+        """The last gate before the terminal: no sequence of a stranger leaves."""
+        return [*super().get_line_filters(), self._scrub]
+
+    def _handle_exception(self, error: Exception) -> None:
+        """A bug: a sentence for the operator, the rest to the log file, and an end."""
+        log.error("the console failed", exc_info=error)
+        self._crashed = True
+        self._return_code = int(ExitCode.FAILED)
+        if self._exception is None:
+            self._exception = error
+            self._exception_event.set()
+        self.panic(Text(crash_sentence(error)))
+
+    # ------------------------------------------------------------------ picture
+
+    @property
+    def current(self) -> View:
+        """The newest view."""
+        return self._view if self._view is not None else self._look()
+
+    @property
+    def session(self) -> Session | None:
+        """The open session, or None."""
+        return self._engine.session if self._engine is not None else None
+
+    def _look(self) -> View:
+        """Make the view of this moment."""
+        engine, session = self._engine, self.session
+        now = self.clock.monotonic()
+        empty = Snapshot(self.environment.project, self.environment.region, self.environment.service)
+        snapshot = session.watcher.latest if session is not None else empty
+        countdown = session.autopilot.countdown if session is not None else None
+        release = snapshot.release
+        automatic = self.settings.rollback_for(self.environment).automatic
+        text, since = self._notice
+        return View(
+            snapshot=snapshot,
+            rules=self._rules,
+            now=server_now(snapshot, now),
+            connection=engine.state if engine is not None else "connecting",
+            problem=clean(engine.problem) if engine is not None else "",
+            identity=session.identity if session is not None else "",
+            session_id=session.session_id if session is not None else "",
+            countdown_s=countdown.seconds_left(now) if countdown is not None else None,
+            countdown_reason=countdown.reason if countdown is not None else "",
+            rollback=self._rollback_view(session, snapshot),
+            rollback_waiting=self.desk.what_it_waits_for(),
+            notice=text if now - since < NOTICE_S else "",
+            auto_rollback=release.auto_rollback if release is not None and release.under_way else automatic,
+            demo=DemoView(self.demo.speed) if self.demo is not None else None,
+            keymap=self.settings.keymap,
+            busy=self._busy,
+            error_limit=self._limits.error_rate_percent / 100,
+            p95_limit_ms=self._limits.p95_rollback.total_seconds() * 1000,
+        )
+
+    def _rollback_view(self, session: Session | None, snapshot: Snapshot) -> RollbackView | None:
+        if self.desk.failed is not None:
+            return self.desk.failed
+        progress = session.actions.rollback_progress if session is not None else None
+        if progress is None:
+            return RollbackView("sending", took_s=self.desk.sent_for()) if self.desk.running else None
+        return RollbackView(
+            state=progress.state,
+            target=progress.target or "",
+            took_s=progress.took(self.clock.monotonic()),
+            attempts=progress.attempts,
+            problem=progress.problem,
+            automatic=progress.automatic,
+        )
+
+    def repaint(self) -> None:
+        """Ten times a second: send what waits, look, and let every screen on the stack draw what changed."""
+        try:
+            self.desk.tick()
+            self._hear()
+            self._view = view = self._look()
+            for screen in self.screen_stack:
+                show = getattr(screen, "show", None)
+                if show is not None:
+                    show(view)
+            self._announce(view)
+        except Exception as error:  # noqa: BLE001 - a bug in drawing must not take rollback's key away
+            self.complain(error)
+
+    def _hear(self) -> None:
+        answer = self.desk.take_answer()
+        if isinstance(answer, CanarioError):
+            self.say(str(answer), "error", keep=True)
+        elif answer is not None:
+            for note in answer.notes:
+                self.say(note, "warning" if not answer.already else "information")
+            if answer.already and not answer.notes:
+                self.say(_("The traffic is back already: nothing to roll back."))
+
+    def complain(self, error: BaseException) -> None:
+        """Log a bug and say so once, in a sentence."""
+        log.error("drawing failed", exc_info=error)
+        text = _("Something went wrong inside canario ({kind}); keys still work. Details: {path}").format(
+            kind=type(error).__name__, path=log_path()
+        )
+        if self._notice[0] != text:
+            self.say(text, "error", keep=True)
+
+    def _announce(self, view: View) -> None:
+        """Terminal title and bell: what an operator in another window should notice."""
+        verdict = view.snapshot.verdict
+        state = ""
+        if view.rollback is not None:
+            state = view.rollback.state
+        elif view.countdown_s is not None:
+            state = "countdown"
+        elif verdict is not None:
+            state = verdict.word.value
+        if state != self._rung:
+            if state in ("countdown", "done", "failed", "FAIL") and self.settings.notify.bell:
+                self.bell()
+            self._rung = state
+        canary = view.snapshot.canary
+        share = view.snapshot.service.effective_shares().get(canary or "", 0) if view.snapshot.service else 0
+        title = f"canario · {view.rules.name} · {view.snapshot.service_name} · {share} % {state}".strip()
+        if title != self._title and self._driver is not None and not self.is_headless:
+            self._title = title
+            self._driver.write(f"\x1b]2;{clean(title, 120)}\x07")
+
+    # ------------------------------------------------------------------ what the operator's hand needs
+
+    def propose(self, action: Action, seen: Service | None) -> Proposal:
+        """See `screens.operator.Host`."""
+        session = self.session
+        if session is None:
+            raise CanarioError(
+                present.waiting_for(self.current, _("waiting for the session")),
+                remedy=_("Rollback can be asked for already: it leaves as soon as there is a connection."),
+            )
+        return session.actions.propose(action, session.watcher.latest, seen=seen)
+
+    async def ask(self, make: Callable[[Session], Awaitable[T]]) -> T:
+        """Run something on the session's loop and wait for it without holding the screen up."""
+        engine = self._engine
+        if engine is None or engine.session is None:
+            raise CanarioError(present.waiting_for(self.current, _("waiting for the session")))
+        future = engine.submit(make)
+        result: T = await asyncio.wrap_future(future)
+        return result
+
+    def say(self, text: str, severity: Severity = "information", *, keep: bool = False) -> None:
+        """A toast; with `keep` the header says it too, for a minute."""
+        text = clean(text)
+        if keep:
+            self._notice = (text, self.clock.monotonic())
+        self.notify(text, severity=severity, timeout=10 if severity == "error" else 6, markup=False)
+
+    def working(self, text: str) -> None:
+        """What has been sent and not answered yet."""
+        self._busy = text
+        if text:
+            self._notice = ("", 0.0)
+
+    def open_dialog(self, dialog: Screen[R], then: Callable[[R | None], None]) -> None:
+        """Show a dialog over the screen."""
+        self.push_screen(dialog, then)
+
+    def spawn(self, work: Awaitable[None]) -> None:
+        """Let it run beside the screen."""
+        self.run_worker(
+            settle(work, lambda text: self.say(text, "error", keep=True), self.complain), exit_on_error=False
+        )
+
+    # ------------------------------------------------------------------ keys
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Which keys mean something now."""
+        if action == "stop_countdown":
+            return self.desk.waiting or (self.session is not None and self.session.autopilot.countdown is not None)
+        if action == "step":
+            return isinstance(parameters[0], int) and parameters[0] <= len(self._rules.plan.steps)
+        if action in ("slower", "faster"):
+            return self.demo is not None
+        return True
+
+    def action_rollback(self) -> None:
+        """`r`, `F9`: at once, from anywhere."""
+        text = self.desk.ask()
+        if text:
+            self.say(text, "warning")
+        self.repaint()
+
+    def action_stop_countdown(self) -> None:
+        """Esc, while a rollback waits or counts down."""
+        if self.desk.cancel():
+            self.say(_("The rollback that was waiting is cancelled: nothing was sent."), "warning")
+        elif self.session is not None:
+            self.session.autopilot.stop_countdown()
+            self.say(
+                _("Countdown stopped. The automatic rollback stays armed; {keys} rolls back now.").format(
+                    keys=present.all_keys(("rollback", "rollback_anywhere"), self.settings.keymap)
+                ),
+                "warning",
+            )
+        self.repaint()
+
+    def action_step(self, number: int) -> None:
+        """`1` to `9`."""
+        self.operator.step(number)
+
+    def action_more(self) -> None:
+        """`+`."""
+        self.operator.nudge(5)
+
+    def action_less(self) -> None:
+        """`-`."""
+        self.operator.nudge(-5)
+
+    def action_undo(self) -> None:
+        """`u`."""
+        self.operator.undo()
+
+    def action_auto_rollback(self) -> None:
+        """`a`."""
+        self.operator.auto_rollback()
+
+    def action_take_over(self) -> None:
+        """`t`."""
+        self.operator.take_over()
+
+    def action_deploy(self) -> None:
+        """`d`."""
+        self.operator.deploy()
+
+    def action_show_screen(self, name: str) -> None:
+        """`c`, `l`, `m`, `h`."""
+        self.switch_mode(name)
+        self.call_after_refresh(self.repaint)
+
+    def action_environments(self) -> None:
+        """`e`."""
+        from screens.dialogs.environments import EnvironmentsDialog
+
+        self.open_dialog(EnvironmentsDialog(self.current, self), lambda chosen: None)
+
+    def action_keys(self) -> None:
+        """`?`."""
+        from screens.dialogs.help import HelpDialog
+
+        self.open_dialog(HelpDialog(self.current), lambda _answer: None)
+
+    def action_leave(self) -> None:
+        """`q`."""
+        self.operator.leave(lambda: self.exit(0))
+
+    def action_interrupted(self) -> None:
+        """Ctrl+C: say how to leave."""
+        self.say(_("Press {key} to leave.").format(key=present.first_key("quit", self.settings.keymap)))
+
+    def action_slower(self) -> None:
+        """`<`."""
+        self.spawn(self._set_speed(-1))
+
+    def action_faster(self) -> None:
+        """`>`."""
+        self.spawn(self._set_speed(1))
+
+    async def _set_speed(self, direction: int) -> None:
+        if self.demo is None:
+            return
+        now = self.demo.speed
+        slower = [speed for speed in SPEEDS if speed < now]
+        faster = [speed for speed in SPEEDS if speed > now]
+        wanted = (faster[0] if faster else now) if direction > 0 else (slower[-1] if slower else now)
+        if wanted == now:
+            self.say(_("The demo's clock runs at {speed}× already: no further.").format(speed=f"{now:g}"))
+            return
+        await asyncio.to_thread(self.demo.set_speed, wanted)
+
+    def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
+        """The command palette lists the registry, and the themes."""
+        for spec in ACTIONS:
+            if not spec.listed or spec.id in ("palette", "rollback_anywhere", "stop_countdown"):
+                continue
+            if spec.place is Place.DEMO and self.demo is None:
+                continue
+            title, what, _when, _by = spec.words()
+            if spec.id.startswith("step_"):
+                number = int(spec.id.removeprefix("step_"))
+                if number > len(self._rules.plan.steps):
+                    continue
+                title = _("Canary to {percent} %").format(percent=self._rules.plan.steps[number - 1])
+            keys = " ".join(shown_key(key) for key in keys_for(spec.id, self.settings.keymap))
+            yield SystemCommand(title, f"{keys}  {what}", self._runner(spec.id))
+        yield SystemCommand(_("Theme"), _("Choose the colours."), self.action_change_theme)
+
+    def _runner(self, id: str) -> Callable[[], Awaitable[bool]]:
+        async def run() -> bool:
+            return await self.run_action(f"app.{present.binding_action(id)}")
+
+        return run
+
+
+def _logs_screen() -> Screen[Any]:
+    from screens.logs import LogsScreen
+
+    return LogsScreen()
+
+
+def _metrics_screen() -> Screen[Any]:
+    from screens.metrics import MetricsScreen
+
+    return MetricsScreen()
+
+
+def _history_screen() -> Screen[Any]:
+    from screens.history import HistoryScreen
+
+    return HistoryScreen()
+
+
+def log_path() -> Path:
+    """The file that bugs are written to."""
+    from platformdirs import user_state_path
+
+    return user_state_path("canario", appauthor=False) / "console.log"
+
+
+def crash_sentence(error: BaseException) -> str:
+    """What an operator reads when canario itself fails."""
+    return _(
+        "canario failed ({kind}). The traffic stays as it is, and nobody guards the release until a console is open "
+        "again: run `canario`, or `canario rollback`. Details: {path}"
+    ).format(kind=type(error).__name__, path=log_path())
+
+
+def _log_to_file() -> None:
+    """Send canario's own log to a file; where none can be written, nowhere: the terminal belongs to the screen."""
+    from logging.handlers import RotatingFileHandler
+
+    root = logging.getLogger("canario")
+    root.propagate = False
+    try:
+        path = log_path()
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handler: logging.Handler = RotatingFileHandler(path, maxBytes=1_000_000, backupCount=1, delay=True)
+        handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    except OSError:
+        handler = logging.NullHandler()
+    root.handlers = [handler]
+
+
+def terminal_problem() -> str:
+    """Why the console can't be drawn here, in a sentence with what to do; empty where it can."""
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        return _(
+            "The console needs a terminal. Without one, use `canario status`, `canario shift`, `canario rollback`."
+        )
+    if os.environ.get("TERM", "") in ("dumb", ""):
+        return _(
+            "This terminal (TERM={term}) can't draw the console. Set TERM, e.g. TERM=xterm-256color, or use "
+            "`canario status`, `canario shift`, `canario rollback`."
+        ).format(term=os.environ.get("TERM") or "''")
+    return ""
+
+
+def run_console(
+    settings: Settings,
+    environment: Environment,
+    *,
+    endpoint: str | None = None,
+    as_email: str | None = None,
+    demo: DemoControl | None = None,
+) -> int:
+    """Run the console until the operator leaves it.
+
+    Returns:
+        An exit code (`console.errors.ExitCode`): 0 left, 1 failed or no terminal to draw on.
+    """
+    problem = terminal_problem()
+    if problem:
+        sys.stderr.write(problem + "\n")
+        return int(ExitCode.FAILED)
+    _log_to_file()
+    app = ConsoleApp(settings, environment, endpoint=endpoint, as_email=as_email, demo=demo)
+    try:
+        app.run()
+    except Exception as error:
+        log.error("the console could not run", exc_info=error)
+        sys.stderr.write(crash_sentence(error) + "\n")
+        return int(ExitCode.FAILED)
+    return int(app.return_code or 0)
