@@ -200,7 +200,9 @@ class Connection:
             spent = self.clock.monotonic() - started
             try:
                 return await call(max(timeout_s - spent, 0.05))
-            except Exception as error:
+            except (Exception, asyncio.CancelledError) as error:
+                if errors.is_ours(error):
+                    raise
                 failure = errors.translate(error, doing=doing, write=False)
                 spent = self.clock.monotonic() - started
                 if not errors.is_unavailable(error) or spent + pause > min(READ_RETRY_S, timeout_s):
@@ -295,7 +297,7 @@ class _Transport(Protocol):
     def create_channel(cls, host: str, credentials: Any, **kwargs: Any) -> aio.Channel: ...
 
 
-class _AnswerInterceptor(aio.UnaryUnaryClientInterceptor):  # type: ignore[misc]
+class _AnswerInterceptor(aio.UnaryUnaryClientInterceptor):
     """Adds our metadata to each unary call, and takes the server's `date` from each answer."""
 
     def __init__(self, connection: Connection) -> None:

@@ -67,7 +67,7 @@ def revision_from(message: run_v2.Revision) -> Revision:
     pb: Any = run_v2.Revision.pb(message)
     ready, reason = False, ""
     for condition in pb.conditions:
-        if condition.type == "Ready":
+        if condition.type_ == "Ready":
             ready = condition.state == _SUCCEEDED or condition.revision_reason == _RETIRED
             if not ready:
                 reason = clean(condition.message) or _state_word(condition.state)
@@ -134,7 +134,7 @@ def _split(targets: Iterable[Any]) -> TrafficSplit:
     return TrafficSplit(
         tuple(
             TrafficTarget(
-                revision=None if target.type == _LATEST or not target.revision else _short(target.revision),
+                revision=None if target.type_ == _LATEST or not target.revision else _short(target.revision),
                 percent=target.percent,
                 tag=_name(target.tag),
                 uri=clean(getattr(target, "uri", ""), 2_000),

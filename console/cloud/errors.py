@@ -5,6 +5,7 @@ The status codes' meaning: https://grpc.io/docs/guides/status-codes/ and https:/
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -42,6 +43,15 @@ _CREDENTIALS = re.compile(r"metadata from plugin|invalid_grant|reauth|refresh", 
 _PERMISSION = re.compile(r"[Pp]ermission '?([a-z]+(?:\.[a-zA-Z]+)+)'?")
 _DISABLED_API = re.compile(r"\b([a-z]+\.googleapis\.com)\b")
 
+_SILENT = (
+    api.ServiceUnavailable,
+    api.GatewayTimeout,
+    api.Cancelled,
+    TimeoutError,
+    aio.UsageError,
+    asyncio.CancelledError,
+)
+
 DETAIL_LIMIT = 400
 """Characters of the cloud's own words that are kept."""
 
@@ -56,7 +66,9 @@ def translated(doing: str, *, write: bool = False) -> Iterator[None]:
     """
     try:
         yield
-    except Exception as error:
+    except (Exception, asyncio.CancelledError) as error:
+        if is_ours(error):
+            raise
         raise translate(error, doing=doing, write=write) from error
 
 
@@ -102,7 +114,7 @@ def translate(error: BaseException, *, doing: str, write: bool) -> CanarioError:
             traffic=_("The change may or may not have been made."),
             remedy=_("The service is read again to see which."),
         )
-    if isinstance(error, api.ServiceUnavailable | api.GatewayTimeout | api.Cancelled | TimeoutError | aio.UsageError):
+    if isinstance(error, _SILENT):
         return UnavailableError(
             _("Google Cloud does not answer while {doing}: {detail}.").format(doing=doing, detail=_bare(detail)),
             traffic=unmoved or _("Traffic stays as it is."),
@@ -125,6 +137,14 @@ def translate(error: BaseException, *, doing: str, write: bool) -> CanarioError:
         traffic=_("The change may or may not have been made.") if write else "",
         remedy=_("Read the service again; please report this."),
     )
+
+
+def is_ours(error: BaseException) -> bool:
+    """Whether `error` is our own task being cancelled, not a call that gRPC cancelled (a closed channel does)."""
+    if not isinstance(error, asyncio.CancelledError):
+        return False
+    task = asyncio.current_task()
+    return task is None or task.cancelling() > 0
 
 
 def is_unavailable(error: BaseException) -> bool:
@@ -163,7 +183,8 @@ def failed_operation(code: int, message: str) -> CanarioError:
 def _answer_lost(error: BaseException, detail: str) -> bool:
     if isinstance(error, api.ServiceUnavailable):
         return bool(_CUT.search(detail)) and not _NOT_SENT.search(detail)
-    return isinstance(error, api.GatewayTimeout | api.Cancelled | api.InternalServerError | api.Unknown | TimeoutError)
+    lost = (api.GatewayTimeout, api.Cancelled, api.InternalServerError, api.Unknown, api.DataLoss)
+    return isinstance(error, (*lost, TimeoutError, asyncio.CancelledError))
 
 
 def _credentials(error: BaseException, detail: str, doing: str, unmoved: str) -> CredentialsError:

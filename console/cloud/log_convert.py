@@ -58,7 +58,7 @@ class EntryReader:
         for cache in (names, logs, urls):
             if len(cache) > _CACHE_LIMIT:
                 cache.clear()  # foreign strings must not fill memory
-        out = []
+        out: list[LogEntry] = []
         append = out.append
         for pb in raw:
             log_name = pb.log_name

@@ -13,7 +13,7 @@ from console.errors import UnavailableError
 from console.words import _
 
 if TYPE_CHECKING:
-    from google.cloud import logging_v2
+    from google.cloud.logging_v2 import types as logging_v2
 
     from console.cloud.connection import Connection
 
@@ -99,7 +99,7 @@ class LogsApi:
             CloudError: always at the end, for a session never ends well by itself: which kind says why.
         """
         client = await self._connection.logging()
-        from google.cloud import logging_v2
+        from google.cloud.logging_v2 import types as logging_v2
         from google.protobuf.duration_pb2 import Duration
 
         from console.cloud import errors
@@ -151,7 +151,7 @@ class LogsApi:
 
     async def _list(self, filter: str, limit: int, newest_first: bool) -> builtins.list[Any]:
         client = await self._connection.logging()
-        from google.cloud import logging_v2
+        from google.cloud.logging_v2 import types as logging_v2
 
         response = logging_v2.ListLogEntriesResponse.pb
         found: builtins.list[Any] = []
@@ -190,7 +190,7 @@ class LogsApi:
             CloudError, ConfirmationLostError: it was not written, or may not have been.
         """
         client = await self._connection.logging()
-        from google.cloud import logging_v2
+        from google.cloud.logging_v2 import types as logging_v2
 
         from console.cloud import errors
 
