@@ -12,6 +12,7 @@ import os
 import re
 from collections.abc import Mapping
 from datetime import time, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -54,10 +55,14 @@ class WindowSettings(_Model):
 
     @model_validator(mode="after")
     def _opens(self) -> WindowSettings:
-        try:
-            DeploymentWindow(self.days, self.start, self.end)
-        except SettingsError as error:
-            raise Problem.of(error) from error
+        for key, window in (
+            ("days", partial(DeploymentWindow, days=self.days)),
+            ("end", partial(DeploymentWindow, start=self.start, end=self.end)),
+        ):
+            try:
+                window()
+            except SettingsError as error:
+                raise Problem.of(error, key) from error
         return self
 
     @field_validator("holidays")
@@ -94,10 +99,14 @@ class PlanSettings(_Model):
 
     @model_validator(mode="after")
     def _can_be_walked(self) -> PlanSettings:
-        try:
-            self.plan()
-        except SettingsError as error:
-            raise Problem.of(error) from error
+        for key, plan in (
+            ("steps", partial(RolloutPlan, steps=self.steps)),
+            ("bake", partial(RolloutPlan, bake=self.bake)),
+        ):
+            try:
+                plan()
+            except SettingsError as error:
+                raise Problem.of(error, key) from error
         return self
 
     def plan(self) -> RolloutPlan:
@@ -127,6 +136,7 @@ class LimitSettings(_Model):
             raise Problem(
                 _("p95_target is over p95_rollback, so a release would be rolled back before it is warned of"),
                 _("Put the target at or under the limit."),
+                "p95_target",
             )
         return self
 
@@ -296,6 +306,7 @@ class Settings(_Model):
             raise Problem(
                 _("default_environment names {name!r}, which is not there").format(name=self.default_environment),
                 _("Environments: {known}.").format(known=", ".join(self.environments)),
+                "default_environment",
             )
         return self
 

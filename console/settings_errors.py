@@ -23,9 +23,13 @@ def describe(error: ValidationError, model: type[BaseModel], layers: Sequence[La
     found = error.errors(include_url=False)
     first, others = found[0], len(found) - 1
     what, remedy = _words_of(first, model)
-    path = _real_path(first["loc"])
+    path = _path_of(first)
     more = ngettext("{count} more key is wrong.", "{count} more keys are wrong.", others).format(count=others)
-    return SettingsError(f"{where(layers, path)}: {what}", traffic=more if others else "", remedy=remedy)
+    return SettingsError(
+        f"{where(layers, path)}: {what}",
+        traffic=more if others else "",
+        remedy=remedy or _("`canario init` in an empty folder writes every key with its default."),
+    )
 
 
 def no_secrets(layer: Layer, looks_secret: Callable[[str, object], bool]) -> None:
@@ -55,7 +59,7 @@ def no_secrets(layer: Layer, looks_secret: Callable[[str, object], bool]) -> Non
 
 
 def _words_of(detail: ErrorDetails, model: type[BaseModel]) -> tuple[str, str]:
-    path = _real_path(detail["loc"])
+    path = _path_of(detail)
     key = ".".join(str(part) for part in path)
     kind = detail["type"]
     if kind == "extra_forbidden":
@@ -79,7 +83,7 @@ def _words_of(detail: ErrorDetails, model: type[BaseModel]) -> tuple[str, str]:
     got = _("(got {value})").format(value=_shown(detail["input"]))
     if isinstance(inner, Problem):
         if inner.what.endswith("."):
-            return f"{key}: {inner.what}" if key else inner.what, inner.remedy
+            return f"{key}: {inner.what}" if key else inner.what, inner.remedy or _like(path, model)
         if isinstance(detail["input"], Mapping | BaseModel):
             return f"{key}: {inner.what}." if key else f"{inner.what}.", inner.remedy
         return f"{key} {inner.what} {got}.", inner.remedy or _like(path, model)
@@ -110,9 +114,11 @@ def _example(path: KeyPath, model: type[BaseModel]) -> str:
     return f"{names[-1]} = {json.dumps(shown)}"
 
 
-def _real_path(loc: tuple[int | str, ...]) -> KeyPath:
-    """Pydantic's location without the parts that are no keys (`[key]` of a mapping, members of a union)."""
-    return tuple(part for part in loc if part != "[key]")
+def _path_of(detail: ErrorDetails) -> KeyPath:
+    """The key that an error is about: pydantic's location without the parts that are no keys."""
+    path = tuple(part for part in detail["loc"] if part != "[key]")
+    inner = detail.get("ctx", {}).get("error")
+    return (*path, inner.key) if isinstance(inner, Problem) and inner.key else path
 
 
 def _field_at(path: tuple[str, ...], model: type[BaseModel]) -> FieldInfo | None:

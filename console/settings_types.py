@@ -32,18 +32,20 @@ class Problem(ValueError):
 
     Args:
         what: half a sentence that follows the key's name, e.g. `needs a unit`.
-        remedy: one sentence.
+        remedy: one sentence; empty: the key's default is shown as an example.
+        key: the key of the table that it lies in, where a whole table is judged.
     """
 
-    def __init__(self, what: str, remedy: str = "") -> None:
+    def __init__(self, what: str, remedy: str = "", key: str = "") -> None:
         super().__init__(what)
         self.what = what
         self.remedy = remedy
+        self.key = key
 
     @classmethod
-    def of(cls, error: CanarioError) -> Problem:
+    def of(cls, error: CanarioError, key: str = "") -> Problem:
         """The same as `error` of the pure core says."""
-        return cls(error.what, error.remedy)
+        return cls(error.what, error.remedy, key)
 
 
 def read_duration(value: object) -> timedelta:

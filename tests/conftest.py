@@ -1,0 +1,91 @@
+"""What every test starts from: a home of its own, no settings, no network, and simulators that end with the test."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import shutil
+import socket
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from console.simulator.process import SimulatorProcess
+
+CI = os.environ.get("CI") == "true"
+
+WEDNESDAY = "2026-11-25T12:00:00Z"
+"""Inside the runbook's window."""
+
+FRIDAY = "2026-11-27T12:00:00Z"
+"""Outside it."""
+
+
+@pytest.fixture(autouse=True)
+def own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A home, settings and state of the test's own, and none of the operator's variables."""
+    home = tmp_path / "home"
+    home.mkdir()
+    for variable in [v for v in os.environ if v.startswith(("CANARIO_", "GOOGLE_", "CLOUDSDK_"))]:
+        monkeypatch.delenv(variable)
+    for variable in ("LANGUAGE", "LC_ALL", "LC_MESSAGES", "NO_COLOR", "TMUX"):
+        monkeypatch.delenv(variable, raising=False)
+    monkeypatch.setenv("LANG", "C.UTF-8")
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.setenv("USER", "maria")
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(home / "config"))
+    monkeypatch.setenv("XDG_STATE_HOME", str(home / "state"))
+    monkeypatch.setenv("XDG_DATA_HOME", str(home / "data"))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(home / "cache"))
+    monkeypatch.setenv("PYTHON_KEYRING_BACKEND", "keyring.backends.fail.Keyring")
+    return home
+
+
+@pytest.fixture(autouse=True)
+def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Refuse every Python connection that leaves this machine."""
+    connect = socket.socket.connect
+
+    def guarded(self: socket.socket, address: Any) -> None:
+        if self.family in (socket.AF_INET, socket.AF_INET6):
+            host = str(address[0])
+            if host != "localhost" and not ipaddress.ip_address(host).is_loopback:
+                raise OSError(f"tests reach no network, not even {host}")
+        connect(self, address)
+
+    monkeypatch.setattr(socket.socket, "connect", guarded)
+
+
+@pytest.fixture
+def simulator() -> Iterator[Callable[..., SimulatorProcess]]:
+    """Starts simulators (arguments as `SimulatorProcess.start`) that stop when the test ends."""
+    from console.simulator.process import SimulatorProcess
+
+    started: list[SimulatorProcess] = []
+
+    def start(**options: Any) -> SimulatorProcess:
+        process = SimulatorProcess.start(**({"now": WEDNESDAY, "seed": 7} | options))
+        started.append(process)
+        return process
+
+    yield start
+    for process in started:
+        process.stop()
+
+
+@pytest.fixture
+def tmux() -> str:
+    """The path of tmux. Where it is missing the test is skipped, and says so; in CI that is a failure."""
+    path = shutil.which("tmux")
+    if path is None:
+        pytest.skip("tmux is not installed: apt-get install tmux")
+    return path
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """Count a skip as a failure in CI: there nothing may be missing."""
+    if CI and report.skipped and not hasattr(report, "wasxfail"):
+        report.outcome = "failed"
