@@ -36,9 +36,6 @@ _NOT_SENT = re.compile(
     r"|handshak|certificate|getting metadata from plugin",
     re.IGNORECASE,
 )
-_CUT = re.compile(
-    r"socket closed|connection reset|broken pipe|goaway|stream removed|recvmsg|keepalive|rst_stream", re.I
-)
 _CREDENTIALS = re.compile(r"metadata from plugin|invalid_grant|reauth|refresh", re.IGNORECASE)
 _PERMISSION = re.compile(r"[Pp]ermission '?([a-z]+(?:\.[a-zA-Z]+)+)'?")
 _DISABLED_API = re.compile(r"\b([a-z]+\.googleapis\.com)\b")
@@ -75,7 +72,7 @@ def translated(doing: str, *, write: bool = False) -> Iterator[None]:
 def translate(error: BaseException, *, doing: str, write: bool) -> CanarioError:
     """`error` as an operator's error; a CanarioError comes back as it is.
 
-    A write whose answer was lost (deadline, cut connection, an internal error after it was sent) is a
+    A write whose answer was lost (deadline, cut connection, unavailable or internal error after it was sent) is a
     ConfirmationLostError: it may have been done. A write that surely never left, or that the cloud refused, says so.
     """
     if isinstance(error, CanarioError):
@@ -182,7 +179,7 @@ def failed_operation(code: int, message: str) -> CanarioError:
 
 def _answer_lost(error: BaseException, detail: str) -> bool:
     if isinstance(error, api.ServiceUnavailable):
-        return bool(_CUT.search(detail)) and not _NOT_SENT.search(detail)
+        return not _NOT_SENT.search(detail)  # a server that is stopping says UNAVAILABLE too, of calls half done
     lost = (api.GatewayTimeout, api.Cancelled, api.InternalServerError, api.Unknown, api.DataLoss)
     return isinstance(error, (*lost, TimeoutError, asyncio.CancelledError))
 
