@@ -89,8 +89,6 @@ def check_traffic(traffic: Sequence[run_v2.TrafficTarget], revisions: Collection
             if target.tag in tags:
                 raise invalid(f"{where}.tag: tag '{target.tag}' is used by more than one traffic target.")
             tags.add(target.tag)
-        elif target.percent == 0 and target.type_ == REVISION and len(traffic) == 1:
-            raise invalid("service.traffic: Traffic targets must sum to 100, got 0.")
     total = sum(target.percent for target in traffic)
     if total != 100:
         raise invalid(f"service.traffic: Traffic targets must sum to 100, got {total}.")

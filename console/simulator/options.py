@@ -1,0 +1,133 @@
+"""The simulator's options, and running it from a command line. Imports no Google code before it must."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import json
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class SimulatorOptions:
+    """What to simulate."""
+
+    scenario: str = "healthy"
+    now: datetime | None = None
+    """Its clock's first time; the machine's where None, or where it had come to when its state was kept."""
+    speed: float = 1.0
+    """Simulated seconds a wall second."""
+    seed: int = 0
+    state: Path | None = None
+    """Directory in which it keeps its state; None keeps none."""
+    port: int = 0
+    """gRPC port on 127.0.0.1; 0 for any that is free."""
+
+
+def parse_time(text: str) -> datetime:
+    """A time such as `2026-11-25T10:05:00Z`, UTC where it has no zone.
+
+    Raises:
+        ValueError: not a time.
+    """
+    time = datetime.fromisoformat(text)
+    return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
+
+
+def parser() -> argparse.ArgumentParser:
+    """The options as argparse knows them."""
+    made = argparse.ArgumentParser(
+        prog="canario simulate",
+        description="Serve a local Cloud Run, Cloud Logging and Cloud Monitoring on loopback. Prints one JSON line "
+        "with its addresses once it serves.",
+    )
+    made.add_argument("--scenario", default="healthy", help="what it starts with and what happens (default: healthy)")
+    made.add_argument("--now", type=_time, help="its clock's first time, e.g. 2026-11-25T10:05:00Z (default: now)")
+    made.add_argument("--speed", type=_speed, default=1.0, help="simulated seconds a second (default: 1)")
+    made.add_argument("--seed", type=int, default=0, help="makes a run repeatable (default: 0)")
+    made.add_argument("--state", type=Path, help="directory in which to keep its state (default: none kept)")
+    made.add_argument("--port", type=_port, default=0, help="gRPC port (default: any that is free)")
+    made.add_argument("--watch-stdin", action="store_true", help="end when standard input ends")
+    return made
+
+
+def run(argv: Sequence[str] | None) -> int:
+    """Parse `argv`, serve until told to stop, and return the exit code."""
+    from console.errors import CanarioError
+
+    arguments = parser().parse_args(argv)
+    options = SimulatorOptions(
+        scenario=arguments.scenario,
+        now=arguments.now,
+        speed=arguments.speed,
+        seed=arguments.seed,
+        state=arguments.state,
+        port=arguments.port,
+    )
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")
+    try:
+        asyncio.run(_serve(options, watch_stdin=arguments.watch_stdin))
+    except KeyboardInterrupt:
+        return 0
+    except CanarioError as error:
+        print(f"canario simulate: {error}", file=sys.stderr)
+        return int(error.exit_code)
+    except OSError as error:
+        print(f"canario simulate: cannot serve: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+async def _serve(options: SimulatorOptions, *, watch_stdin: bool) -> None:
+    from console.simulator.server import serve
+
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        with contextlib.suppress(NotImplementedError, RuntimeError, ValueError):
+            loop.add_signal_handler(number, stop.set)
+    if watch_stdin:
+        loop.add_reader(sys.stdin.fileno(), _at_end_of_input, loop, stop)
+    await serve(options, _say_ready, stop)
+
+
+def _say_ready(info: dict[str, object]) -> None:
+    with contextlib.suppress(BrokenPipeError):
+        print(json.dumps(info), flush=True)
+
+
+def _at_end_of_input(loop: asyncio.AbstractEventLoop, stop: asyncio.Event) -> None:
+    if not os.read(sys.stdin.fileno(), 4096):
+        loop.remove_reader(sys.stdin.fileno())
+        stop.set()
+
+
+def _time(text: str) -> datetime:
+    try:
+        return parse_time(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a time such as 2026-11-25T10:05:00Z") from None
+
+
+def _speed(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0.001 <= value <= 100_000:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 0.001 to 100000")
+    return value
+
+
+def _port(text: str) -> int:
+    value = int(text) if text.isdecimal() else -1
+    if not 0 <= value <= 65535:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a port")
+    return value

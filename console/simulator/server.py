@@ -1,0 +1,220 @@
+"""The simulator, put together: one gRPC server, the HTTP ports, the control address, and what drives them in time."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+import grpc.aio
+from aiohttp import web
+from google.cloud import run_v2
+
+from console.simulator import rules
+from console.simulator.app import App, Served
+from console.simulator.callers import Caller, Permissions, caller
+from console.simulator.clock import SimClock
+from console.simulator.control import Control
+from console.simulator.faults import Faults
+from console.simulator.interceptor import FrontDoor
+from console.simulator.options import SimulatorOptions
+from console.simulator.populate import populate
+from console.simulator.run_service import RunService
+from console.simulator.scenario import Faults as FaultPlan
+from console.simulator.scenario import Rival, Scenario, load_scenario
+from console.simulator.store import ServiceRecord, Store, traffic_of
+from console.simulator.traffic import Traffic
+
+GRPC_OPTIONS = (
+    ("grpc.max_receive_message_length", 64 * 1024 * 1024),
+    ("grpc.max_send_message_length", 64 * 1024 * 1024),
+    ("grpc.so_reuseport", 0),
+)
+
+
+class Simulator:
+    """Everything that one simulator process holds.
+
+    Args:
+        options: what to simulate.
+
+    Raises:
+        UsageError, SettingsError: no such scenario, or a wrong file.
+    """
+
+    def __init__(self, options: SimulatorOptions) -> None:
+        self.options = options
+        self.scenario: Scenario = load_scenario(options.scenario)
+        self.clock = SimClock(options.now or datetime.now(UTC), options.speed)
+        start = self.clock.now()
+        self.traffic = Traffic(self.scenario, seed=options.seed, start=start)
+        self.store = Store(self.scenario.project, self.scenario.region, seed=options.seed, listener=self.traffic)
+        self.permissions = Permissions()
+        plan = next((e for e in self.scenario.events.values() if isinstance(e, FaultPlan)), None)
+        self.faults = Faults(plan, seed=options.seed, start=start)
+        self.door = FrontDoor(self.clock, self.faults, self.permissions)
+        self.logs: Any = None
+        self.run = RunService(self.store, self.clock, self.permissions, self.logs)
+        self.app = App(self.store, self.traffic, self.clock, seed=options.seed, record=self._record)
+        self._due = asyncio.Event()
+        self._tasks: list[asyncio.Task[None]] = []
+        self._control_server: asyncio.Server | None = None
+        self._server: grpc.aio.Server | None = None
+        self.port = 0
+        self.control_url = ""
+
+    # ---------------------------------------------------------------- life
+
+    async def start(self) -> dict[str, object]:
+        """Serve; the ready line's content."""
+        self.store.on_change = self._changed
+        populate(self.store, self.scenario, self.clock.now())
+        self._server = grpc.aio.server(interceptors=(self.door,), options=GRPC_OPTIONS)
+        self._server.add_generic_rpc_handlers(tuple(self.run.handlers()))
+        self.port = self._server.add_insecure_port(f"127.0.0.1:{self.options.port}")
+        if not self.port:
+            raise OSError(f"port {self.options.port} is taken")
+        await self._server.start()
+        control = web.Server(Control(self).handle, access_log=None)
+        self._control_server = await asyncio.get_running_loop().create_server(control, "127.0.0.1", 0)
+        self.control_url = "http://127.0.0.1:{}".format(self._control_server.sockets[0].getsockname()[1])
+        self._spawn(self._reconcile())
+        for event in self.scenario.events.values():
+            if isinstance(event, Rival):
+                self._spawn(self._rival(event))
+        if self.faults.plan is not None and self.faults.plan.cut_tails_every_s:
+            self._spawn(self._cut_tails())
+        return self.info()
+
+    def info(self) -> dict[str, object]:
+        """The ready line's content: addresses, project, region."""
+        services, revisions = self.app.endpoints.urls()
+        return {
+            "grpc": f"127.0.0.1:{self.port}",
+            "project": self.store.project,
+            "region": self.store.region,
+            "services": services,
+            "revisions": revisions,
+            "control": self.control_url,
+        }
+
+    async def stop(self) -> None:
+        """Stop serving at once."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.app.endpoints.close()
+        if self._control_server is not None:
+            self._control_server.close()
+        if self._server is not None:
+            await self._server.stop(grace=0)
+
+    def _spawn(self, work: Any) -> None:
+        self._tasks.append(asyncio.get_running_loop().create_task(work))
+
+    # ---------------------------------------------------------------- in time
+
+    def _changed(self, record: ServiceRecord) -> None:
+        self.app.endpoints.follow(record)
+        self._due.set()
+
+    async def _reconcile(self) -> None:
+        """End each reconcile when it is due, in simulated time."""
+        while True:
+            self._due.clear()
+            due = self.store.next_due()
+            if due is None:
+                await self._due.wait()
+                continue
+            sleeping = asyncio.ensure_future(self.clock.sleep_until(due))
+            changed = asyncio.ensure_future(self._due.wait())
+            try:
+                await asyncio.wait((sleeping, changed), return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                sleeping.cancel()
+                changed.cancel()
+            self.store.advance(self.clock.now())
+
+    async def _rival(self, event: Rival) -> None:
+        """Let someone else move the traffic, some time after it first moved."""
+        while (moved := self.traffic.first_move(event.service)) is None:
+            await self.clock.sleep(1.0)
+        await self.clock.sleep_until(moved + event.after_first_move_s)
+        with contextlib.suppress(Exception):
+            self.move_as(event.principal, event.service, self.rival_split(event.service, event.canary_percent))
+
+    async def _cut_tails(self) -> None:
+        """Cut every open stream now and then."""
+        while (wait := self.faults.next_cut()) is not None:
+            await self.clock.sleep(wait)
+            self.door.cut_tails()
+
+    # ---------------------------------------------------------------- others' doings
+
+    def rival_split(self, service: str, canary_percent: int) -> dict[str, int]:
+        """Shares that give the tagged `canary` so much, and the rest to the revision that serves most beside it.
+
+        Raises:
+            ValueError: no such service, or no tag `canary` in it.
+        """
+        record = self.store.services.get(service)
+        if record is None:
+            raise ValueError(f"there is no service {service}")
+        canary = next((t.revision for t in record.desired.traffic if t.tag == "canary"), None)
+        if canary is None:
+            raise ValueError(f"{service} has no revision under the tag canary")
+        shares = rules.shares(record.desired.traffic, record.latest_ready)
+        others = {name: percent for name, percent in shares.items() if name != canary}
+        spec = self.scenario.services.get(service)
+        fallback = max(spec.split, key=lambda name: spec.split[name]) if spec and spec.split else canary
+        stable = max(others, key=lambda name: others[name], default=fallback)
+        split = {stable: 100 - canary_percent, canary: canary_percent}
+        return {name: percent for name, percent in split.items() if percent}
+
+    def move_as(self, principal: str, service: str, shares: Mapping[str, int]) -> str:
+        """Move traffic as somebody else, tags kept; the operation's name.
+
+        Raises:
+            StatusError: the cloud refuses.
+        """
+        record = self.store.services.get(service)
+        if record is None:
+            raise ValueError(f"there is no service {service}")
+        targets = [(name, percent, "") for name, percent in shares.items()]
+        targets += [(t.revision, 0, t.tag) for t in record.desired.traffic if t.tag]
+        request = run_v2.UpdateServiceRequest(
+            service=run_v2.Service(name=record.desired.name, traffic=traffic_of(targets)),
+            update_mask={"paths": ["traffic"]},
+        )
+        token = caller.set(Caller(principal))
+        try:
+            return str(self.run.change_service(request).name)
+        finally:
+            caller.reset(token)
+
+    def _record(self, served: Served) -> None:
+        """Make a request log entry of a real request."""
+
+
+async def serve(
+    options: SimulatorOptions, ready: Callable[[dict[str, object]], None], stop: asyncio.Event | None = None
+) -> None:
+    """Serve until `stop` is set (or for ever).
+
+    Args:
+        options: what to simulate.
+        ready: told the ready line's content once everything serves.
+        stop: ends it.
+
+    Raises:
+        UsageError, SettingsError: no such scenario, or a wrong file.
+        OSError: the port is taken.
+    """
+    simulator = Simulator(options)
+    try:
+        ready(await simulator.start())
+        await (stop or asyncio.Event()).wait()
+    finally:
+        await simulator.stop()
