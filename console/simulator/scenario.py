@@ -63,6 +63,8 @@ class Chatter(_Strict):
     """INFO and WARNING lines a request, on average."""
     error_lines_per_failure: float = Field(default=2.0, ge=0.0, le=8.0)
     """ERROR lines a failed request, on average."""
+    hostile_share: Share = 0.0
+    """Share of the lines of served requests that try to harm a terminal (ANSI, OSC 52, markup, NUL, 1 MiB)."""
 
 
 class Profile(_Strict):

@@ -107,10 +107,11 @@ def _poisson_table(mean: float) -> tuple[int, tuple[float, ...]]:
 
 
 def poisson(mean: float, chance: float) -> int:
-    """The value of a Poisson law at a uniform `chance` of 0 to 1 (its inverse distribution function).
+    """The value of a Poisson law at a chance (its inverse distribution function).
 
     Args:
         mean: 0 or more; over 1,000 the normal law stands in.
+        chance: uniform, 0 to 1.
     """
     if mean <= 0:
         return 0
@@ -332,6 +333,7 @@ class Traffic:
         for name, rows in state.items():
             changes = []
             for tick, shares in rows:
-                assert isinstance(tick, int) and isinstance(shares, dict)
+                assert isinstance(tick, int)
+                assert isinstance(shares, dict)
                 changes.append(Change(tick, tuple((str(key), int(value)) for key, value in shares.items())))
             self.service(name).restore(changes)
