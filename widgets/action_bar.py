@@ -27,6 +27,8 @@ class ActionEntry:
     """A key that would do nothing now is drawn faint, in brackets."""
     sacred: bool = False
     """Drawn first, strong, and never cut off (rollback)."""
+    pinned: bool = False
+    """Kept at the right end however narrow it is (help), so that the rest can be found."""
 
 
 class ActionBar(Drawn):
@@ -83,18 +85,25 @@ class ActionBar(Drawn):
 
     def lines(self, width: int, height: int) -> list[Content]:
         """See `Drawn.lines`."""
-        entries = sorted(self._entries, key=lambda entry: not entry.sacred)
+        entries = sorted(self._entries, key=lambda entry: (not entry.sacred, entry.pinned))
         drawn = [(entry, _drawn(entry)) for entry in entries]
         gap = 2 if sum(c.cell_length + 3 for _entry, c in drawn) > width + 3 else 3
         self._places = []
         parts: list[Content] = []
         at = 0
+        left = width - sum(content.cell_length + gap for entry, content in drawn if entry.pinned)
+        cut_off = False
         for index, (entry, content) in enumerate(drawn):
             last = index == len(drawn) - 1
-            room = width - at - (0 if last else gap + 1)
-            if content.cell_length > room and not entry.sacred:
-                parts.append(Content.styled("…", ".faint"))
-                break
+            if not entry.sacred and not entry.pinned:
+                if cut_off or content.cell_length > left - at - (0 if last else gap + 1):
+                    if not cut_off:
+                        parts.append(Content.styled("…", ".faint"))
+                        at += 1 + gap
+                    cut_off = True
+                    continue
+            elif at + content.cell_length > width and not entry.sacred:
+                continue
             parts.append(content)
             self._places.append((at, at + content.cell_length, entry.action))
             at += content.cell_length + gap

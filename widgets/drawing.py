@@ -98,14 +98,15 @@ def inert(text: str, limit: int = 200) -> str:
     return clean(text, limit)
 
 
-def fit(pieces: Sequence[Piece], width: int, gap: int = 2, order: Sequence[int] | None = None) -> list[Content]:
+def fit(pieces: Sequence[Piece], width: int, gap: int = 2, order: Sequence[int] = ()) -> list[Content]:
     """The variant of each piece with which all of them fit into `width`.
 
     Args:
         pieces: variants of each, longest first.
         width: cells for all of them, gaps included.
         gap: cells between two that are not empty.
-        order: indices of the pieces, the one to be shortened first first; where None, from the last to the first.
+        order: indices of the pieces in the order in which each gives up one variant; a piece may come several
+            times. When that is not enough, or where it is empty, each gives up all of its own, the last one first.
 
     Returns:
         One variant a piece (maybe an empty one). Where even the shortest do not fit, the shortest.
@@ -117,7 +118,10 @@ def fit(pieces: Sequence[Piece], width: int, gap: int = 2, order: Sequence[int] 
         seen = [size for size in sizes if size]
         return sum(seen) + gap * max(len(seen) - 1, 0)
 
-    for index in order if order is not None else range(len(pieces) - 1, -1, -1):
+    for index in order:
+        if total() > width and chosen[index] < len(pieces[index]) - 1:
+            chosen[index] += 1
+    for index in range(len(pieces) - 1, -1, -1):
         while total() > width and chosen[index] < len(pieces[index]) - 1:
             chosen[index] += 1
     return [piece[index] for piece, index in zip(pieces, chosen, strict=True)]

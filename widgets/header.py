@@ -124,13 +124,18 @@ class EnvironmentHeader(Drawn):
 
     def _first(self, state: HeaderState, width: int) -> Content:
         badge, where, time, window = fit(
-            (_badge(state), _place(state), _server_time(state), _window(state)), width, order=(1, 2, 3, 0)
+            (_badge(state), _place(state), _server_time(state), _window(state)),
+            width,
+            order=(3, 1, 2, 1, 2, 3, 1, 2, 2),
         )
         return spread((badge, where), (time, window), width)
 
     def _second(self, state: HeaderState, width: int) -> Content:
         driver, feeds, auto, way_out = fit(
-            (_driver(state), _feeds(state), _auto(state), _way_out(state)), width, gap=3, order=(1, 0, 2, 1, 0, 3)
+            (_driver(state), _feeds(state), _auto(state), _way_out(state)),
+            width,
+            gap=3,
+            order=(0, 1, 1, 2, 3, 1, 0, 2, 1, 0),
         )
         return spread((driver, feeds), (auto, way_out), width, gap=3)
 
@@ -223,21 +228,25 @@ def _feeds(state: HeaderState) -> Piece:
     if not state.feeds:
         return [NOTHING]
 
-    def drawn(length: int, gap: str) -> Content:
+    def drawn(*, words: bool, ages: bool, names: bool = True) -> Content:
         parts: list[Content] = []
         for feed in state.feeds:
             glyph, style = _FEED_GLYPHS.get(feed.state, _FEED_GLYPHS["waiting"])
-            name = feed.name[:length] if length else ""
-            age = "-" if feed.age_s is None else span(feed.age_s)
-            word = {"late": _("late"), "down": _("down")}.get(feed.state, "") if length > 4 else ""
-            parts.append(
-                Content.assemble(
-                    (f"{name} " if name else "", ".faint"), (f"{glyph} {word + ' ' if word else ''}{age}", style)
-                )
-            )
-        return Content(gap).join(parts)
+            word = {"late": _("late"), "down": _("down")}.get(feed.state, "") if words else ""
+            # a healthy feed's age is the first thing that can be spared
+            age = span(feed.age_s) if feed.age_s is not None and (ages or feed.state != "live") else ""
+            name = inert(feed.name, 20) if names else ""
+            figure = " ".join(part for part in (glyph, word, age) if part)
+            parts.append(Content.assemble((f"{name} " if name else "", ".faint"), (figure, style)))
+        return Content("  ").join(parts)
 
-    return [drawn(20, "   "), drawn(20, "  "), drawn(3, "  "), drawn(1, " "), NOTHING]
+    return [
+        drawn(words=True, ages=True),
+        drawn(words=False, ages=True),
+        drawn(words=False, ages=False),
+        drawn(words=False, ages=False, names=False),
+        NOTHING,
+    ]
 
 
 def _auto(state: HeaderState) -> Piece:

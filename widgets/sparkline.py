@@ -55,10 +55,10 @@ class Scale:
         return value is not None and self.limit is not None and value > self.limit
 
 
-ERRORS = Scale("%", 0.04, 0.01)
-"""Error rate: 0 to 4 %, the runbook's limit at 1 %."""
-LATENCY = Scale("ms", 1600.0, 1000.0)
-"""P95: 0 to 1.6 s, the runbook's limit at 1 s."""
+ERRORS = Scale("%", 0.02, 0.01)
+"""Error rate: 0 to 2 %, the runbook's limit of 1 % in the middle, so that over the line is over the limit."""
+LATENCY = Scale("ms", 2000.0, 1000.0)
+"""P95: 0 to 2 s, the runbook's limit of 1 s in the middle."""
 
 
 def tidy(values: Sequence[float | None]) -> list[float | None]:
@@ -88,7 +88,7 @@ def columns(values: Sequence[float | None], width: int, rows: int, scale: Scale)
     """The picture of `values`: `rows` strings of `width` characters, the upper row first.
 
     A gap is blank over all rows, zero is `_`, anything above it at least one eighth of a row; what is beyond the top
-    ends in `↑`. With two rows or more the limit runs through every cell that its height passes above the bar.
+    ends in `↑`. With two rows or more the limit runs over the bars that don't reach it.
     """
     drawn = squeeze(tidy(values), width)
     levels = [_level(value, rows, scale) for value in drawn]
@@ -107,7 +107,7 @@ def columns(values: Sequence[float | None], width: int, rows: int, scale: Scale)
             elif part > 0:
                 line.append(BLOCKS[min(part, 8) - 1])
             else:
-                line.append(LIMIT if row == limit_row else GAP)
+                line.append(LIMIT if row == limit_row and value is not None else GAP)
         picture.append("".join(line))
     return picture
 

@@ -92,13 +92,15 @@ class SplitBar(Drawn):
             target = f"→ {want} % {word}"
         head = f"{pad(_role(share), role)}  " if role else ""
         first = Content.assemble((f"{head}{pad(inert(share.name, 60), name)}", style))
-        drawn = Content.assemble(("▇" * solid + ("░" if want > have else "▒") * changing, style))
+        drawn = Content.assemble(
+            ("▇" * solid + ("░" if want > have else "▒") * changing, style), " " * (bar - solid - changing)
+        )
         note = inert(share.note)
         parts = fit(
             (
                 [first],
-                [drawn],
                 [Content.styled(figure, ".strong")],
+                [drawn],
                 [Content.styled(target, ".warn"), Content.styled(f"→ {want} %" if moving else "", ".warn")],
                 [Content(note), NOTHING],
             ),

@@ -89,7 +89,7 @@ class VerdictPanel(Drawn):
         notice = [Content.styled(inert(state.notice), ".warn")] if state.notice else []
         most = max(1, height - len(urgent)) if height else 3
         said = _sentence(state, width)[: min(most, 3)]
-        return [*said[:1], *urgent, *said[1:], *notice, *details]
+        return [*said, *urgent, *notice, *details]
 
     def _bar(self, evidence: Evidence, width: int) -> Content:
         fill = 0.0 if math.isnan(evidence.fill) else min(max(evidence.fill, 0.0), 1.0)

@@ -97,7 +97,7 @@ ENTRIES = (
     ActionEntry("metrics", "m", "Metrics"),
     ActionEntry("history", "h", "History"),
     ActionEntry("environments", "e", "Environments"),
-    ActionEntry("help", "?", "Help"),
+    ActionEntry("help", "?", "Help", pinned=True),
 )
 
 
