@@ -5,3 +5,9 @@ Beside the simulator, the only place that knows `google.*` and gRPC; it speaks i
 `console.cloud.client`, `.run`, `.logs` or `.metrics` imports neither google nor grpc: those come in a thread, when
 `Cloud.connect` and the first call of each API need them (a test reads `sys.modules`).
 """
+
+from __future__ import annotations
+
+import os
+
+os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # before anything imports grpc, or it writes over the screen

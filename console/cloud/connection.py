@@ -9,13 +9,10 @@ from __future__ import annotations
 
 import asyncio
 import importlib
-import os
 from collections.abc import Awaitable, Callable
 from datetime import datetime
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
-
-os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # before grpc is imported, or it writes over the screen
 
 import google.auth
 import grpc

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import random
+import re
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
@@ -22,6 +23,8 @@ from console.text import clean
 
 NAME_LIMIT = 63
 """Longest resource name Cloud Run takes (a DNS label)."""
+
+_NUMBER = re.compile(r"-(\d{5})-[a-z]{3}$")
 
 _LATEST = TrafficTargetAllocationType.TRAFFIC_TARGET_ALLOCATION_TYPE_LATEST
 _REVISION = TrafficTargetAllocationType.TRAFFIC_TARGET_ALLOCATION_TYPE_REVISION
@@ -110,13 +113,19 @@ def with_image(template: run_v2.RevisionTemplate, *, image: str, revision: str) 
     return copy
 
 
-def next_revision_name(service: str, generation: int, chance: random.Random) -> str:
+def next_revision_name(service: str, generation: int, latest: str | None, chance: random.Random) -> str:
     """A fresh revision name, as gcloud makes them: `SERVICE-NNNNN-xyz`, NNNNN the generation to come.
 
-    The service's name is cut where the whole would pass 63 characters.
+    Args:
+        service: short name; cut where the whole would pass 63 characters.
+        generation: the service's now.
+        latest: revision created last; the number is higher than its, so that names stay in order.
+        chance: for the three letters, so that two deploys at once don't collide.
     """
+    numbered = _NUMBER.search(latest or "")
+    number = max(generation, int(numbered.group(1)) if numbered else 0) + 1
     letters = "bcdfghjklmnpqrstvwxz"
-    suffix = f"-{generation + 1:05d}-{chance.choice(letters)}{chance.choice('aeiou')}{chance.choice(letters)}"
+    suffix = f"-{number:05d}-{chance.choice(letters)}{chance.choice('aeiou')}{chance.choice(letters)}"
     return service[: NAME_LIMIT - len(suffix)] + suffix
 
 

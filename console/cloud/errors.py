@@ -89,7 +89,7 @@ def translate(error: BaseException, *, doing: str, write: bool) -> CanarioError:
         return _forbidden(detail, doing, unmoved)
     if isinstance(error, api.Aborted):
         return ConflictError(
-            _("Someone else changed the service between our look and our write ({detail}).").format(detail=detail),
+            _("Someone else changed the service between our look and our write."),
             traffic=_("Nothing of ours was done."),
             remedy=_("Look at the split now, and decide again."),
         )
@@ -117,13 +117,13 @@ def translate(error: BaseException, *, doing: str, write: bool) -> CanarioError:
             traffic=unmoved or _("Traffic stays as it is."),
             remedy=_("Check the network; it is tried again by itself where the console is open."),
         )
-    if isinstance(error, api.ServerError):
+    if isinstance(error, api.ServerError) and not isinstance(error, api.MethodNotImplemented):
         return UnavailableError(
             _("Google Cloud failed while {doing}: {detail}.").format(doing=doing, detail=_bare(detail)),
             traffic=unmoved or _("Traffic stays as it is."),
             remedy=_("Try again; https://status.cloud.google.com tells of outages."),
         )
-    if isinstance(error, api.ClientError):
+    if isinstance(error, api.ClientError | api.MethodNotImplemented):
         return InvalidRequestError(
             _("Google Cloud refuses while {doing}: {detail}.").format(doing=doing, detail=_bare(detail)),
             traffic=unmoved,

@@ -216,7 +216,7 @@ class RunApi:
 
         current = await self._get(service.name, DEPLOY_TIMEOUT_S)
         known = convert.service_from(current)
-        revision = convert.next_revision_name(known.name, known.generation, self._chance)
+        revision = convert.next_revision_name(known.name, known.generation, known.latest_created, self._chance)
         split = known.traffic.with_shares(known.desired_shares()).with_tag(tag, revision)
         message = run_v2.Service(
             name=current.name,

@@ -145,11 +145,16 @@ def test_deploying_keeps_the_template_but_for_image_and_name() -> None:
     assert template.revision == "wa-backend-00041-kud"
 
 
-@given(st.from_regex(r"[a-z][a-z0-9-]{0,62}", fullmatch=True), st.integers(0, 99_999), st.integers())
+@given(st.from_regex(r"[a-z][a-z0-9-]{0,62}", fullmatch=True), st.integers(0, 99_000), st.integers())
 def test_revision_names_fit_a_dns_label(service: str, generation: int, seed: int) -> None:
-    name = convert.next_revision_name(service, generation, random.Random(seed))
+    name = convert.next_revision_name(service, generation, None, random.Random(seed))
     assert len(name) <= 63
     assert f"-{generation + 1:05d}-" in name
+
+
+def test_a_new_revision_is_numbered_after_the_newest() -> None:
+    name = convert.next_revision_name("wa-backend", 7, "wa-backend-00042-vez", random.Random(1))
+    assert name.startswith("wa-backend-00043-")
 
 
 # -- log entries ----------------------------------------------------------------------------------------------------
