@@ -7,11 +7,9 @@ made in `on_ready`, and its thread imports them (tests/screens/test_first_paint.
 from __future__ import annotations
 
 import asyncio
-import logging
 import os
 import sys
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeVar
 
 from rich.text import Text
@@ -21,25 +19,27 @@ from textual.filter import LineFilter
 from textual.screen import Screen
 
 from console.clock import Clock, SystemClock
+from console.crash import crash_sentence, log, log_path, log_to_file, terminal_problem
 from console.errors import CanarioError, ExitCode
-from console.registry import ACTIONS, Place, keys_for, shown_key
+from console.registry import ACTIONS, keys_for, shown_key
+from console.registry import Place as KeyPlace
 from console.release.guardrails import Action
 from console.text import clean
-from console.watch.snapshot import Snapshot
 from console.words import _
 from screens import present
 from screens.canary import CanaryScreen
+from screens.lookout import Notes, Place, look
 from screens.operator import Operator, Severity, settle
 from screens.rollback_desk import Engine, RollbackDesk
-from screens.view import DemoView, RollbackView, View, server_now
+from screens.view import View
 from themes import all_themes, default_theme
 from widgets.safe import ScrubFilter
 
 if TYPE_CHECKING:
     from console.release.moves import Proposal
-    from console.release.service import Service
     from console.session import Session
     from console.settings import Environment, Settings
+    from console.watch.snapshot import Snapshot
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -50,8 +50,6 @@ NOTICE_S = 60.0
 """How long a kept notice stands in the header."""
 SPEEDS = (1.0, 2.0, 5.0, 10.0, 20.0, 50.0)
 """Speeds of the demo's clock that `<` and `>` step through."""
-
-log = logging.getLogger("canario")
 
 
 class DemoControl(Protocol):
@@ -71,7 +69,7 @@ def _bindings() -> list[BindingType]:
     bindings: list[BindingType] = []
     for spec in ACTIONS:
         # Esc must win over dialogs and inputs while a countdown runs, and mean what it meant before otherwise
-        priority = spec.place is Place.ANYWHERE or spec.id == "stop_countdown"
+        priority = spec.place is KeyPlace.ANYWHERE or spec.id == "stop_countdown"
         bindings.append(
             Binding(
                 ",".join(spec.keys),
@@ -123,8 +121,7 @@ class ConsoleApp(App[int], inherit_bindings=False):
         self.clock = clock or SystemClock()
         self._make_engine = engine or self._real_engine
         self._engine: Engine | None = None
-        self._rules = settings.rules(environment)
-        self._limits = settings.limits_for(environment)
+        self._place = Place.of(settings, environment)
         self._scrub = ScrubFilter()
         self._notice = ("", 0.0)
         self._busy = ""
@@ -196,50 +193,15 @@ class ConsoleApp(App[int], inherit_bindings=False):
         return self._engine.session if self._engine is not None else None
 
     def _look(self) -> View:
-        """Make the view of this moment."""
-        engine, session = self._engine, self.session
-        now = self.clock.monotonic()
-        empty = Snapshot(self.environment.project, self.environment.region, self.environment.service)
-        snapshot = session.watcher.latest if session is not None else empty
-        countdown = session.autopilot.countdown if session is not None else None
-        release = snapshot.release
-        automatic = self.settings.rollback_for(self.environment).automatic
         text, since = self._notice
-        return View(
-            snapshot=snapshot,
-            rules=self._rules,
-            now=server_now(snapshot, now),
-            connection=engine.state if engine is not None else "connecting",
-            problem=clean(engine.problem) if engine is not None else "",
-            identity=session.identity if session is not None else "",
-            session_id=session.session_id if session is not None else "",
-            countdown_s=countdown.seconds_left(now) if countdown is not None else None,
-            countdown_reason=countdown.reason if countdown is not None else "",
-            rollback=self._rollback_view(session, snapshot),
-            rollback_waiting=self.desk.what_it_waits_for(),
+        now = self.clock.monotonic()
+        notes = Notes(
             notice=text if now - since < NOTICE_S else "",
-            auto_rollback=release.auto_rollback if release is not None and release.under_way else automatic,
-            demo=DemoView(self.demo.speed) if self.demo is not None else None,
-            keymap=self.settings.keymap,
             busy=self._busy,
-            error_limit=self._limits.error_rate_percent / 100,
-            p95_limit_ms=self._limits.p95_rollback.total_seconds() * 1000,
+            demo_speed=self.demo.speed if self.demo is not None else None,
+            keymap=self.settings.keymap,
         )
-
-    def _rollback_view(self, session: Session | None, snapshot: Snapshot) -> RollbackView | None:
-        if self.desk.failed is not None:
-            return self.desk.failed
-        progress = session.actions.rollback_progress if session is not None else None
-        if progress is None:
-            return RollbackView("sending", took_s=self.desk.sent_for()) if self.desk.running else None
-        return RollbackView(
-            state=progress.state,
-            target=progress.target or "",
-            took_s=progress.took(self.clock.monotonic()),
-            attempts=progress.attempts,
-            problem=progress.problem,
-            automatic=progress.automatic,
-        )
+        return look(self._place, self._engine, self.desk, notes, now)
 
     def repaint(self) -> None:
         """Ten times a second: send what waits, look, and let every screen on the stack draw what changed."""
@@ -297,7 +259,7 @@ class ConsoleApp(App[int], inherit_bindings=False):
 
     # ------------------------------------------------------------------ what the operator's hand needs
 
-    def propose(self, action: Action, seen: Service | None) -> Proposal:
+    def propose(self, action: Action, seen: Snapshot) -> Proposal:
         """See `screens.operator.Host`."""
         session = self.session
         if session is None:
@@ -305,7 +267,7 @@ class ConsoleApp(App[int], inherit_bindings=False):
                 present.waiting_for(self.current, _("waiting for the session")),
                 remedy=_("Rollback can be asked for already: it leaves as soon as there is a connection."),
             )
-        return session.actions.propose(action, session.watcher.latest, seen=seen)
+        return session.actions.propose(action, seen)
 
     async def ask(self, make: Callable[[Session], Awaitable[T]]) -> T:
         """Run something on the session's loop and wait for it without holding the screen up."""
@@ -346,7 +308,7 @@ class ConsoleApp(App[int], inherit_bindings=False):
         if action == "stop_countdown":
             return self.desk.waiting or (self.session is not None and self.session.autopilot.countdown is not None)
         if action == "step":
-            return isinstance(parameters[0], int) and parameters[0] <= len(self._rules.plan.steps)
+            return isinstance(parameters[0], int) and parameters[0] <= len(self._place.rules.plan.steps)
         if action in ("slower", "faster"):
             return self.demo is not None
         return True
@@ -407,9 +369,39 @@ class ConsoleApp(App[int], inherit_bindings=False):
 
     def action_environments(self) -> None:
         """`e`."""
+        from console import neighbours
         from screens.dialogs.environments import EnvironmentsDialog
 
-        self.open_dialog(EnvironmentsDialog(self.current, self), lambda chosen: None)
+        async def look_around() -> tuple[neighbours.Neighbour, ...]:
+            return await self.ask(
+                lambda session: neighbours.look_around(
+                    session, self.settings, endpoint=self.endpoint, as_email=self.as_email
+                )
+            )
+
+        def then(chosen: neighbours.Neighbour | None) -> None:
+            here = (self.environment.name, self.environment.service)
+            if chosen is not None and (chosen.environment.name, chosen.environment.service) != here:
+                self.operator.leave(lambda: self.spawn(self._go_to(chosen.environment)), to=chosen.environment.name)
+
+        here = (self.environment.name, self.environment.service)
+        self.open_dialog(EnvironmentsDialog(self.current, neighbours.known(self.settings), look_around, here), then)
+
+    async def _go_to(self, environment: Environment) -> None:
+        """Leave this environment and open another: a new session, the same screens."""
+        if self.desk.running or self.desk.waiting:
+            self.say(_("A rollback is under way here: stay until it has ended."), "warning")
+            return
+        old, self._engine = self._engine, None
+        self.environment = environment
+        self._place = Place.of(self.settings, environment)
+        self.desk = RollbackDesk(lambda: self._engine, self.clock.monotonic)
+        self._notice = ("", 0.0)
+        self.repaint()
+        if old is not None:
+            await asyncio.to_thread(old.stop)
+        self._engine = self._make_engine(environment)
+        self._engine.start()
 
     def action_keys(self) -> None:
         """`?`."""
@@ -450,14 +442,14 @@ class ConsoleApp(App[int], inherit_bindings=False):
         for spec in ACTIONS:
             if not spec.listed or spec.id in ("palette", "rollback_anywhere", "stop_countdown"):
                 continue
-            if spec.place is Place.DEMO and self.demo is None:
+            if spec.place is KeyPlace.DEMO and self.demo is None:
                 continue
             title, what, _when, _by = spec.words()
             if spec.id.startswith("step_"):
                 number = int(spec.id.removeprefix("step_"))
-                if number > len(self._rules.plan.steps):
+                if number > len(self._place.rules.plan.steps):
                     continue
-                title = _("Canary to {percent} %").format(percent=self._rules.plan.steps[number - 1])
+                title = _("Canary to {percent} %").format(percent=self._place.rules.plan.steps[number - 1])
             keys = " ".join(shown_key(key) for key in keys_for(spec.id, self.settings.keymap))
             yield SystemCommand(title, f"{keys}  {what}", self._runner(spec.id))
         yield SystemCommand(_("Theme"), _("Choose the colours."), self.action_change_theme)
@@ -487,51 +479,6 @@ def _history_screen() -> Screen[Any]:
     return HistoryScreen()
 
 
-def log_path() -> Path:
-    """The file that bugs are written to."""
-    from platformdirs import user_state_path
-
-    return user_state_path("canario", appauthor=False) / "console.log"
-
-
-def crash_sentence(error: BaseException) -> str:
-    """What an operator reads when canario itself fails."""
-    return _(
-        "canario failed ({kind}). The traffic stays as it is, and nobody guards the release until a console is open "
-        "again: run `canario`, or `canario rollback`. Details: {path}"
-    ).format(kind=type(error).__name__, path=log_path())
-
-
-def _log_to_file() -> None:
-    """Send canario's own log to a file; where none can be written, nowhere: the terminal belongs to the screen."""
-    from logging.handlers import RotatingFileHandler
-
-    root = logging.getLogger("canario")
-    root.propagate = False
-    try:
-        path = log_path()
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handler: logging.Handler = RotatingFileHandler(path, maxBytes=1_000_000, backupCount=1, delay=True)
-        handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
-    except OSError:
-        handler = logging.NullHandler()
-    root.handlers = [handler]
-
-
-def terminal_problem() -> str:
-    """Why the console can't be drawn here, in a sentence with what to do; empty where it can."""
-    if not (sys.stdin.isatty() and sys.stdout.isatty()):
-        return _(
-            "The console needs a terminal. Without one, use `canario status`, `canario shift`, `canario rollback`."
-        )
-    if os.environ.get("TERM", "") in ("dumb", ""):
-        return _(
-            "This terminal (TERM={term}) can't draw the console. Set TERM, e.g. TERM=xterm-256color, or use "
-            "`canario status`, `canario shift`, `canario rollback`."
-        ).format(term=os.environ.get("TERM") or "''")
-    return ""
-
-
 def run_console(
     settings: Settings,
     environment: Environment,
@@ -549,11 +496,11 @@ def run_console(
     if problem:
         sys.stderr.write(problem + "\n")
         return int(ExitCode.FAILED)
-    _log_to_file()
+    log_to_file()
     app = ConsoleApp(settings, environment, endpoint=endpoint, as_email=as_email, demo=demo)
     try:
         app.run()
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - never a traceback for the operator
         log.error("the console could not run", exc_info=error)
         sys.stderr.write(crash_sentence(error) + "\n")
         return int(ExitCode.FAILED)

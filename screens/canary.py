@@ -56,8 +56,8 @@ class CanaryScreen(ConsoleScreen):
         self.query_one("#log").border_title = _("log")
 
     def banner(self, view: View) -> str:
-        """The verdict panel shows countdown and rollback itself, where it has room."""
-        return present.banner(view, panel=not self.has_class("-flat"))
+        """The verdict panel shows countdown and rollback itself."""
+        return present.banner(view, panel=True)
 
     def show_body(self, view: View) -> None:
         """Draw every pane."""

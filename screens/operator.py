@@ -25,6 +25,7 @@ from screens.view import View
 if TYPE_CHECKING:
     from console.actions import Outcome
     from console.session import Session
+    from console.watch.snapshot import Snapshot
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -39,8 +40,10 @@ class Host(Protocol):
         """The newest view."""
         ...
 
-    def propose(self, action: Action, seen: Service | None) -> Proposal:
-        """What an action would do now; raises CanarioError where it can mean nothing."""
+    def propose(self, action: Action, seen: Snapshot) -> Proposal:
+        """What an action would do now, `seen` the picture that the operator decided on; raises CanarioError where it
+        can mean nothing.
+        """
         ...
 
     async def ask(self, make: Callable[[Session], Awaitable[T]]) -> T:
@@ -134,7 +137,7 @@ class Operator:
     def deploy(self) -> None:
         """Key `d`."""
         view = self._host.current
-        seen = view.snapshot.service
+        seen = view.snapshot
 
         def propose(image: str, tag: str) -> Proposal:
             return self._host.propose(Action(ActionKind.DEPLOY, image=image, tag=tag or "canary"), seen)
@@ -152,9 +155,9 @@ class Operator:
         self._host.open_dialog(DeployDialog(view, propose), then)
 
     def _open(self, action: Action, *, needs_reason: bool = False) -> None:
-        """Show the dialog of an action; `seen` is the service as it was when the key was pressed."""
+        """Show the dialog of an action, judged against the picture of the moment when the key was pressed."""
         view = self._host.current
-        seen = view.snapshot.service
+        seen = view.snapshot
         try:
             dialog = MoveDialog(view, lambda: self._host.propose(action, seen), needs_reason=needs_reason)
         except CanarioError as error:
@@ -163,7 +166,7 @@ class Operator:
 
         def then(answer: Confirmed | None) -> None:
             if answer is not None:
-                self._host.spawn(self._send(answer, seen))
+                self._host.spawn(self._send(answer, seen.service))
 
         self._host.open_dialog(dialog, then)
 
@@ -223,8 +226,8 @@ class Operator:
         finally:
             self._host.working("")
 
-    def leave(self, leave: Callable[[], None]) -> None:
-        """Key `q`: asks while a release is under way."""
+    def leave(self, leave: Callable[[], None], *, to: str = "") -> None:
+        """Key `q`, or going to another environment `to`: asks while a release is under way here."""
         view = self._host.current
         release = view.snapshot.release
         if release is None or not release.under_way:
@@ -251,8 +254,11 @@ class Operator:
             if answer:
                 leave()
 
+        question = _("Go to {environment} while a release is under way here?") if to else _(
+            "Leave while a release is under way?"
+        )
         self._host.open_dialog(
-            ConfirmDialog(view, _("Leave while a release is under way?"), lines, _("Leave"), _("Stay")), then
+            ConfirmDialog(view, question.format(environment=to), lines, _("Go") if to else _("Leave"), _("Stay")), then
         )
 
 

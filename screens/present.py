@@ -408,6 +408,7 @@ def action_entries(view: View, screen: str = "") -> tuple[ActionEntry, ...]:
                 f"step_{number}", first_key(f"step_{number}", view.keymap), f"{percent} %", _can_step(view, percent)
             )
         )
+    entries.append(ActionEntry("help", first_key("help", view.keymap), action("help").words()[0]))
     change = f"{first_key('more', view.keymap)} {first_key('less', view.keymap)}"
     entries.append(ActionEntry("more", change, "±5", view.snapshot.canary is not None))
     release = view.snapshot.release
@@ -426,7 +427,7 @@ def action_entries(view: View, screen: str = "") -> tuple[ActionEntry, ...]:
 
 
 def _in_footer(spec: ActionSpec, view: View) -> bool:
-    if spec.id in ("rollback", "rollback_anywhere", "more", "less") or spec.id.startswith("step_"):
+    if spec.id in ("rollback", "rollback_anywhere", "more", "less", "help") or spec.id.startswith("step_"):
         return False
     return spec.place is Place.SCREENS or (spec.place is Place.DEMO and view.demo is not None)
 
