@@ -1,0 +1,316 @@
+"""The log feed: one tail session for all of a service's revisions, kept open, and what it missed fetched afterwards.
+
+Rules (issue 2, section 3; issue 3, "Ticks"):
+
+* The watermark is the newest receive time less `LAG_S`. While the stream is open and silent, and the cloud can be
+  reached, the cloud's clock moves it instead, so that a quiet service's seconds pass too.
+* When the stream breaks, nothing is closed. On reconnecting, the tail is opened first and the gap listed then: both
+  overlap and insertIds settle who is counted. What a bounded list cannot reach back to stays unobserved.
+* The same list at the start back-fills a bake under way, so that a restart of the console does not lose it.
+* A stream that is open and mute while entries are being logged is stuck: a probe finds out, and it is opened again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from console.clock import Clock, ServerClock
+from console.errors import CanarioError, UnavailableError
+from console.watch.aggregate import Aggregator, Second
+from console.watch.lines import LineWriter
+from console.watch.snapshot import FeedHealth, FeedState
+from console.words import _
+
+if TYPE_CHECKING:
+    from console.cloud.logs import LogEntry, LogsApi, TailBatch
+
+LAG_S = 5.0
+"""Server seconds that an entry may take from its timestamp until it is received."""
+BUFFER_S = 2.0
+"""Server seconds that the tail holds entries back to sort them."""
+IDLE_S = 1.5
+"""Wall seconds without a batch after which the stream counts as silent."""
+PROBE_S = 15.0
+"""Wall seconds of silence after which we ask whether there is nothing to hear."""
+OPENING_S = 0.3
+"""Wall seconds that an opened tail gets to take hold before the gap is listed."""
+LATE_S = 15.0
+"""Server seconds of age from which the feed is late, besides two wall seconds' worth."""
+SLICE = 500
+"""Entries handled without letting the loop do anything else (about a millisecond)."""
+LOOK_BACK_S = 360
+"""Server seconds that a back-fill reaches back at most."""
+FIRST_LOOK_S = 60
+"""Server seconds that a starting console looks back where no bake is under way."""
+WHOLE_LIMIT = 5_000
+"""Entries of all revisions that a back-fill lists at most (a page of 1,000 is one read of the quota's 60 a minute)."""
+CANARY_LIMIT = 25_000
+"""Entries of the canary alone that it lists beyond that."""
+BACK_OFF_S = (0.5, 1.0, 2.0, 4.0, 8.0)
+"""Wall seconds before each new attempt."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What a back-fill is for."""
+
+    canary: str | None = None
+    """Its revision, to be listed further back than the rest."""
+    since: float | None = None
+    """When its bake began, Unix seconds; None where none is under way."""
+
+
+def service_filter(service: str, region: str) -> str:
+    """The filter of the one tail session: requests and application lines of every revision, audit logs left out."""
+    return (
+        f'resource.type="cloud_run_revision" AND resource.labels.service_name="{service}"'
+        f' AND resource.labels.location="{region}" AND NOT logName:"cloudaudit.googleapis.com"'
+    )
+
+
+def rfc3339(second: float) -> str:
+    """A Unix time as filters write it."""
+    return f"{datetime.fromtimestamp(second, UTC):%Y-%m-%dT%H:%M:%S.%f}Z"
+
+
+class LogFeed:
+    """Feeds an aggregator and a ring from Cloud Logging.
+
+    Args:
+        logs: where to read.
+        service: short name.
+        region: its location.
+        clock: the wall.
+        server_clock: the cloud's time.
+        aggregator: only this writes to it.
+        writer: of the ring.
+        wanted: asked at each back-fill.
+        ready: awaited before the first one, at most `FIRST_WAIT_S`, so that `wanted` can know.
+    """
+
+    FIRST_WAIT_S = 3.0
+
+    def __init__(
+        self,
+        logs: LogsApi,
+        *,
+        service: str,
+        region: str,
+        clock: Clock,
+        server_clock: ServerClock,
+        aggregator: Aggregator,
+        writer: LineWriter,
+        wanted: Callable[[], Wanted] = Wanted,
+        ready: asyncio.Event | None = None,
+    ) -> None:
+        self._logs = logs
+        self._filter = service_filter(service, region)
+        self._clock = clock
+        self._server_clock = server_clock
+        self._aggregator = aggregator
+        self._writer = writer
+        self._wanted = wanted
+        self._ready = ready
+        self._live = False
+        """Whether the stream is open and its gap filled: only then do seconds close."""
+        self._gap_from: float | None = None
+        """What has to be listed on the next connection starts here, Unix seconds; None before the first."""
+        self._last_batch = clock.monotonic()
+        self._problem = ""
+        self._failures = 0
+        self.suppressed = 0
+        """Entries that the cloud says it held back, since start."""
+
+    async def run(self) -> None:
+        """Keep the stream open until cancelled."""
+        while True:
+            opened = self._clock.monotonic()
+            try:
+                await self._session()
+            except CanarioError as error:
+                self._problem = error.what
+            except Exception as error:  # noqa: BLE001 - shown as the feed's problem; the other feeds go on
+                self._problem = f"{type(error).__name__}: {error}"
+            finally:
+                self._cut()
+            self._failures = 0 if self._clock.monotonic() - opened > 30.0 else self._failures + 1
+            await self._clock.sleep(BACK_OFF_S[min(self._failures, len(BACK_OFF_S) - 1)])
+
+    async def _session(self) -> None:
+        """One stream, from opening to its end, which is always an error."""
+        if self._ready is not None and self._gap_from is None:
+            await self._until_ready(self._ready)
+        reader = asyncio.create_task(self._read())
+        keeper = asyncio.create_task(self._keep())
+        try:
+            await asyncio.wait({reader, keeper}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in (reader, keeper):
+                task.cancel()
+            results = await asyncio.gather(reader, keeper, return_exceptions=True)
+        for result in results:
+            if isinstance(result, Exception):
+                raise result
+
+    async def _until_ready(self, ready: asyncio.Event) -> None:
+        waits = [asyncio.ensure_future(ready.wait()), asyncio.ensure_future(self._clock.sleep(self.FIRST_WAIT_S))]
+        try:
+            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for wait in waits:
+                wait.cancel()
+
+    async def _read(self) -> None:
+        self._last_batch = self._clock.monotonic()
+        async with aclosing(self._logs.tail(self._filter, buffer_window_s=BUFFER_S)) as stream:
+            async for batch in stream:
+                self._last_batch = self._clock.monotonic()
+                await self._take(batch)
+        raise UnavailableError(_("Cloud Logging ended the log stream."))
+
+    async def _take(self, batch: TailBatch) -> None:
+        await self._ingest(batch.entries, lines=True)
+        held_back = sum(batch.suppressed.values())
+        if held_back:
+            self.suppressed += held_back
+            self._aggregator.suppress(held_back)
+
+    async def _ingest(self, entries: Sequence[LogEntry], *, lines: bool) -> None:
+        for start in range(0, len(entries), SLICE):
+            fresh: list[LogEntry] | None = [] if lines else None
+            self._aggregator.add(entries[start : start + SLICE], fresh)
+            if fresh:
+                self._writer.write(fresh)
+            await asyncio.sleep(0)
+
+    async def _keep(self) -> None:
+        """Fill the gap, then watch over a silent stream."""
+        await self._clock.sleep(OPENING_S)
+        await self._catch_up()
+        self._problem = ""
+        opened = self._now()
+        while True:
+            await self._clock.sleep(PROBE_S)
+            if self._clock.monotonic() - self._last_batch >= PROBE_S and await self._unheard(opened):
+                raise UnavailableError(_("The log stream is open but has stopped telling; it is opened again."))
+
+    async def _unheard(self, opened: float) -> bool:
+        """Whether something was logged that a silent stream should have told by now."""
+        start = max(self._aggregator.newest_received, opened)
+        end = self._now() - LAG_S - BUFFER_S - 5.0 * self._server_clock.rate
+        if end <= start:
+            return False
+        span = f' AND timestamp>="{rfc3339(start)}" AND timestamp<"{rfc3339(end)}"'
+        try:
+            return bool(await self._logs.list(self._filter + span, limit=1))
+        except CanarioError:
+            return False  # the stream itself will tell what is wrong
+
+    def _now(self) -> float:
+        now = self._server_clock.now()
+        if now is None:
+            raise UnavailableError(_("The cloud's time is not known yet."))
+        return now.timestamp()
+
+    async def _catch_up(self) -> None:
+        """List what lies between the last stream and this one, and let seconds close again."""
+        now = self._now()
+        wanted = self._wanted()
+        if self._gap_from is None:
+            first = now - FIRST_LOOK_S
+            if wanted.since is not None:
+                first = min(first, wanted.since)
+            self._gap_from = max(first, now - LOOK_BACK_S)
+            self._aggregator.begin(int(self._gap_from))
+        since = int(max(self._gap_from, now - LOOK_BACK_S))
+        for attempt in range(3):
+            try:
+                covered = await self._back_fill(since, wanted.canary)
+                break
+            except CanarioError as error:
+                self._problem = error.what
+                await self._clock.sleep(BACK_OFF_S[attempt])
+        else:
+            covered = int(now) + 1  # the gap stays a gap
+        self._aggregator.cover(covered, float("inf"))
+        self._live = True
+
+    async def _back_fill(self, since: int, canary: str | None) -> int:
+        """Hand in what was logged since `since`; return from which second on every revision's entries are in."""
+        start = f' AND timestamp>="{rfc3339(since)}"'
+        entries = await self._logs.list(self._filter + start, limit=WHOLE_LIMIT)
+        covered = since
+        if len(entries) >= WHOLE_LIMIT:
+            covered = max(since, int(min(entries[0].timestamp, entries[-1].timestamp)) + 1)
+        entries.sort(key=_by_time)
+        await self._ingest(entries, lines=True)
+        if canary and covered > since:
+            only = (
+                f'{start} AND timestamp<"{rfc3339(covered)}" AND resource.labels.revision_name="{canary}"'
+                f' AND (logName:"requests" OR severity>=ERROR)'
+            )
+            entries = await self._logs.list(self._filter + only, limit=CANARY_LIMIT)
+            reached = since
+            if len(entries) >= CANARY_LIMIT:
+                reached = max(since, int(min(entries[0].timestamp, entries[-1].timestamp)) + 1)
+            await self._ingest(entries, lines=False)
+            self._aggregator.cover(reached, covered, whole=False)
+        return covered
+
+    def _cut(self) -> None:
+        """Remember from when on the next stream has something to make up for."""
+        if not self._live:
+            return
+        self._live = False
+        complete = max(self._aggregator.next_second or 0, self._aggregator.newest_received - LAG_S)
+        self._aggregator.uncover(complete)
+        self._gap_from = complete
+
+    def close_seconds(self, *, reachable: bool) -> list[Second]:
+        """The seconds that the watermark has passed since the last call; none while the stream is down.
+
+        Args:
+            reachable: whether the cloud has answered somebody lately; only then does silence mean that nothing was
+                logged.
+        """
+        if not self._live:
+            return []
+        watermark = self._aggregator.newest_received - LAG_S
+        if reachable and self._clock.monotonic() - self._last_batch > IDLE_S:
+            silent = self._now() - LAG_S - BUFFER_S - IDLE_S * self._server_clock.rate
+            watermark = max(watermark, silent)
+        return self._aggregator.close(watermark)
+
+    def end(self, now: float | None) -> int:
+        """Unix second (exclusive) up to which figures are drawn: the oldest open one, or later where we are cut off.
+
+        Args:
+            now: server time, Unix seconds; None where unknown.
+        """
+        following = self._aggregator.next_second or 0
+        if now is None:
+            return following
+        late = LAG_S + BUFFER_S + LATE_S + 2.0 * self._server_clock.rate
+        return max(following, int(now - late))
+
+    def health(self, now: float | None) -> FeedHealth:
+        """How the feed is at server time `now` (Unix seconds; None where unknown)."""
+        heard = max(self._aggregator.newest_received, (self._aggregator.next_second or 0) + LAG_S)
+        begun = self._aggregator.next_second is not None and heard > LAG_S
+        age = timedelta(seconds=max(0.0, now - heard)) if begun and now is not None else None
+        if not self._live:
+            state = FeedState.DOWN if self._problem else FeedState.WAITING
+        elif age is not None and age.total_seconds() > LATE_S + 2.0 * self._server_clock.rate:
+            state = FeedState.LATE
+        else:
+            state = FeedState.LIVE
+        return FeedHealth("logs", state, age, self._problem)
+
+
+def _by_time(entry: LogEntry) -> float:
+    return entry.timestamp

@@ -1,0 +1,161 @@
+"""The metrics screen's points: the last five minutes from our own seconds, longer spans from Cloud Monitoring."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from console.errors import CanarioError
+from console.release.state import Release
+from console.watch.charts import Arm, ChartData, Mark, Points
+from console.watch.history import SERIES_S, STEP_S, History
+from console.words import _
+
+if TYPE_CHECKING:
+    from console.cloud.client import Cloud
+
+CACHED_S = 30.0
+"""Server seconds that an answer of Monitoring is shown before it is asked again."""
+POINTS = 150
+"""Points of one line at most, about."""
+MINUTE = timedelta(seconds=60)
+DELAY = timedelta(minutes=3)
+"""How old Monitoring's newest point usually is; the five-minute CPU line starts that much earlier."""
+
+_Found = dict[str, list[tuple[datetime, float]]]
+
+
+class Charts:
+    """Reads charts of one service, and keeps each span's for `CACHED_S`."""
+
+    def __init__(self, cloud: Cloud, service: str, history: History) -> None:
+        self._cloud = cloud
+        self._service = service
+        self._history = history
+        self._kept: dict[timedelta, tuple[tuple[str | None, str | None], datetime, ChartData]] = {}
+        self._cpu: _Found = {}
+        self._cpu_at: datetime | None = None
+
+    async def read(
+        self, span: timedelta, *, canary: str | None, stable: str | None, release: Release | None, end: int
+    ) -> ChartData:
+        """The charts of the last `span`.
+
+        Args:
+            span: at most five minutes come from request logs, second by second; longer ones from Monitoring.
+            canary: revision name, where there is one.
+            stable: likewise.
+            release: whose moves are marked.
+            end: Unix second (exclusive) of our newest closed second.
+        """
+        now = self._cloud.server_clock.now()
+        if now is None:
+            unknown = datetime.fromtimestamp(0, UTC)
+            return ChartData(span, unknown, unknown, problem=_("The cloud's time is not known yet."))
+        start = now - span
+        marks = _marks(release, start)
+        if span.total_seconds() <= SERIES_S:
+            return await self._recent(span, canary, stable, now, marks, end)
+        arms = (canary, stable)
+        kept = self._kept.get(span)
+        if kept is not None and kept[0] == arms and (now - kept[1]).total_seconds() < CACHED_S:
+            return replace(kept[2], marks=marks)
+        data = await self._monitored(span, canary, stable, now, marks)
+        if not data.problem:
+            self._kept[span] = (arms, now, data)
+        elif kept is not None and kept[0] == arms:
+            return replace(kept[2], marks=marks, problem=data.problem)
+        return data
+
+    async def _recent(
+        self,
+        span: timedelta,
+        canary: str | None,
+        stable: str | None,
+        now: datetime,
+        marks: tuple[Mark, ...],
+        end: int,
+    ) -> ChartData:
+        """From our own closed seconds; only CPU is Monitoring's."""
+        problem = ""
+        if self._cpu_at is None or (now - self._cpu_at).total_seconds() >= CACHED_S:
+            try:
+                self._cpu = await self._series("CPU", now - span - DELAY, now, MINUTE)
+                self._cpu_at = now
+            except CanarioError as error:
+                problem = error.what
+        first = end - int(span.total_seconds())
+        arms = [
+            _with_cpu(self._history.arm(name, end), self._cpu, first) if name else Arm() for name in (canary, stable)
+        ]
+        newest = max((points[-1][0] for arm in arms for points in (arm.requests_per_s,) if points), default=None)
+        return ChartData(
+            span=span,
+            start=now - span,
+            end=now,
+            period=timedelta(seconds=STEP_S),
+            canary=arms[0],
+            stable=arms[1],
+            marks=marks,
+            newest=newest,
+            source=_("request logs (CPU: Cloud Monitoring)"),
+            problem=problem,
+        )
+
+    async def _monitored(
+        self, span: timedelta, canary: str | None, stable: str | None, now: datetime, marks: tuple[Mark, ...]
+    ) -> ChartData:
+        start = now - span
+        period = MINUTE * max(1, round(span / POINTS / MINUTE))
+        wanted = ("REQUEST_COUNT", "LATENCY_P50", "LATENCY_P95", "LATENCY_P99", "CPU")
+        problem = ""
+        try:
+            errors, *others = await asyncio.gather(
+                self._cloud.metrics.error_rates(self._service, start=start, end=now, period=period),
+                *(self._series(name, start, now, period) for name in wanted),
+            )
+        except CanarioError as error:
+            problem = error.what
+            errors, others = {}, [{} for _name in wanted]
+        found = {"error_rate": errors, **dict(zip(wanted, others, strict=True))}
+        arms = [_monitored_arm(name, found) for name in (canary, stable)]
+        newest = max((p[-1][0] for series in found.values() for p in series.values() if p), default=None)
+        return ChartData(span, start, now, period, arms[0], arms[1], marks, newest, _("Cloud Monitoring"), problem)
+
+    async def _series(self, metric: str, start: datetime, end: datetime, period: timedelta) -> _Found:
+        from console.cloud.metrics import Metric
+
+        return await self._cloud.metrics.series(Metric[metric], self._service, start=start, end=end, period=period)
+
+
+def _monitored_arm(name: str | None, found: dict[str, _Found]) -> Arm:
+    if name is None:
+        return Arm()
+
+    def points(key: str) -> Points:
+        return tuple(found[key].get(name, ()))
+
+    return Arm(
+        revision=name,
+        error_rate=points("error_rate"),
+        p50_ms=points("LATENCY_P50"),
+        p95_ms=points("LATENCY_P95"),
+        p99_ms=points("LATENCY_P99"),
+        requests_per_s=points("REQUEST_COUNT"),
+        cpu=points("CPU"),
+    )
+
+
+def _with_cpu(arm: Arm, cpu: _Found, first: int) -> Arm:
+    points = tuple((at, value) for at, value in cpu.get(arm.revision, ()) if at.timestamp() >= first)
+    return Arm(arm.revision, arm.error_rate, arm.p50_ms, arm.p95_ms, arm.p99_ms, arm.requests_per_s, points)
+
+
+def _marks(release: Release | None, start: datetime) -> tuple[Mark, ...]:
+    if release is None:
+        return ()
+    return tuple(
+        Mark(move.at, move.kind, move.percent, move.by, move.automatic) for move in release.moves if move.at >= start
+    )
