@@ -133,6 +133,7 @@ def audit_entry(pb: Any) -> AuditEntry | None:
         method=clean(audit.method_name, 200),
         resource=clean(audit.resource_name, 500),
         request=request if isinstance(request, dict) else {},
+        refused=clean(audit.status.message, 500) or "refused" if audit.status.code else "",
     )
 
 
@@ -169,7 +170,7 @@ def _path(url: str) -> str:
 
 def _cleaned(value: object) -> Any:
     if isinstance(value, str):
-        return clean(value)
+        return clean(value, 64_000)  # a release annotation with twenty moves is longer than a log line
     if isinstance(value, dict):
         return {clean(str(key), 200): _cleaned(item) for key, item in value.items()}
     if isinstance(value, list):

@@ -63,6 +63,8 @@ class AuditEntry:
     resource: str
     request: dict[str, object]
     """The request as logged; strings cleaned."""
+    refused: str = ""
+    """Why the call was refused, or empty where it was done."""
 
 
 @dataclass(slots=True)
