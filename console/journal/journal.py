@@ -52,6 +52,9 @@ CREATE TRIGGER IF NOT EXISTS never_deleted BEFORE DELETE ON entries
 """
 
 _COLUMNS = "id, at, server_time, phase, intent, kind, result, scope, session, payload, previous, hash"
+_SELECT = f"SELECT {_COLUMNS} FROM entries"  # noqa: S608 - a constant
+_ALL = f"{_SELECT} ORDER BY id"
+_INSERT = f"INSERT INTO entries ({_COLUMNS}) VALUES ({', '.join('?' * 12)})"  # noqa: S608 - a constant
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +151,7 @@ class Journal:
 
     @property
     def writable(self) -> bool:
-        """Whether a write would go well; a journal that was broken is tried again at each look (may wait on the disk)."""
+        """Whether a write would go well; one that was broken is tried again at each look (may wait on the disk)."""
         with self._lock:
             if self._connection is not None and not self.problem:
                 return True
@@ -217,7 +220,7 @@ class Journal:
             if connection is None:
                 return [self.problem]
             try:
-                rows = connection.execute(f"SELECT {_COLUMNS} FROM entries ORDER BY id").fetchall()
+                rows = connection.execute(_ALL).fetchall()
             except sqlite3.Error as error:
                 return [_("{path}: {problem}").format(path=self.path, problem=error)]
         for row in rows:
@@ -280,7 +283,7 @@ class Journal:
                     row = (number, at, told, phase, intent, kind, scrub_text(result), self.scope, self.session, text)
                     digest = _hash((*row, previous))
                     connection.execute(
-                        f"INSERT INTO entries ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                        _INSERT,
                         (*row, previous, digest),
                     )
                     connection.execute("COMMIT")
@@ -302,7 +305,7 @@ class Journal:
             if connection is None:
                 raise self._error()
             try:
-                rows = connection.execute(f"SELECT {_COLUMNS} FROM entries WHERE {where}", parameters).fetchall()
+                rows = connection.execute(f"{_SELECT} WHERE {where}", parameters).fetchall()
             except sqlite3.Error as error:
                 raise JournalError(_("The journal cannot be read: {problem}").format(problem=error)) from error
         return [_entry(row) for row in rows]

@@ -84,7 +84,7 @@ class Notifier:
             return
         try:
             self.bell(message)
-        except Exception as error:  # a broken bell must not stop a rollback's message
+        except Exception as error:  # noqa: BLE001 - a broken bell must not stop a rollback's message
             self.undelivered.append(Undelivered(message, type(error).__name__))
 
     async def _send(self, message: Message) -> str:
@@ -95,7 +95,7 @@ class Notifier:
         except asyncio.CancelledError:
             self.undelivered.append(Undelivered(message, "cut off"))
             raise
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - telling people must never break what it tells of
             problem = type(error).__name__
         if problem:
             self.undelivered.append(Undelivered(message, problem))

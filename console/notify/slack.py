@@ -58,7 +58,7 @@ class SlackWebhook:
                 answer = await asyncio.wait_for(client.send(text=_escaped(message.text)), self._timeout_s)
             except asyncio.CancelledError:
                 raise
-            except Exception as error:  # slack-sdk lets aiohttp's, ssl's and its own through
+            except Exception as error:  # noqa: BLE001 - slack-sdk lets aiohttp's, ssl's and its own through
                 problem = _("Slack could not be reached ({kind}).").format(kind=type(error).__name__)
                 continue
             if answer.status_code == 200:

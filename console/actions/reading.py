@@ -1,0 +1,205 @@
+"""Reading and writing the service for actions: fresh facts, annotation changes that merge, waiting until it settles."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from console.clock import Clock
+from console.errors import CloudError, ConflictError, NotFoundError, UnavailableError
+from console.journal import Journal
+from console.release.guardrails import Facts, shares_text
+from console.release.service import Service
+from console.release.state import Release, VerdictRecord, read_release
+from console.release.transitions import Who, annotated
+from console.words import _
+
+if TYPE_CHECKING:
+    from console.cloud.client import Cloud
+    from console.watch.watcher import Watcher
+
+MERGES = 8
+"""How often a write is merged with other writers' annotation changes before it counts as a conflict."""
+
+SETTLE_S = 180.0
+"""Wall seconds that a change of traffic may take to be carried out."""
+
+
+@dataclass
+class ServiceAccess:
+    """One service, read and written."""
+
+    cloud: Cloud
+    watcher: Watcher | None
+    service: str
+    journal: Journal
+    clock: Clock
+    identity: str
+    session_id: str
+    renews: bool = False
+    """Whether this process renews its lease."""
+    writes: int = field(default=0, init=False)
+    """Calls that change traffic under way now, rollbacks aside."""
+
+    def who(self) -> Who:
+        """We, now, in server time (local time before the cloud has told its own)."""
+        return Who(self.identity, self.session_id, self.server_time() or self.clock.now(), self.renews)
+
+    def server_time(self) -> datetime | None:
+        """Server time now; None where unknown."""
+        return self.cloud.server_clock.now()
+
+    def known(self) -> Service | None:
+        """The service as the watcher saw it last."""
+        service = self.watcher.latest.service if self.watcher is not None else None
+        return service if service is not None and service.name == self.service else None
+
+    def note(self, service: Service | None) -> None:
+        """Hand the watcher what a call answered, so that the picture follows at once."""
+        if service is not None and self.watcher is not None:
+            self.watcher.note_service(service)
+
+    async def read(self) -> Service:
+        """The service now."""
+        service = await self.cloud.run.get_service(self.service)
+        self.note(service)
+        return service
+
+    async def facts(self, *, canary: str | None = None, seen: Service | None = None) -> Facts:
+        """Everything a guardrail asks for, read now; `canary` is looked up where the list does not reach it."""
+        service, revisions = await asyncio.gather(self.read(), self.cloud.run.list_revisions(self.service))
+        release, _problem = read_release(service.annotations)
+        wanted = canary or service.traffic.revision_for_tag("canary") or (release.canary if release else None)
+        if wanted and all(revision.name != wanted for revision in revisions):
+            try:
+                revisions = (*revisions, await self.cloud.run.get_revision(self.service, wanted))
+            except NotFoundError:
+                pass
+        writable = await asyncio.to_thread(lambda: self.journal.writable)
+        return Facts(
+            service=service,
+            seen=seen,
+            revisions=revisions,
+            release=release,
+            verdict=self.live_verdict(service) or (release.verdict if release else None),
+            identity=self.identity,
+            session_id=self.session_id,
+            journal_ok=writable,
+            journal_problem=self.journal.problem,
+        )
+
+    def live_facts(self) -> Facts:
+        """The same from the watcher's picture: at once, no call, no disk."""
+        assert self.watcher is not None
+        snapshot = self.watcher.latest
+        service = snapshot.service
+        return Facts(
+            service=service,
+            seen=service,
+            revisions=snapshot.revisions,
+            release=snapshot.release,
+            verdict=(self.live_verdict(service) if service else None)
+            or (snapshot.release.verdict if snapshot.release else None),
+            identity=self.identity,
+            session_id=self.session_id,
+            journal_ok=self.journal.healthy,
+            journal_problem=self.journal.problem,
+        )
+
+    def live_verdict(self, service: Service) -> VerdictRecord | None:
+        """This console's own judge's word on the service as it is; None where it has not judged anything."""
+        now = self.server_time()
+        if self.watcher is None or now is None or self.watcher.latest.verdict is None:
+            return None
+        if self.watcher.latest.verdict.at is None:
+            return None
+        return self.watcher.verdict_record(now)
+
+    async def annotate(self, change: Callable[[Release], Release | None]) -> tuple[Service, Release] | None:
+        """Change the release annotation alone, merged with whatever others write meanwhile.
+
+        Args:
+            change: the new release from the present one; None or the same: leave it as it is.
+
+        Returns:
+            The service as answered and the release as written; None where there was nothing to change.
+
+        Raises:
+            ConflictError: others wrote faster, MERGES times.
+            CloudError: the call failed.
+        """
+        service = self.known() or await self.read()
+        for attempt in range(MERGES):
+            release, _problem = read_release(service.annotations)
+            changed = change(release) if release is not None else None
+            if changed is None or changed == release:
+                return None
+            try:
+                pending = await self.cloud.run.write(service, annotations=annotated(service, changed))
+            except ConflictError:
+                if attempt == MERGES - 1:
+                    raise
+                service = await self.read()
+                continue
+            answered = pending.service or replace(service, annotations=annotated(service, changed))
+            self.note(pending.service)
+            return answered, changed
+        raise AssertionError("unreachable")
+
+    async def settle(self, operation: str) -> Service:
+        """Wait until a change of traffic is carried out.
+
+        Raises:
+            CloudError: the cloud could not carry it out (the old split still serves), or has not within SETTLE_S.
+        """
+        try:
+            if operation:
+                service = await self.cloud.run.wait(operation, timeout_s=SETTLE_S)
+                self.note(service)
+                if not service.reconciling:
+                    return service
+        except UnavailableError:
+            pass  # the change goes on without us: look at the service instead
+        deadline = self.clock.monotonic() + SETTLE_S
+        problem = ""
+        while self.clock.monotonic() < deadline:
+            try:
+                service = await self.read()
+            except UnavailableError as error:
+                problem = error.what
+            else:
+                if not service.reconciling:
+                    return service
+            await self.clock.sleep(0.25)
+        raise UnavailableError(
+            _("The cloud accepted the change and has not reported it done after {seconds} s. {problem}").format(
+                seconds=int(SETTLE_S), problem=problem
+            ),
+            traffic=_("The split may still be moving."),
+            remedy=_("`canario status` shows it; `canario rollback` puts it back."),
+        )
+
+
+def differences(service: Service) -> tuple[str, ...]:
+    """What a person should know where desired and effective split differ, or the cloud is not content."""
+    notes = []
+    if service.desired_shares() != service.effective_shares():
+        notes.append(
+            _("Told {desired}, serving {effective}.").format(
+                desired=shares_text(service.desired_shares()), effective=shares_text(service.effective_shares())
+            )
+        )
+    if not service.ready and service.condition:
+        notes.append(_("The cloud says: {condition}").format(condition=service.condition))
+    return tuple(notes)
+
+
+def serving(service: Service) -> str:
+    """A sentence that says what serves now."""
+    return _("Serving now: {shares}.").format(shares=shares_text(service.effective_shares()))
+
+
+__all__ = ["MERGES", "SETTLE_S", "CloudError", "ServiceAccess", "differences", "serving"]
