@@ -35,7 +35,9 @@ def entry(
     """One Admin Activity entry.
 
     Args:
-        project, region, service: whose it is (short names).
+        project: whose it is.
+        region: where.
+        service: short name.
         method: e.g. `google.cloud.run.v2.Services.UpdateService`.
         resource: full name of what was changed.
         permission: the one that the call needs.

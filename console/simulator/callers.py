@@ -43,7 +43,8 @@ class Caller:
     read_only: bool = False
 
 
-caller: ContextVar[Caller] = ContextVar("caller", default=Caller())
+_NOBODY = Caller()
+caller: ContextVar[Caller] = ContextVar("caller", default=_NOBODY)
 """The caller of the call that this task answers."""
 
 

@@ -140,7 +140,7 @@ class Control:
         if "expired" in body:
             faults.expired = bool(body["expired"])
         if "hang" in body:
-            faults.hang = bool(body["hang"])
+            (faults.answering.clear if body["hang"] else faults.answering.set)()
         if "slow_s" in body:
             faults.slow_s = _number(body["slow_s"])
         if "lost_permissions" in body:

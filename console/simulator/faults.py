@@ -5,6 +5,7 @@ A fault either keeps a call from being done, or lets it be done and loses the an
 
 from __future__ import annotations
 
+import asyncio
 import random
 from dataclasses import dataclass
 
@@ -60,15 +61,17 @@ class Faults:
         """Every call is answered UNAVAILABLE."""
         self.expired = False
         """Every call is answered UNAUTHENTICATED."""
-        self.hang = False
-        """No call is answered while it is true."""
+        self.answering = asyncio.Event()
+        """No call is answered while it is not set."""
+        self.answering.set()
         self.slow_s = 0.0
         """Wall seconds that every call waits first."""
 
     def clear(self) -> None:
         """No more injected faults; the scenario's own go on."""
         self.planned.clear()
-        self.unavailable = self.expired = self.hang = False
+        self.unavailable = self.expired = False
+        self.answering.set()
         self.slow_s = 0.0
 
     def before(self, method: str, at: float) -> StatusError | None:

@@ -147,9 +147,7 @@ class FrontDoor(grpc.aio.ServerInterceptor):
 
         return answer
 
-    def _streaming(
-        self, method: str, behaviour: Callable[[Any, Any], Any]
-    ) -> Callable[[Any, Any], AsyncIterator[Any]]:
+    def _streaming(self, method: str, behaviour: Callable[[Any, Any], Any]) -> Callable[[Any, Any], AsyncIterator[Any]]:
         async def answer(request: Any, real: Any) -> AsyncIterator[Any]:
             context = _Context(real, self.clock)
             task = asyncio.current_task()
@@ -195,8 +193,7 @@ class FrontDoor(grpc.aio.ServerInterceptor):
             self.received.append(Received(method, received, self.clock.now(), who.email))
         if self.faults.slow_s:
             await asyncio.sleep(self.faults.slow_s)
-        while self.faults.hang:
-            await asyncio.sleep(0.02)
+        await self.faults.answering.wait()
         if (refused := self.faults.before(method, self.clock.now())) is not None:
             raise refused
         if method == "WriteLogEntries":

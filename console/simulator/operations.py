@@ -58,7 +58,8 @@ class Operations:
 
     def __init__(self, parent: str, seed: int) -> None:
         self.parent = parent
-        self._chance = random.Random(f"operations/{seed}")
+        self._seed = seed
+        self._started = 0
         self._records: dict[str, OperationRecord] = {}
         self.on_done: Callable[[OperationRecord], None] | None = None
         """Called after an operation has ended."""
@@ -76,6 +77,7 @@ class Operations:
     def restore(self, record: OperationRecord) -> None:
         """Take back one that was kept on disk."""
         self._records[record.name] = record
+        self._started += 1
 
     def succeed(self, name: str, response: any_pb2.Any) -> None:
         """End it with `response`."""
@@ -131,5 +133,6 @@ class Operations:
             self.on_done(record)
 
     def _new_id(self) -> str:
-        digits = f"{self._chance.getrandbits(128):032x}"
+        self._started += 1
+        digits = f"{random.Random(f'operations/{self._seed}/{self._started}').getrandbits(128):032x}"
         return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-a{digits[17:20]}-{digits[20:]}"

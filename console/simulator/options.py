@@ -19,12 +19,14 @@ from pathlib import Path
 class SimulatorOptions:
     """What to simulate."""
 
-    scenario: str = "healthy"
+    scenario: str | None = None
+    """`healthy` where None, or the kept state's."""
     now: datetime | None = None
     """Its clock's first time; the machine's where None, or where it had come to when its state was kept."""
     speed: float = 1.0
     """Simulated seconds a wall second."""
-    seed: int = 0
+    seed: int | None = None
+    """0 where None, or the kept state's."""
     state: Path | None = None
     """Directory in which it keeps its state; None keeps none."""
     port: int = 0
@@ -48,10 +50,10 @@ def parser() -> argparse.ArgumentParser:
         description="Serve a local Cloud Run, Cloud Logging and Cloud Monitoring on loopback. Prints one JSON line "
         "with its addresses once it serves.",
     )
-    made.add_argument("--scenario", default="healthy", help="what it starts with and what happens (default: healthy)")
+    made.add_argument("--scenario", help="what it starts with and what happens (default: healthy)")
     made.add_argument("--now", type=_time, help="its clock's first time, e.g. 2026-11-25T10:05:00Z (default: now)")
     made.add_argument("--speed", type=_speed, default=1.0, help="simulated seconds a second (default: 1)")
-    made.add_argument("--seed", type=int, default=0, help="makes a run repeatable (default: 0)")
+    made.add_argument("--seed", type=int, help="makes a run repeatable (default: 0)")
     made.add_argument("--state", type=Path, help="directory in which to keep its state (default: none kept)")
     made.add_argument("--port", type=_port, default=0, help="gRPC port (default: any that is free)")
     made.add_argument("--watch-stdin", action="store_true", help="end when standard input ends")
@@ -77,10 +79,10 @@ def run(argv: Sequence[str] | None) -> int:
     except KeyboardInterrupt:
         return 0
     except CanarioError as error:
-        print(f"canario simulate: {error}", file=sys.stderr)
+        sys.stderr.write(f"canario simulate: {error}\n")
         return int(error.exit_code)
     except OSError as error:
-        print(f"canario simulate: cannot serve: {error}", file=sys.stderr)
+        sys.stderr.write(f"canario simulate: cannot serve: {error}\n")
         return 1
     return 0
 
@@ -100,7 +102,8 @@ async def _serve(options: SimulatorOptions, *, watch_stdin: bool) -> None:
 
 def _say_ready(info: dict[str, object]) -> None:
     with contextlib.suppress(BrokenPipeError):
-        print(json.dumps(info), flush=True)
+        sys.stdout.write(json.dumps(info) + "\n")
+        sys.stdout.flush()
 
 
 def _at_end_of_input(loop: asyncio.AbstractEventLoop, stop: asyncio.Event) -> None:

@@ -59,7 +59,11 @@ class SimulatorProcess:
         """Start one and wait until it serves.
 
         Args:
-            scenario, speed, seed, now, state: as `canario simulate` takes them.
+            scenario: its name, or a file's.
+            speed: simulated seconds a wall second.
+            seed: makes a run repeatable.
+            now: its clock's first time; the machine's where None.
+            state: directory in which it keeps its state; None keeps none.
             timeout_s: wall seconds that it may take to serve.
 
         Raises:
@@ -233,8 +237,8 @@ class SimulatorProcess:
         return lines[-1].removeprefix("canario simulate: ")[:500] if lines else ""
 
     def _call(self, method: str, path: str, body: bytes | None) -> dict[str, object]:
-        request = urllib.request.Request(self.control + path, data=body, method=method)
-        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        request = urllib.request.Request(self.control + path, data=body, method=method)  # noqa: S310 - a URL of our own making
+        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # no proxy stands before loopback
         try:
             with opener.open(request, timeout=5.0) as response:
                 answer = json.loads(response.read())

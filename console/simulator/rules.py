@@ -47,8 +47,7 @@ def missing_revision(name: str) -> StatusError:
 def missing_revision_words(name: str) -> str:
     """What Cloud Run says of a traffic target whose revision is not there (terraform-docs-samples#269)."""
     return (
-        f"Revision '{name}' does not exist or is deleted. "
-        "Update all traffic to route to currently available revisions."
+        f"Revision '{name}' does not exist or is deleted. Update all traffic to route to currently available revisions."
     )
 
 
@@ -169,12 +168,12 @@ def check_template(service: str, template: run_v2.RevisionTemplate) -> None:
     """
     if not template.containers or not template.containers[0].image:
         raise invalid("service.template.containers[0].image: Required field not provided.")
-    if template.revision:
-        if not template.revision.startswith(service + "-") or not _NAME.fullmatch(template.revision):
-            raise invalid(
-                f"service.template.revision: '{template.revision}' must be prefixed with '{service}-', in lower case, "
-                "and have at most 63 characters."
-            )
+    named = template.revision
+    if named and not (named.startswith(service + "-") and _NAME.fullmatch(named)):
+        raise invalid(
+            f"service.template.revision: '{named}' must be prefixed with '{service}-', in lower case, and have at "
+            "most 63 characters."
+        )
     check_annotations(template.annotations, "service.template.annotations")
 
 

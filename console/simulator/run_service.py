@@ -40,7 +40,7 @@ LARGEST_PAGE = 1000
 class LogSink(Protocol):
     """Where log entries go: the logging service."""
 
-    def append(self, entry: LogEntry, service: str = "") -> None:
+    def append(self, entry: LogEntry, service: str = "") -> object:
         """Take in one entry."""
         ...
 
@@ -68,9 +68,7 @@ class RunService:
         self._allow("run.services.get", request.name)
         return self.store.view(self.store.find(request.name))
 
-    async def list_services(
-        self, request: run_v2.ListServicesRequest, context: object
-    ) -> run_v2.ListServicesResponse:
+    async def list_services(self, request: run_v2.ListServicesRequest, context: object) -> run_v2.ListServicesResponse:
         """ListServices, by name. "Location must be a valid Google Cloud region, and cannot be the '-' wildcard"."""
         self._allow("run.services.list", request.parent)
         if self._place(request.parent) == "-":
@@ -80,9 +78,7 @@ class RunService:
         page, token = paged(views, lambda view: view.name, request.page_size, request.page_token, request.parent)
         return run_v2.ListServicesResponse(services=page, next_page_token=token)
 
-    async def create_service(
-        self, request: run_v2.CreateServiceRequest, context: object
-    ) -> operations_pb2.Operation:
+    async def create_service(self, request: run_v2.CreateServiceRequest, context: object) -> operations_pb2.Operation:
         """CreateService."""
         name = f"{request.parent}/services/{request.service_id}"
         return self._change(
@@ -93,9 +89,7 @@ class RunService:
             lambda who, at: self.store.create_service(request, principal=who, at=at),
         )
 
-    async def update_service(
-        self, request: run_v2.UpdateServiceRequest, context: object
-    ) -> operations_pb2.Operation:
+    async def update_service(self, request: run_v2.UpdateServiceRequest, context: object) -> operations_pb2.Operation:
         """UpdateService."""
         return self.change_service(request)
 
@@ -159,9 +153,7 @@ class RunService:
         )
         return run_v2.ListRevisionsResponse(revisions=page, next_page_token=token)
 
-    async def delete_revision(
-        self, request: run_v2.DeleteRevisionRequest, context: object
-    ) -> operations_pb2.Operation:
+    async def delete_revision(self, request: run_v2.DeleteRevisionRequest, context: object) -> operations_pb2.Operation:
         """DeleteRevision."""
         return self._change(
             f"{REVISIONS}.DeleteRevision",
@@ -293,9 +285,7 @@ class RunService:
         ops = operations_pb2
         operation = ops.Operation.SerializeToString
         services = {
-            "GetService": unary(
-                self.get_service, run_v2.GetServiceRequest.deserialize, run_v2.Service.serialize
-            ),
+            "GetService": unary(self.get_service, run_v2.GetServiceRequest.deserialize, run_v2.Service.serialize),
             "ListServices": unary(
                 self.list_services, run_v2.ListServicesRequest.deserialize, run_v2.ListServicesResponse.serialize
             ),
@@ -308,9 +298,7 @@ class RunService:
             ),
         }
         revisions = {
-            "GetRevision": unary(
-                self.get_revision, run_v2.GetRevisionRequest.deserialize, run_v2.Revision.serialize
-            ),
+            "GetRevision": unary(self.get_revision, run_v2.GetRevisionRequest.deserialize, run_v2.Revision.serialize),
             "ListRevisions": unary(
                 self.list_revisions, run_v2.ListRevisionsRequest.deserialize, run_v2.ListRevisionsResponse.serialize
             ),
@@ -341,9 +329,7 @@ def unary(
     return grpc.unary_unary_rpc_method_handler(behaviour, request_deserializer=read, response_serializer=write)
 
 
-def paged(
-    items: Sequence[T], key: Callable[[T], str], size: int, token: str, query: str
-) -> tuple[list[T], str]:
+def paged(items: Sequence[T], key: Callable[[T], str], size: int, token: str, query: str) -> tuple[list[T], str]:
     """One page of `items`, and the token of the next, empty at the end (https://google.aip.dev/158).
 
     A token remembers the last item told, not a number, so that what comes or goes meanwhile is neither told twice

@@ -6,26 +6,39 @@ import asyncio
 import contextlib
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import grpc.aio
 from aiohttp import web
 from google.cloud import run_v2
 
-from console.simulator import rules
+from console.errors import SettingsError
+from console.simulator import logging_service, rules
 from console.simulator.app import App, Served
 from console.simulator.callers import Caller, Permissions, caller
 from console.simulator.clock import SimClock
 from console.simulator.control import Control
 from console.simulator.faults import Faults
 from console.simulator.interceptor import FrontDoor
+from console.simulator.logs import LogBook
 from console.simulator.options import SimulatorOptions
 from console.simulator.populate import populate
 from console.simulator.run_service import RunService
 from console.simulator.scenario import Faults as FaultPlan
 from console.simulator.scenario import Rival, Scenario, load_scenario
+from console.simulator.state import (
+    Saved,
+    StateDir,
+    export_operations,
+    export_services,
+    import_operations,
+    import_services,
+)
+from console.simulator.status import StatusError
 from console.simulator.store import ServiceRecord, Store, traffic_of
 from console.simulator.traffic import Traffic
+from console.words import _
 
 GRPC_OPTIONS = (
     ("grpc.max_receive_message_length", 64 * 1024 * 1024),
@@ -46,18 +59,29 @@ class Simulator:
 
     def __init__(self, options: SimulatorOptions) -> None:
         self.options = options
-        self.scenario: Scenario = load_scenario(options.scenario)
-        self.clock = SimClock(options.now or datetime.now(UTC), options.speed)
-        start = self.clock.now()
-        self.traffic = Traffic(self.scenario, seed=options.seed, start=start)
-        self.store = Store(self.scenario.project, self.scenario.region, seed=options.seed, listener=self.traffic)
+        self.state = StateDir(options.state) if options.state is not None else None
+        saved = self.state.load() if self.state is not None else None
+        self._saved = saved
+        self.scenario: Scenario = load_scenario(_scenario_name(options, saved))
+        self.seed = options.seed if options.seed is not None else saved.seed if saved is not None else 0
+        self.clock = SimClock(_first_time(options, saved), options.speed)
+        self.began = saved.start if saved is not None else self.clock.now()
+        self.happened: set[str] = set(saved.happened if saved is not None else ())
+        self.traffic = Traffic(self.scenario, seed=self.seed, start=self.began)
+        self.store = Store(self.scenario.project, self.scenario.region, seed=self.seed, listener=self.traffic)
         self.permissions = Permissions()
         plan = next((e for e in self.scenario.events.values() if isinstance(e, FaultPlan)), None)
-        self.faults = Faults(plan, seed=options.seed, start=start)
+        self.faults = Faults(plan, seed=self.seed, start=self.began)
         self.door = FrontDoor(self.clock, self.faults, self.permissions)
-        self.logs: Any = None
+        self.logs = LogBook(
+            self.traffic,
+            self.clock,
+            project=self.scenario.project,
+            region=self.scenario.region,
+            uri=lambda service: self.store.uri_of_service(service),
+        )
         self.run = RunService(self.store, self.clock, self.permissions, self.logs)
-        self.app = App(self.store, self.traffic, self.clock, seed=options.seed, record=self._record)
+        self.app = App(self.store, self.traffic, self.clock, seed=self.seed, record=self._record)
         self._due = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
         self._control_server: asyncio.Server | None = None
@@ -69,21 +93,22 @@ class Simulator:
 
     async def start(self) -> dict[str, object]:
         """Serve; the ready line's content."""
-        self.store.on_change = self._changed
-        populate(self.store, self.scenario, self.clock.now())
+        self._fill()
         self._server = grpc.aio.server(interceptors=(self.door,), options=GRPC_OPTIONS)
-        self._server.add_generic_rpc_handlers(tuple(self.run.handlers()))
+        self._server.add_generic_rpc_handlers((*self.run.handlers(), *logging_service.handlers(self.logs)))
         self.port = self._server.add_insecure_port(f"127.0.0.1:{self.options.port}")
         if not self.port:
             raise OSError(f"port {self.options.port} is taken")
         await self._server.start()
         control = web.Server(Control(self).handle, access_log=None)
         self._control_server = await asyncio.get_running_loop().create_server(control, "127.0.0.1", 0)
-        self.control_url = "http://127.0.0.1:{}".format(self._control_server.sockets[0].getsockname()[1])
+        self.control_url = f"http://127.0.0.1:{self._control_server.sockets[0].getsockname()[1]}"
         self._spawn(self._reconcile())
-        for event in self.scenario.events.values():
-            if isinstance(event, Rival):
-                self._spawn(self._rival(event))
+        for key, event in self.scenario.events.items():
+            if isinstance(event, Rival) and key not in self.happened:
+                self._spawn(self._rival(key, event))
+        if self.state is not None:
+            self._spawn(self._keep_time(self.state))
         if self.faults.plan is not None and self.faults.plan.cut_tails_every_s:
             self._spawn(self._cut_tails())
         return self.info()
@@ -110,6 +135,47 @@ class Simulator:
             self._control_server.close()
         if self._server is not None:
             await self._server.stop(grace=0)
+        if self.state is not None:
+            self._save()
+            self.state.close()
+
+    def _fill(self) -> None:
+        """Put in what was kept, or the scenario's beginning."""
+        if self._saved is None:
+            populate(self.store, self.scenario, self.began)
+        else:
+            import_services(self.store, self._saved.services)
+            import_operations(self.store, self._saved.operations)
+            self.traffic.import_state(self._saved.splits)
+        if self.state is not None:
+            keep = self.state.append_entry
+            self.logs.import_state(self.state.load_entries())
+            self.logs.listeners.add(lambda kept: keep(kept.entry.SerializeToString()))
+        for record in self.store.services.values():
+            self.app.endpoints.follow(record)
+        self.store.on_change = self._changed
+        self._save()
+
+    def _save(self) -> None:
+        if self.state is None:
+            return
+        self.state.save(
+            Saved(
+                scenario=self.scenario.name,
+                seed=self.seed,
+                start=self.began,
+                now=self.clock.now(),
+                services=export_services(self.store),
+                operations=export_operations(self.store),
+                splits=self.traffic.export_state(),
+                happened=sorted(self.happened),
+            )
+        )
+
+    async def _keep_time(self, state: StateDir) -> None:
+        while True:
+            await asyncio.sleep(1.0)
+            state.save_clock(self.clock.now())
 
     def _spawn(self, work: Any) -> None:
         self._tasks.append(asyncio.get_running_loop().create_task(work))
@@ -119,6 +185,7 @@ class Simulator:
     def _changed(self, record: ServiceRecord) -> None:
         self.app.endpoints.follow(record)
         self._due.set()
+        self._save()
 
     async def _reconcile(self) -> None:
         """End each reconcile when it is due, in simulated time."""
@@ -137,12 +204,13 @@ class Simulator:
                 changed.cancel()
             self.store.advance(self.clock.now())
 
-    async def _rival(self, event: Rival) -> None:
+    async def _rival(self, key: str, event: Rival) -> None:
         """Let someone else move the traffic, some time after it first moved."""
         while (moved := self.traffic.first_move(event.service)) is None:
             await self.clock.sleep(1.0)
         await self.clock.sleep_until(moved + event.after_first_move_s)
-        with contextlib.suppress(Exception):
+        self.happened.add(key)
+        with contextlib.suppress(StatusError, ValueError):
             self.move_as(event.principal, event.service, self.rival_split(event.service, event.canary_percent))
 
     async def _cut_tails(self) -> None:
@@ -196,6 +264,54 @@ class Simulator:
 
     def _record(self, served: Served) -> None:
         """Make a request log entry of a real request."""
+        self.logs.append_request(
+            served.service,
+            served.revision,
+            method=served.method,
+            url=served.url,
+            status=served.status,
+            latency_s=served.latency_s,
+            at=served.started,
+            user_agent=served.user_agent,
+            response_size=served.response_bytes,
+        )
+
+
+def _scenario_name(options: SimulatorOptions, saved: Saved | None) -> str:
+    """The scenario to load; kept state decides where none is given.
+
+    Raises:
+        SettingsError: another was given than the kept state's.
+    """
+    if saved is None:
+        return options.scenario or "healthy"
+    name = Path(options.scenario).stem if options.scenario else saved.scenario
+    if name != saved.scenario:
+        raise SettingsError(
+            _("The state in {path} is of the scenario {kept}, not {given}.").format(
+                path=options.state, kept=saved.scenario, given=name
+            ),
+            remedy=_("Leave --scenario out, or give --state another directory."),
+        )
+    return options.scenario or saved.scenario
+
+
+def _first_time(options: SimulatorOptions, saved: Saved | None) -> datetime:
+    """What the clock starts at: `--now`, else where the kept state had come to, else the machine's time.
+
+    Raises:
+        SettingsError: `--now` lies before what has happened already.
+    """
+    if options.now is None:
+        return datetime.now(UTC) if saved is None else datetime.fromtimestamp(saved.now, UTC)
+    if saved is not None and options.now.timestamp() < saved.now:
+        raise SettingsError(
+            _("The state in {path} has come to {time}; its clock cannot go back.").format(
+                path=options.state, time=datetime.fromtimestamp(saved.now, UTC).isoformat(timespec="seconds")
+            ),
+            remedy=_("Leave --now out, or give --state another directory."),
+        )
+    return options.now
 
 
 async def serve(

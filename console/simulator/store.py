@@ -172,9 +172,7 @@ class Store:
         if newest is not None and not newest.ready:
             configured.state = RECONCILING if newest.message.reconciling else FAILED
             configured.message = revisions.why_not_ready(newest)
-        routed = run_v2.Condition(
-            type_="RoutesReady", state=record.condition.state, message=record.condition.message
-        )
+        routed = run_v2.Condition(type_="RoutesReady", state=record.condition.state, message=record.condition.message)
         return [routed, configured]
 
     def latest_ready_of(self, record: ServiceRecord) -> str:
@@ -183,9 +181,7 @@ class Store:
 
     # ---------------------------------------------------------------- writing
 
-    def update_service(
-        self, request: run_v2.UpdateServiceRequest, *, principal: str, at: float
-    ) -> OperationRecord:
+    def update_service(self, request: run_v2.UpdateServiceRequest, *, principal: str, at: float) -> OperationRecord:
         """UpdateService: change what is desired, and begin to reconcile.
 
         A request's `etag` that is not the service's is refused (ABORTED; Service.etag, "May be used to detect
@@ -228,9 +224,7 @@ class Store:
         wanted.generation = record.desired.generation + 1
         return self._commit(record, wanted, new_revision, principal, at, quick=only_metadata)
 
-    def create_service(
-        self, request: run_v2.CreateServiceRequest, *, principal: str, at: float
-    ) -> OperationRecord:
+    def create_service(self, request: run_v2.CreateServiceRequest, *, principal: str, at: float) -> OperationRecord:
         """CreateService: a new service with its first revision.
 
         Raises:
@@ -253,9 +247,7 @@ class Store:
         wanted.generation = 1
         return self._commit(record, wanted, new_revision, principal, at, quick=False)
 
-    def delete_revision(
-        self, request: run_v2.DeleteRevisionRequest, *, principal: str, at: float
-    ) -> OperationRecord:
+    def delete_revision(self, request: run_v2.DeleteRevisionRequest, *, principal: str, at: float) -> OperationRecord:
         """DeleteRevision: refused while it serves, carries a tag or is the latest.
 
         "You cannot delete a revision if it can receive traffic, is the only revision or is the latest revision of
@@ -522,8 +514,6 @@ def packed(message: run_v2.Service | run_v2.Revision) -> any_pb2.Any:
 def traffic_of(targets: Sequence[tuple[str, int, str]]) -> list[run_v2.TrafficTarget]:
     """Targets from (revision, percent, tag); an empty revision means LATEST."""
     return [
-        run_v2.TrafficTarget(
-            type_=rules.REVISION if revision else LATEST, revision=revision, percent=percent, tag=tag
-        )
+        run_v2.TrafficTarget(type_=rules.REVISION if revision else LATEST, revision=revision, percent=percent, tag=tag)
         for revision, percent, tag in targets
     ]
