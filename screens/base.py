@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, ClassVar, Protocol, TypeVar, cast
 
 from textual.app import ComposeResult
 from textual.content import Content
@@ -14,6 +15,19 @@ from screens import present
 from screens.view import View
 from widgets.action_bar import ActionBar
 from widgets.header import EnvironmentHeader
+
+if TYPE_CHECKING:
+    from console.session import Session
+
+T = TypeVar("T")
+
+
+class Asks(Protocol):
+    """What screens need of the app beside the view."""
+
+    async def ask(self, make: Callable[[Session], Awaitable[T]]) -> T:
+        """Run something on the session's loop; raises CanarioError where that fails or no session is open."""
+        ...
 
 
 class Banner(Static):
@@ -70,6 +84,14 @@ class ConsoleScreen(Screen[None]):
 
     def show_body(self, view: View) -> None:
         """Draw the part between header and keys."""
+
+    async def ask(self, make: Callable[[Session], Awaitable[T]]) -> T:
+        """Run `make(session)` on the session's loop, e.g. to read what no snapshot holds.
+
+        Raises:
+            CanarioError: it failed, or no session is open yet.
+        """
+        return await cast(Asks, self.app).ask(make)
 
     def banner(self, view: View) -> str:
         """What the banner says; the canary screen has a panel of its own for part of it."""

@@ -1,0 +1,207 @@
+"""The story of each release, told from what was written down: annotation, the audit log's copies of it, local journal.
+
+Every write of canario's carries the whole release annotation, and the Cloud Audit Log keeps each write: so the log
+holds every version of every release, whoever drove it. The local journal adds what never reached the cloud: refused
+moves, and what failed. Pure but for `gather`, which reads; knows no screen.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Literal
+
+from console.errors import CanarioError
+from console.release.state import ANNOTATION, Release, read_release
+from console.words import _
+
+if TYPE_CHECKING:
+    from console.cloud.logs import AuditEntry
+    from console.journal import Entry
+    from console.session import Session
+
+LOOK_BACK = timedelta(days=30)
+"""How far back the audit log is read (Admin Activity is kept 400 days)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Happening:
+    """One thing that happened in a release."""
+
+    at: datetime
+    """Server time, UTC."""
+    kind: Literal["started", "shift", "undo", "rollback", "verdict", "driver", "auto", "ended", "refused"]
+    text: str
+    """What, in a sentence, translated."""
+    by: str = ""
+    """Who, or empty where it was the judge."""
+
+
+@dataclass(frozen=True, slots=True)
+class Story:
+    """One release."""
+
+    release: Release
+    """As last written."""
+    happenings: tuple[Happening, ...]
+    """Oldest first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """A release annotation as it was written once."""
+
+    at: datetime
+    by: str
+    release: Release
+
+
+@dataclass(frozen=True, slots=True)
+class Chronicle:
+    """All releases, newest first, and what could not be read."""
+
+    stories: tuple[Story, ...] = ()
+    problem: str = ""
+    """Why a source is missing, or empty."""
+
+
+async def gather(session: Session) -> Chronicle:
+    """Read all sources; a source that can't be read is named in `problem`, the others are told."""
+    now = session.cloud.server_clock.now()
+    problem = ""
+    audits: list[AuditEntry] = []
+    entries: list[Entry] = []
+    name = session.environment.service
+    try:
+        if now is not None:
+            audits = await session.cloud.logs.audit(name, since=now - LOOK_BACK, limit=1000)
+    except CanarioError as error:
+        problem = _("The audit log can't be read: {problem}").format(problem=error)
+    try:
+        entries = await asyncio.to_thread(session.journal.entries, 500, scope=session.journal.scope)
+    except CanarioError as error:
+        problem = problem or str(error)
+    return Chronicle(tell(versions_of(audits), session.watcher.latest.release, entries), problem)
+
+
+def versions_of(audits: Iterable[AuditEntry]) -> list[Version]:
+    """Every release annotation in the audit log, oldest first; refused calls wrote none."""
+    found = []
+    for audit in audits:
+        service = audit.request.get("service")
+        annotations = service.get("annotations") if isinstance(service, Mapping) else None
+        if audit.refused or not isinstance(annotations, Mapping) or not isinstance(annotations.get(ANNOTATION), str):
+            continue
+        release, _problem = read_release(annotations)
+        if release is not None:
+            found.append(Version(audit.time, audit.principal, release))
+    return sorted(found, key=lambda version: version.at)
+
+
+def tell(
+    versions: Iterable[Version], current: Release | None = None, entries: Iterable[Entry] = ()
+) -> tuple[Story, ...]:
+    """The stories of all releases, newest first.
+
+    Args:
+        versions: as written, oldest first.
+        current: the one on the service now.
+        entries: the local journal's rows, any order.
+    """
+    by_id: dict[str, list[Version]] = {}
+    for version in versions:
+        by_id.setdefault(version.release.id, []).append(version)
+    if current is not None:
+        seen = by_id.setdefault(current.id, [])
+        at = seen[-1].at if seen else current.ended_at or current.moved_at
+        seen.append(Version(at, current.driver.email if current.driver else "", current))
+    refused = _refusals(entries)
+    stories = []
+    for written in by_id.values():
+        release = written[-1].release
+        end = release.ended_at or datetime.max.replace(tzinfo=UTC)
+        mine = [r for r in refused if release.started <= r.at <= end]
+        happenings = sorted([*_happenings(written), *mine], key=lambda happening: happening.at)
+        stories.append(Story(release, tuple(happenings)))
+    return tuple(sorted(stories, key=lambda story: story.release.started, reverse=True))
+
+
+def _happenings(written: list[Version]) -> list[Happening]:
+    last = written[-1].release
+    found = [
+        Happening(
+            last.started, "started", _("release of {canary} begins").format(canary=last.canary), last.started_by
+        )
+    ]
+    found += _moves(written)
+    before: Release | None = None
+    for version in written:
+        found += _changes(before, version)
+        before = version.release
+    if last.ended is not None and last.ended != "rolled back":
+        text = {"promoted": _("promoted: the canary serves everyone"), "abandoned": _("abandoned")}[last.ended]
+        found.append(Happening(last.ended_at or last.moved_at, "ended", text))
+    return found
+
+
+def _moves(written: list[Version]) -> list[Happening]:
+    """Each move once: an annotation keeps the last twenty, so earlier versions fill in what fell off."""
+    found: dict[tuple[datetime, str, int], Happening] = {}
+    for version in reversed(written):
+        first = min((at for at, _kind, _percent in found), default=None)
+        for move in version.release.moves:
+            if first is not None and move.at >= first:
+                continue
+            key = (move.at, move.kind, move.percent)
+            text = {
+                "shift": _("canary to {percent} %"),
+                "undo": _("undone: canary back to {percent} %"),
+                "rollback": _("ROLLED BACK: canary to {percent} %"),
+            }[move.kind].format(percent=move.percent)
+            if move.automatic:
+                text = _("{text}, automatically").format(text=text)
+            if move.reason:
+                text = f"{text} · {move.reason}"
+            found[key] = Happening(move.at, move.kind, text, move.by)
+    return list(found.values())
+
+
+def _changes(before: Release | None, version: Version) -> list[Happening]:
+    release = version.release
+    found = []
+    verdict = release.verdict
+    old = before.verdict if before is not None else None
+    if verdict is not None and (old is None or (old.word, old.step) != (verdict.word, verdict.step)):
+        text = _("verdict at {step} %: {word}").format(step=verdict.step, word=verdict.word)
+        found.append(Happening(verdict.at, "verdict", f"{text} · {verdict.sentence}" if verdict.sentence else text))
+    driver, former = release.driver, before.driver if before is not None else None
+    if driver is not None and former is not None and driver.session != former.session:
+        found.append(
+            Happening(version.at, "driver", _("takes over from {who}").format(who=former.email), driver.email)
+        )
+    if before is not None and before.auto_rollback != release.auto_rollback:
+        text = _("automatic rollback armed") if release.auto_rollback else _("automatic rollback DISARMED")
+        found.append(Happening(version.at, "auto", text, version.by))
+    return found
+
+
+def _refusals(entries: Iterable[Entry]) -> list[Happening]:
+    found = []
+    by_id = {entry.id: entry for entry in entries}
+    for entry in by_id.values():
+        if entry.phase != "outcome" or entry.result in ("done", "settled", ""):
+            continue
+        intent = by_id.get(entry.intent or -1)
+        who = str((intent or entry).payload.get("by", ""))
+        error = str(entry.payload.get("error", ""))
+        found.append(
+            Happening(
+                entry.server_time or entry.at,
+                "refused",
+                _("{kind}: {result} · {error}").format(kind=entry.kind, result=entry.result, error=error),
+                who,
+            )
+        )
+    return found
