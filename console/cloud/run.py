@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from console.cloud.target import CloudTarget
-from console.errors import ConfirmationLostError, NotFoundError, UnavailableError
+from console.errors import ConfirmationLostError, NotFoundError, PermissionMissingError, QuotaError, UnavailableError
 from console.release.service import Revision, Service
 from console.release.split import TrafficSplit
 from console.words import _
@@ -44,7 +44,7 @@ class RunApi:
         self._chance = random.SystemRandom()
 
     async def warm(self) -> None:
-        """Connect, and send one cheap call. See `Cloud.warm`."""
+        """Connect, and send one cheap call; that we may not make it is no matter. See `Cloud.warm`."""
         await self._connection.run_ready(WARM_TIMEOUT_S)
         client = await self._connection.services()
 
@@ -53,7 +53,10 @@ class RunApi:
                 request={"parent": self._target.parent, "page_size": 1}, retry=None, timeout=timeout_s
             )
 
-        await self._connection.read(once, doing=_("opening the connection"), timeout_s=WARM_TIMEOUT_S)
+        try:
+            await self._connection.read(once, doing=_("opening the connection"), timeout_s=WARM_TIMEOUT_S)
+        except (PermissionMissingError, NotFoundError, QuotaError):
+            return  # the channel is as warm as it gets, and a rollback may be allowed all the same
 
     async def get_service(self, name: str, *, timeout_s: float = 10.0) -> Service:
         """The service now.
