@@ -1,34 +1,84 @@
-"""A session: one environment, opened (signatures; bodies follow)."""
+"""A session: one environment, opened; the one place that joins cloud, watcher, journal, notifier and actions.
+
+Commands and the headless demo use `Session` in their own event loop; the app uses `SessionThread`, which keeps one in a
+thread of its own so that nothing in the cloud ever holds up a key. Imports no Google client; `Session.open` does, in
+a thread. Knows no screens.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from concurrent.futures import Future
-from typing import TYPE_CHECKING, Literal, Self, TypeVar
+import asyncio
+import logging
+import secrets
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import TYPE_CHECKING, Self
 
-from console.clock import Clock
+from console.clock import Clock, SystemClock
+from console.errors import CanarioError
+from console.session_thread import SessionThread
+from console.text import clean
+from console.words import _
 
 if TYPE_CHECKING:
-    from console.actions import Actions, Autopilot
+    from console.actions import Actions, Autopilot, Settled
     from console.cloud.client import Cloud
     from console.journal import Journal
+    from console.notify import Message, Notifier
     from console.settings import Environment, Settings
+    from console.verdict.base import Judge, JudgeSettings
     from console.watch.watcher import Watcher
 
-T = TypeVar("T")
+log = logging.getLogger("canario.session")
+
+IDENTITY_TIMEOUT_S = 5.0
+"""How long Google may take to say who we are; a rollback does not wait longer for its signature."""
+
+UNKNOWN_IDENTITY = "unknown"
+"""Who we are where the credentials do not tell; the Cloud Audit Log knows all the same."""
+
+CLOSE_TIMEOUT_S = 2.0
+"""How long each part may take to say goodbye."""
+
+RESTART_AFTER_S = 1.0
+"""Pause before a task that crashed is started again."""
 
 
 class Session:
-    """One environment, opened."""
+    """One environment, opened. Made by `open`; one event loop's only, but for what is said to be readable anywhere."""
 
-    cloud: Cloud
-    watcher: Watcher
-    actions: Actions
-    autopilot: Autopilot
-    journal: Journal
-    environment: Environment
-    identity: str
-    session_id: str
+    def __init__(
+        self,
+        *,
+        cloud: Cloud,
+        watcher: Watcher,
+        actions: Actions,
+        autopilot: Autopilot,
+        journal: Journal,
+        notifier: Notifier,
+        environment: Environment,
+        identity: str,
+        session_id: str,
+        clock: Clock,
+    ) -> None:
+        self.cloud = cloud
+        self.watcher = watcher
+        """Its `latest` may be read from any thread."""
+        self.actions = actions
+        self.autopilot = autopilot
+        self.journal = journal
+        self.notifier = notifier
+        self.environment = environment
+        self.identity = identity
+        """E-mail that calls are made as, or `UNKNOWN_IDENTITY`."""
+        self.session_id = session_id
+        self.clock = clock
+        self.drives = False
+        """Whether this session may drive a release (renews its lease, runs the automatic rollback)."""
+        self.settled: tuple[Settled, ...] = ()
+        """What an earlier process left unfinished, and what became of it; filled in soon after opening."""
+        self.problems: dict[str, str] = {}
+        """What is wrong with the session's own tasks, by task, a sentence each; empty while all is well."""
+        self._tasks: set[asyncio.Task[None]] = set()
 
     @classmethod
     async def open(
@@ -42,27 +92,223 @@ class Session:
         watch: bool = True,
         drive: bool = False,
     ) -> Self:
-        """Connect and wire everything."""
-        raise NotImplementedError
+        """Connect, and wire everything.
+
+        Args:
+            settings: all of them.
+            environment: the one to open.
+            endpoint: `HOST:PORT` of a simulator on loopback, instead of the environment's.
+            as_email: on loopback, who we say we are.
+            clock: the wall; the machine's where None.
+            watch: run the feeds (a console); False for commands, which read what they need themselves.
+            drive: run the autopilot too: lease, verdict record, automatic rollback.
+
+        Raises:
+            SettingsError: the endpoint is not on this machine, or no project is known.
+            CloudError: no credentials, or, where `watch`, the cloud cannot be reached.
+        """
+        from console.cloud.client import Cloud
+        from console.cloud.target import CloudTarget
+        from console.settings import project_for
+
+        wall = clock or SystemClock()
+        endpoint = endpoint or environment.endpoint
+        project = environment.project or project_for(environment, endpoint)
+        target = CloudTarget(project, environment.region, endpoint, as_email)
+        cloud = await Cloud.connect(target, wall)
+        try:
+            identity, problem = await _who(cloud)
+            if watch:
+                await cloud.warm()
+            session = await cls._wire(settings, environment, cloud, identity, wall, watch=watch)
+        except BaseException:
+            await cloud.close()
+            raise
+        if problem:
+            session.problems["identity"] = problem
+        session._start(watch=watch, drive=drive)
+        return session
+
+    @classmethod
+    async def _wire(
+        cls, settings: Settings, environment: Environment, cloud: Cloud, identity: str, clock: Clock, *, watch: bool
+    ) -> Self:
+        from console.actions import Actions, Autopilot
+        from console.journal import Journal
+        from console.notify import Notifier
+        from console.watch.watcher import Watcher
+
+        rules = settings.rules(environment)
+        rollback = settings.rollback_for(environment)
+        session_id = secrets.token_hex(6)
+        scope = f"{cloud.target.project}/{cloud.target.region}/{environment.service}"
+        journal = await asyncio.to_thread(
+            Journal.open, settings.journal_path(), scope=scope, session=session_id, clock=clock
+        )
+        slack = _LaterSlack(clock, loopback=cloud.target.endpoint is not None) if settings.notify.slack else None
+        notifier = Notifier(slack)
+        watcher = Watcher(
+            cloud,
+            service=environment.service,
+            clock=clock,
+            plan=rules.plan,
+            judge=_judge_factory(settings, environment),
+            ring_capacity=settings.log_lines,
+        )
+        actions = Actions(
+            cloud=cloud,
+            watcher=watcher if watch else None,
+            journal=journal,
+            notifier=notifier,
+            rules=rules,
+            service=environment.service,
+            identity=identity,
+            session_id=session_id,
+            clock=clock,
+        )
+        actions.auto_rollback_default = bool(rollback.automatic)
+        autopilot = Autopilot(
+            cloud=cloud,
+            watcher=watcher,
+            actions=actions,
+            clock=clock,
+            countdown_s=rollback.countdown.total_seconds(),
+        )
+        return cls(
+            cloud=cloud,
+            watcher=watcher,
+            actions=actions,
+            autopilot=autopilot,
+            journal=journal,
+            notifier=notifier,
+            environment=environment,
+            identity=identity,
+            session_id=session_id,
+            clock=clock,
+        )
+
+    @property
+    def problem(self) -> str:
+        """What is wrong with the session's own tasks, in a sentence; empty while all is well. From any thread."""
+        return " ".join(tuple(self.problems.values()))
+
+    def _start(self, *, watch: bool, drive: bool) -> None:
+        self.drives = drive
+        self._spawn(self._settle())
+        if watch:
+            self._spawn(self._supervise("watcher", self.watcher.run))
+        if drive:
+            self._spawn(self._supervise("autopilot", self.autopilot.run))
+
+    def _spawn(self, work: Coroutine[object, object, None]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _settle(self) -> None:
+        try:
+            self.settled = await self.actions.settle_unfinished()
+        except CanarioError as error:
+            self.problems["recovery"] = str(error)
+
+    async def _supervise(self, name: str, run: Callable[[], Awaitable[None]]) -> None:
+        """Keep one of our tasks running; it should never end, so an end is said and it is started again."""
+        while True:
+            try:
+                await run()
+                problem = _("The {task} stopped by itself; it was started again.").format(task=name)
+            except Exception as error:
+                log.exception("the %s crashed", name)
+                problem = _("The {task} crashed ({kind}: {words}); it was started again.").format(
+                    task=name, kind=type(error).__name__, words=clean(str(error), 200)
+                )
+            self.problems[name] = problem
+            await self.clock.sleep(RESTART_AFTER_S)
 
     async def close(self) -> None:
-        """Stop everything."""
+        """Stop the tasks, leave the driver's seat, let messages out, close everything; some seconds at most."""
+        tasks = tuple(self._tasks)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        if self.drives:
+            await _briefly("leaving the driver's seat", self.actions.release_lease())
+        await _briefly("closing the actions", self.actions.close())
+        await _briefly("sending messages", self.notifier.flush(CLOSE_TIMEOUT_S))
+        await _briefly("closing the journal", asyncio.to_thread(self.journal.close))
+        await _briefly("closing the connection", self.cloud.close())
 
 
-class SessionThread:
-    """The app's engine thread."""
+class _LaterSlack:
+    """Slack, looked up at the first message: a keyring may take its time, and a rollback must not wait for one.
 
-    session: Session | None = None
-    error: Exception | None = None
-    state: Literal["connecting", "open", "failed"] = "connecting"
-    problem: str = ""
+    Against a simulator only a webhook on loopback is used: a played release is no news for the team.
+    """
 
-    def submit(self, make: Callable[[Session], Awaitable[T]]) -> Future[T]:
-        """Run `make(session)` on the engine's loop."""
-        raise NotImplementedError
+    def __init__(self, clock: Clock, *, loopback: bool) -> None:
+        self._clock = clock
+        self._loopback = loopback
 
-    def start(self) -> None:
-        """Start."""
+    async def send(self, message: Message) -> str:
+        """See `console.notify.SlackWebhook.send`; empty where no webhook is known."""
+        from console.notify import SlackWebhook
+        from console.secrets import secret
 
-    def stop(self) -> None:
-        """Stop."""
+        url = await asyncio.to_thread(secret, "slack-webhook")
+        if not url or (self._loopback and not _on_loopback(url)):
+            return ""
+        try:
+            return await SlackWebhook(url, clock=self._clock).send(message)
+        except CanarioError as error:
+            return str(error)
+
+
+def _on_loopback(url: str) -> bool:
+    from urllib.parse import urlsplit
+
+    from console.cloud.target import is_loopback
+
+    return is_loopback(urlsplit(url).hostname or "")
+
+
+def _judge_factory(settings: Settings, environment: Environment) -> Callable[[JudgeSettings], Judge]:
+    from console.verdict.threshold import ThresholdJudge
+
+    limits = settings.limits_for(environment)
+    arming = settings.rollback_for(environment).minimum_requests
+
+    def judge(asked: JudgeSettings) -> Judge:
+        return ThresholdJudge(
+            asked.step,
+            asked.bake,
+            asked.minimum_requests,
+            error_limit=limits.error_rate_percent / 100,
+            p95_limit_ms=limits.p95_rollback.total_seconds() * 1000,
+            arming_requests=arming,
+        )
+
+    return judge
+
+
+async def _who(cloud: Cloud) -> tuple[str, str]:
+    """Who we are, and why that is not known where it is not: no reason to refuse a rollback."""
+    try:
+        return await asyncio.wait_for(cloud.identity(), IDENTITY_TIMEOUT_S), ""
+    except CanarioError as error:
+        return UNKNOWN_IDENTITY, str(error)
+    except TimeoutError:
+        return UNKNOWN_IDENTITY, _("Google does not say who we are; moves are signed `unknown`.")
+
+
+async def _briefly(doing: str, work: Awaitable[object]) -> None:
+    """Wait for `work` a little; what fails or hangs at the end is logged and left."""
+    try:
+        await asyncio.wait_for(work, CLOSE_TIMEOUT_S)
+    except (Exception, asyncio.CancelledError) as error:
+        task = asyncio.current_task()
+        if isinstance(error, asyncio.CancelledError) and task is not None and task.cancelling():
+            raise
+        log.warning("%s: %r", doing, error)
+
+
+__all__ = ["UNKNOWN_IDENTITY", "Session", "SessionThread"]
