@@ -1,12 +1,21 @@
-"""A chart drawn by plotext 6, with marks where traffic moved. plotext is imported only when the first one is drawn."""
+"""A chart with its title, newest figures and marks where traffic moved; plotext draws it, in a thread (`plot`)."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import ClassVar
 
+from textual import events, work
 from textual.content import Content
-from textual.widget import Widget
+from textual.worker import get_current_worker
+
+from console.words import _
+from widgets.drawing import NOTHING, ROLE_STYLES, Drawn, inert, milliseconds, percent, rate, spread
+from widgets.plot import Colour, Curve, Plot, Upright, draw
+
+SAMPLES = {"canary": "⣀⡠", "stable": "··"}
+"""How a line of each role looks, for legends: told by form, not by colour alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,9 +23,9 @@ class ChartSeries:
     """One line of a chart."""
 
     name: str
-    """As the legend says, e.g. `canary`."""
+    """As the legend says, e.g. `canary`, translated."""
     role: str
-    """`canary`, `stable`, `other`."""
+    """`canary` (drawn as a line) or `stable` (drawn as dots)."""
     points: tuple[tuple[datetime, float | None], ...]
     """Oldest first; None is a gap."""
 
@@ -27,7 +36,7 @@ class ChartMark:
 
     at: datetime
     word: str
-    """Short: `10 %`, `rolled back`."""
+    """Short: `10 %`, `◀ back`."""
     rollback: bool = False
 
 
@@ -37,7 +46,7 @@ class ChartSpec:
 
     title: str
     unit: str
-    """`%`, `ms`, `/s`."""
+    """`%` (values are shares of 0 to 1), `ms`, `/s`."""
     start: datetime
     end: datetime
     series: tuple[ChartSeries, ...] = ()
@@ -46,23 +55,123 @@ class ChartSpec:
     waiting: str = ""
     """What is waited for where no series has a point."""
 
+    @property
+    def empty(self) -> bool:
+        """Whether there is no point at all."""
+        return all(value is None for series in self.series for _at, value in series.points)
 
-class ChartView(Widget):
-    """One chart, redrawn in a thread when its spec or its size changes.
+
+class ChartView(Drawn):
+    """One chart, drawn anew in a thread when its spec or its size changes.
 
     Args:
         title: shown until a spec comes.
     """
+
+    DEFAULT_CSS = """
+    ChartView {
+        height: 1fr;
+        min-height: 6;
+        & .chart--limit { color: $warning; }
+        & .chart--mark { color: $text-muted; }
+        & .chart--rollback { color: $error; }
+    }
+    """
+    COMPONENT_CLASSES: ClassVar[set[str]] = {"chart--limit", "chart--mark", "chart--rollback"}
 
     def __init__(
         self, title: str = "", *, name: str | None = None, id: str | None = None, classes: str | None = None
     ) -> None:
         super().__init__(name=name, id=id, classes=classes)
         self._title = title
+        self._spec: ChartSpec | None = None
+        self._picture: list[Content] = []
+        self._plot: Plot | None = None
 
     def show(self, spec: ChartSpec) -> None:
         """Draw `spec`, where it differs from what is drawn."""
+        if spec != self._spec:
+            self._spec = spec
+            self.refresh()
+            self._plan()
 
-    def render(self) -> Content:
-        """See `Widget.render`."""
-        return Content("")
+    def lines(self, width: int, height: int) -> list[Content]:
+        """See `Drawn.lines`."""
+        spec = self._spec
+        title = Content.styled(self._title if spec is None else spec.title, ".strong")
+        if spec is None or spec.empty:
+            waiting = inert(spec.waiting) if spec else ""
+            return [title, Content.styled(waiting or _("waiting for the first figures"), ".faint")]
+        figures = [
+            Content.assemble((f"{SAMPLES[series.role]} {series.name} ", ROLE_STYLES[series.role]), self._newest(series))
+            for series in spec.series
+            if series.points
+        ]
+        return [spread([title], figures, width), *(self._picture or [Content.styled(_("drawing"), ".faint")])]
+
+    def _newest(self, series: ChartSeries) -> Content:
+        spec = self._spec
+        value = next((v for _at, v in reversed(series.points) if v is not None), None)
+        if spec is None or value is None:
+            return NOTHING
+        figure = {"%": percent, "ms": milliseconds}.get(spec.unit, rate)(value)
+        over = spec.limit is not None and value > spec.limit
+        return Content.styled(f"{figure} ▲" if over else figure, ".bad" if over else ".strong")
+
+    def on_resize(self, event: events.Resize) -> None:
+        """Another size, another picture."""
+        self._plan()
+
+    def notify_style_update(self) -> None:
+        """Another theme: other colours."""
+        super().notify_style_update()
+        self._plan()
+
+    def _colour(self, component: str) -> Colour:
+        colour = self.get_component_styles(component).color
+        return None if colour.ansi is not None else (colour.r, colour.g, colour.b)
+
+    def _plan(self) -> None:
+        spec, (width, height) = self._spec, self.size
+        if spec is None or spec.empty or width < 20 or height < 4 or not self.is_attached:
+            return
+        plot = Plot(
+            width=width,
+            height=height - 1,
+            start=spec.start.timestamp(),
+            end=max(spec.end.timestamp(), spec.start.timestamp() + 1),
+            unit=spec.unit,
+            curves=tuple(
+                Curve(
+                    tuple((at.timestamp(), value) for at, value in series.points),
+                    series.role == "canary",
+                    self._colour(series.role),
+                )
+                for series in spec.series
+            ),
+            uprights=tuple(
+                Upright(
+                    mark.at.timestamp(),
+                    inert(mark.word, 16),
+                    self._colour("chart--rollback" if mark.rollback else "chart--mark"),
+                )
+                for mark in spec.marks
+            ),
+            limit=spec.limit,
+            limit_colour=self._colour("chart--limit"),
+        )
+        if plot != self._plot:
+            self._plot = plot
+            self._draw(plot)
+
+    @work(thread=True, exclusive=True, group="chart")
+    def _draw(self, plot: Plot) -> None:
+        worker = get_current_worker()
+        text = draw(plot)
+        if not worker.is_cancelled:
+            self.app.call_from_thread(self._drawn, plot, [Content.from_rich_text(line) for line in text.split("\n")])
+
+    def _drawn(self, plot: Plot, lines: list[Content]) -> None:
+        if plot == self._plot:
+            self._picture = lines
+            self.refresh()

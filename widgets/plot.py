@@ -1,0 +1,156 @@
+"""Draws a chart with plotext 6. The only place that imports it, and only when the first chart is drawn, in a thread.
+
+plotext keeps one global figure: a lock lets one chart be drawn at a time (some 4 ms for two series of 300 points).
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from threading import Lock
+from typing import Any
+
+from rich.text import Text
+
+Colour = tuple[int, int, int] | None
+"""Red, green, blue; None leaves the terminal's own."""
+
+_FIGURE = Lock()
+
+
+@dataclass(frozen=True, slots=True)
+class Curve:
+    """One line of points, drawn from left to right; None breaks it."""
+
+    points: tuple[tuple[float, float | None], ...]
+    """(Unix seconds, value in the chart's unit)."""
+    fine: bool
+    """Drawn thin and connected (canary), else dotted (stable)."""
+    colour: Colour = None
+
+
+@dataclass(frozen=True, slots=True)
+class Upright:
+    """A vertical line with a word at its top."""
+
+    at: float
+    """Unix seconds."""
+    word: str
+    colour: Colour = None
+
+
+@dataclass(frozen=True, slots=True)
+class Plot:
+    """All that one picture is made of."""
+
+    width: int
+    height: int
+    start: float
+    end: float
+    unit: str
+    """`%` (values are shares of 0 to 1), `ms`, `/s`."""
+    curves: tuple[Curve, ...]
+    uprights: tuple[Upright, ...] = ()
+    limit: float | None = None
+    limit_colour: Colour = None
+
+
+def ceiling(highest: float) -> float:
+    """A round figure that is not below `highest`: 1, 2, 2.5 or 5 times a power of ten."""
+    if not highest > 0 or math.isinf(highest):
+        return 1.0
+    power = 10.0 ** math.floor(math.log10(highest))
+    return next((step * power for step in (1.0, 2.0, 2.5, 5.0, 10.0) if step * power >= highest * 0.999999), power * 10)
+
+
+def label(value: float, unit: str) -> str:
+    """A figure for the vertical axis."""
+    if unit == "%":
+        return f"{value * 100:g} %"
+    if unit == "ms":
+        return f"{value / 1000:g} s" if value >= 1000 else f"{value:g} ms"
+    return f"{value:,g}"
+
+
+def time_ticks(start: float, end: float, most: int) -> list[tuple[float, str]]:
+    """Round moments between `start` and `end`, at most `most`, as (Unix seconds, `12:05`)."""
+    span = end - start
+    steps = (60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 14400, 21600, 43200, 86400)
+    step = next((s for s in steps if span / s <= max(most, 1)), 86400)
+    first = math.ceil(start / step) * step
+    moments = [float(first + n * step) for n in range(int((end - first) // step) + 1)] if end >= first else []
+    return [(moment, f"{datetime.fromtimestamp(moment, UTC):%H:%M}") for moment in moments]
+
+
+def runs(points: tuple[tuple[float, float | None], ...]) -> list[list[tuple[float, float]]]:
+    """`points` cut at every None and NaN."""
+    found: list[list[tuple[float, float]]] = [[]]
+    for at, value in points:
+        if value is None or math.isnan(value) or math.isinf(value):
+            found.append([])
+        else:
+            found[-1].append((at, max(value, 0.0)))
+    return [run for run in found if run]
+
+
+def draw(plot: Plot) -> Text:
+    """The picture, `plot.width` by `plot.height`. Slow the first time (plotext is imported): call it in a thread."""
+    import plotext
+
+    with _FIGURE:
+        figure = plotext.figure
+        figure.clear()
+        try:
+            _compose(plotext, figure, plot)
+            text = str(figure.build())
+        finally:
+            figure.clear()
+    return Text.from_ansi(text.rstrip("\n"), no_wrap=True)
+
+
+def _compose(plotext: Any, figure: Any, plot: Plot) -> None:
+    figure.theme("colorless")
+    figure.canvas("default")
+    figure.plot_size(plot.width, plot.height)
+    highest = max((v for curve in plot.curves for run in runs(curve.points) for _at, v in run), default=0.0)
+    top = ceiling(max(highest, (plot.limit or 0.0) * 1.25))
+    figure.axes(False, side=1)
+    horizontal, vertical = figure.ruler("x"), figure.ruler("y")
+    horizontal.lim(plot.start, plot.end)
+    vertical.lim(0.0, top)
+    ticks = time_ticks(plot.start, plot.end, max((plot.width - 8) // 9, 1))
+    horizontal.ticks([at for at, _word in ticks], [word for _at, word in ticks])
+    parts = 4 if plot.height >= 12 else 2
+    levels = [top * n / parts for n in range(parts + 1)]
+    vertical.ticks(levels, [label(level, plot.unit).rjust(7) for level in levels])
+    if plot.limit is not None:
+        _rule(plotext, figure, (plot.start, plot.end), (plot.limit, plot.limit), "┈", plot.limit_colour)
+    for upright in plot.uprights:
+        if plot.start <= upright.at <= plot.end:
+            _rule(plotext, figure, (upright.at, upright.at), (0.0, top), "┊", upright.colour)
+    # the canary is drawn last, over the others
+    for curve in sorted(plot.curves, key=lambda curve: curve.fine):
+        marker = plotext.marker("braille" if curve.fine else "·", pixel=_pixel(plotext, curve.colour))
+        for run in runs(curve.points):
+            signal = figure.signal([at for at, _v in run], [v for _at, v in run], marker=marker)
+            if len(run) > 1:
+                signal.lines()
+            figure.draw(signal)
+    for upright in plot.uprights:
+        if plot.start <= upright.at <= plot.end:
+            late = upright.at > plot.start + (plot.end - plot.start) * 0.8
+            word = plotext.colorize(upright.word, _pixel(plotext, upright.colour))
+            figure.draw(figure.text(upright.at, top, word, alignment="right" if late else "left"))
+
+
+def _rule(
+    plotext: Any, figure: Any, across: tuple[float, float], up: tuple[float, float], symbol: str, colour: Colour
+) -> None:
+    # a signal of its own, since `figure.line` paints in its own colours
+    signal = figure.signal(list(across), list(up), marker=plotext.marker(symbol, pixel=_pixel(plotext, colour)))
+    figure.draw(signal.lines())
+
+
+def _pixel(plotext: Any, colour: Colour) -> Any:
+    return plotext.pixel("default" if colour is None else colour, "default")
