@@ -1,0 +1,114 @@
+"""`canario init`: a commented settings file to start from. It never overwrites."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from console.commands.output import say
+from console.errors import CanarioError, ExitCode, UsageError
+from console.settings_sources import FILE_NAME
+from console.words import _
+
+TEMPLATE = """\
+# canario's settings, kept beside the team's code. Every line that is commented out shows its default.
+# A user's own file (`canario doctor` says where) wins over this one, CANARIO_* variables over both
+# (CANARIO_PLAN__BAKE="6 min"), options over all. Secrets never go here: keep them in the keyring
+# (`keyring set canario slack-webhook`) or in CANARIO_SLACK_WEBHOOK and CANARIO_GITHUB_TOKEN.
+
+# default_environment = "production"  # what `canario` opens, and commands without --env mean
+# language = ""                       # "en", "es"; empty: the terminal's
+# theme = ""                          # empty: canario's own
+# journal = "~/canario/journal.db"    # not set: under the user's state directory
+# log_lines = 10000                   # log lines that the console keeps
+
+# Environments: dev (the simulator), staging and production are built in; add as many as you have.
+
+[environments.production]
+# service = "wa-backend"
+# project = ""                        # e.g. "acme-prod"; empty: GOOGLE_CLOUD_PROJECT or gcloud's
+# region = "us-central1"
+# protected = true                    # window and guardrails hold, automatic rollback armed
+
+[environments.staging]
+# service = "wa-backend-staging"
+# project = ""
+# region = "us-central1"
+# protected = false
+
+# [environments.uat]
+# service = "wa-backend-uat"
+# project = "acme-uat"
+# [environments.uat.plan]             # an environment may have a plan, window, limits and rollback of its own
+# steps = [50, 100]
+
+[window]                              # when protected environments may be changed, by the cloud's clock
+# days = ["tue", "wed", "thu"]
+# start = "10:00"                     # UTC, included
+# end = "14:00"                       # UTC, excluded
+# holidays = []                       # countries whose holidays are kept, e.g. ["EC", "VE", "US-CA"]
+
+[plan]
+# steps = [10, 50, 100]               # the canary's share after each step, percent
+# bake = "5 min"                      # each step is watched so long before the next
+# minimum_requests = 500              # canary requests that a bake needs besides time
+
+[limits]
+# error_rate_percent = 1.0            # of requests; over it, roll back
+# p95_rollback = "1 s"                # latency; over it, roll back
+# p95_target = "800 ms"               # latency that a release should have; over it, shown
+# error_lines_per_minute = 5          # ERROR lines; over it, shown
+# cpu_percent = 70.0
+
+[rollback]
+# automatic = true                    # armed when a release starts; not set: in protected environments only
+# countdown = "10 s"                  # in which Esc stops it
+# minimum_requests = 500              # canary requests in the last minute that it needs before it acts
+
+[notify]
+# slack = true                        # announce in Slack, where a webhook is known
+# bell = true
+
+[keymap]                              # keys by action, `?` lists them; rollback's own (r, F9) can only be added to
+# more = "plus"
+# history = "h"
+
+[checklist]                           # the runbook's other numbers
+# coverage_percent = 80.0
+# code_approvals = 1
+# authorisations = 2
+# uat_cases = 26
+# build_wait = "3 min"
+# startup_wait = "30 s"
+# load_test_users = 50
+# load_test_spawn_rate = 10
+# load_test_duration = "1 min"
+# replication_lag = "1 min"
+# watch_after = "24 h"
+# normal_requests_per_second = 1250.0
+"""
+"""The file, every default in it (tests/cli/test_init.py holds it to the settings)."""
+
+
+def init(folder: Path) -> int:
+    """Write `canario.toml` into `folder`.
+
+    Raises:
+        UsageError: there is one already.
+        CanarioError: it cannot be written.
+    """
+    path = folder / FILE_NAME
+    try:
+        with path.open("x", encoding="utf-8") as file:
+            file.write(TEMPLATE)
+    except FileExistsError:
+        raise UsageError(
+            _("{path} is there already, and is left as it is.").format(path=path),
+            remedy=_("Edit it, or move it away first."),
+        ) from None
+    except OSError as error:
+        raise CanarioError(
+            _("{path} cannot be written: {problem}.").format(path=path, problem=error.strerror or error),
+            remedy=_("Run it in a folder of your own."),
+        ) from error
+    say(_("Wrote {path}. Every default is in it, commented out.").format(path=path))
+    return ExitCode.DONE
