@@ -74,8 +74,8 @@ class ConsoleScreen(Screen[None]):
 
     def show(self, view: View) -> None:
         """Draw `view`. Called ten times a second."""
-        if not self.is_mounted:
-            return
+        if not self.is_running or not self.query("#actions"):
+            return  # not composed yet, or on its way out
         self.view = view
         self.query_one("#header", EnvironmentHeader).show(present.header(view))
         self.query_one("#banner", Banner).show(self.banner(view))

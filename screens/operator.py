@@ -41,8 +41,10 @@ class Host(Protocol):
         ...
 
     def propose(self, action: Action, seen: Snapshot) -> Proposal:
-        """What an action would do now, `seen` the picture that the operator decided on; raises CanarioError where it
-        can mean nothing.
+        """What an action would do now, judged against `seen`, the picture that the operator decided on.
+
+        Raises:
+            CanarioError: it can mean nothing now.
         """
         ...
 

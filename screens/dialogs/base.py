@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from textwrap import wrap
 from time import monotonic
-from typing import ClassVar, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -25,6 +26,16 @@ QUIET_S = 0.3
 twice, or typed ahead, confirms nothing that has not been read."""
 
 
+def hanging(text: str, width: int, indent: int) -> str:
+    """`text` wrapped to `width` cells, every line but the first moved in by `indent`; no-break spaces hold together."""
+    return ("\n" + " " * indent).join(wrap(text, max(width - indent, 12)) or [""])
+
+
+def field(**options: Any) -> Input:
+    """An input one line high."""
+    return Input(compact=True, **options)
+
+
 def plain(text: str, *, id: str | None = None, classes: str | None = None) -> Static:
     """A Static that draws `text` as it is: never as markup."""
     return Static(Content(text), id=id, classes=classes, markup=False)
@@ -39,9 +50,9 @@ class Dialog(ModalScreen[T]):
         width: 84; max-width: 100%; height: auto; max-height: 100%;
         background: $surface; border: round $primary; border-title-style: bold; padding: 0 1;
     }
-    Dialog #body { height: auto; max-height: 1fr; scrollbar-size-vertical: 1; }
+    Dialog #body { height: auto; scrollbar-size-vertical: 1; }
     Dialog #foot { height: auto; margin: 1 0 0 0; color: $text; text-style: bold; }
-    Dialog Input { height: 3; margin: 0; }
+    Dialog Input { margin: 0; background: $boost; }
     Dialog .faint { color: $text-muted; }
     Dialog .problem { color: $text-error; text-style: bold; height: auto; }
     """
@@ -76,18 +87,36 @@ class Dialog(ModalScreen[T]):
         """The title."""
         return ""
 
+    @property
+    def width(self) -> int:
+        """Cells that a line of the body may take."""
+        return self.query_one("#body").scrollable_content_region.width or min(self.app.size.width, 84) - 6
+
     def compose_body(self) -> ComposeResult:
         """What stands between title and foot."""
         yield from ()
 
     def show(self, view: View) -> None:
         """Draw `view`; called ten times a second."""
-        if not self.is_mounted or not self.is_attached:
-            return
+        if not self.is_running or not self.query("#foot"):
+            return  # not composed yet, or on its way out
         self.view = view
         self.query_one("#dialog-banner", Banner).show(present.banner(view))
         self.show_body(view)
         self.foot()
+        self._fit()
+
+    def on_resize(self) -> None:
+        """Fit the new size at once."""
+        self._fit()
+
+    def _fit(self) -> None:
+        """Leave room for banner and foot: the ways out stay on the screen, the body scrolls."""
+        height = self.app.size.height
+        foot, banner = self.query_one("#foot"), self.query_one("#dialog-banner")
+        foot.styles.margin = (1 if height >= 16 else 0, 0, 0, 0)
+        rest = max(foot.size.height, 1) + foot.styles.margin.height + (banner.size.height if banner.display else 0)
+        self.query_one("#body").styles.max_height = max(height - 2 - rest, 1)
 
     def show_body(self, view: View) -> None:
         """Draw what moves."""

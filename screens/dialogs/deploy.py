@@ -14,7 +14,7 @@ from console.errors import CanarioError
 from console.release.guardrails import REASON_LENGTH, blocked_by
 from console.release.moves import Proposal
 from console.words import _
-from screens.dialogs.base import Dialog, plain
+from screens.dialogs.base import Dialog, field, plain
 from screens.dialogs.move import answers_content
 from screens.view import View
 
@@ -41,7 +41,7 @@ class DeployDialog(Dialog[Deployment | None]):
     """
 
     DEFAULT_CSS = """
-    DeployDialog #answers, DeployDialog #deploy-problem { height: auto; margin: 1 0 0 0; }
+    DeployDialog #answers { height: auto; margin: 1 0; }
     DeployDialog #reason, DeployDialog #reason-label { display: none; }
     DeployDialog.-reason #reason, DeployDialog.-reason #reason-label { display: block; }
     """
@@ -59,13 +59,13 @@ class DeployDialog(Dialog[Deployment | None]):
     def compose_body(self) -> ComposeResult:
         """Image, tag, answers, reason."""
         yield plain(_("image"), classes="faint")
-        yield Input(placeholder="us-central1-docker.pkg.dev/PROJECT/wa-app/wa-backend:TAG", id="image", max_length=512)
+        yield field(placeholder="us-central1-docker.pkg.dev/PROJECT/wa-app/wa-backend:TAG", id="image", max_length=512)
         yield plain(_("tag (its own URL, at 0 %)"), classes="faint")
-        yield Input(value="canary", id="tag", max_length=47)
+        yield field(value="canary", id="tag", max_length=47)
         yield plain("", id="deploy-problem", classes="problem")
         yield plain("", id="answers")
         yield plain(_("A written reason lets this pass; it is journalled and announced:"), id="reason-label")
-        yield Input(placeholder=_("at least {n} characters").format(n=REASON_LENGTH), id="reason", max_length=500)
+        yield field(placeholder=_("at least {n} characters").format(n=REASON_LENGTH), id="reason", max_length=500)
 
     def typed(self, id: str) -> str:
         """What stands in an input, stripped."""
@@ -112,7 +112,7 @@ class DeployDialog(Dialog[Deployment | None]):
             self._proposal, self._trouble = proposal, trouble
             answers = self.query_one("#answers", Static)
             if proposal is not None:
-                answers.update(answers_content(proposal, "", view))
+                answers.update(answers_content(proposal, "", view, self.width))
                 self.set_class(proposal.overridable, "-reason")
             else:
                 answers.update(Content(trouble))

@@ -6,10 +6,11 @@ from textual.app import ComposeResult
 from textual.content import Content
 from textual.widgets import Static
 
-from console.registry import ACTIONS, Group, Place, keys_for, shown_key
+from console.registry import ACTIONS, ActionSpec, Group, Place, keys_for, shown_key
 from console.words import _
 from screens import present
-from screens.dialogs.base import Dialog, plain
+from screens.dialogs.base import Dialog, hanging
+from screens.view import View
 
 
 class HelpDialog(Dialog[None]):
@@ -21,6 +22,10 @@ class HelpDialog(Dialog[None]):
     """
     AUTO_FOCUS = ""
 
+    def __init__(self, view: View) -> None:
+        super().__init__(view)
+        self._drawn: Content | None = None
+
     def heading(self) -> str:
         """The title."""
         return _("Keys")
@@ -30,27 +35,48 @@ class HelpDialog(Dialog[None]):
         return _("Back")
 
     def compose_body(self) -> ComposeResult:
-        """A chapter a group; the warnings first, where there are any."""
-        found = present.warnings(self.view)
-        if found:
-            yield plain("\n".join(f"▲ {warning}" for warning in found), classes="problem")
-            yield plain("")
-        for group in Group:
-            lines = [line for spec in ACTIONS if spec.group is group and (line := self._line(spec.id))]
-            if lines:
-                yield plain(group.heading, classes="problem")
-                yield Static(Content("\n").join(lines), markup=False)
-        yield plain("")
-        yield plain(
-            _("Rollback asks nothing and no guardrail stands before it.")
-            + " "
-            + _("Automatic rollback lives only while the driver's console does.")
-        )
+        """One text, laid out for the width it gets."""
+        yield Static("", id="keys", markup=False)
 
-    def _line(self, id: str) -> Content | None:
-        spec = next(spec for spec in ACTIONS if spec.id == id)
-        if not spec.listed or (spec.place is Place.DEMO and self.view.demo is None):
+    def show_body(self, view: View) -> None:
+        """Lay it out again where the width, the warnings or the keys changed."""
+        content = self._content(view)
+        if content != self._drawn:
+            self._drawn = content
+            self.query_one("#keys", Static).update(content)
+
+    def _content(self, view: View) -> Content:
+        """The warnings in full, a chapter a group, and what guards a release."""
+        width = self.width
+        lines = [
+            Content.styled(f"▲ {hanging(text, width, 2)}", "bold $text-warning") for text in present.warnings(view)
+        ]
+        if lines:
+            lines.append(Content(""))
+        for group in Group:
+            chapter = [
+                line for spec in ACTIONS if spec.group is group and (line := self._line(spec, view, width)) is not None
+            ]
+            if chapter:
+                lines += [Content.styled(group.heading, "bold $text-accent"), *chapter]
+        lines.append(Content(""))
+        for sentence in (
+            _("Rollback asks nothing and no guardrail stands before it."),
+            _("Automatic rollback lives only while the driver's console does."),
+        ):
+            lines.append(Content(hanging(sentence, width, 0)))
+        return Content("\n").join(lines)
+
+    def _line(self, spec: ActionSpec, view: View, width: int) -> Content | None:
+        if not spec.listed or (spec.place is Place.DEMO and view.demo is None):
             return None
-        keys = " ".join(shown_key(key) for key in keys_for(id, self.view.keymap))
+        keys = " ".join(shown_key(key) for key in keys_for(spec.id, view.keymap))
         _title, what, when, _by = spec.words()
-        return Content.styled(f"  {keys:<8}", "bold") + Content(what) + Content.styled(f"  {when}", "$text-muted")
+        if spec.id.startswith("step_"):
+            number = int(spec.id.removeprefix("step_"))
+            steps = view.rules.plan.steps
+            if number > len(steps):
+                return None
+            what = _("Move the canary to {percent} %.").format(percent=steps[number - 1])
+        text = what if when == _("always") else f"{what} ({when})"
+        return Content.styled(f"  {keys:<8}", "bold") + Content(hanging(text, width, 10))

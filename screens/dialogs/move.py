@@ -19,7 +19,7 @@ from console.release.moves import Proposal
 from console.release.window import moment
 from console.words import _
 from screens import present
-from screens.dialogs.base import Dialog, plain
+from screens.dialogs.base import Dialog, field, hanging, plain
 from screens.view import View
 
 
@@ -44,7 +44,7 @@ class MoveDialog(Dialog[Confirmed | None]):
 
     DEFAULT_CSS = """
     MoveDialog #answers, MoveDialog #splits, MoveDialog #verdict, MoveDialog #warnings { height: auto; }
-    MoveDialog #splits { margin: 0 0 1 0; }
+    MoveDialog #splits { margin: 0 0 1 0; text-style: bold; }
     MoveDialog #reason { display: none; }
     MoveDialog #reason-label { display: none; height: auto; margin: 1 0 0 0; }
     MoveDialog.-reason #reason, MoveDialog.-reason #reason-label { display: block; }
@@ -70,7 +70,7 @@ class MoveDialog(Dialog[Confirmed | None]):
         yield plain("", id="answers")
         yield plain("", id="warnings")
         yield plain("", id="reason-label")
-        yield Input(placeholder=_("at least {n} characters").format(n=REASON_LENGTH), id="reason", max_length=500)
+        yield field(placeholder=_("at least {n} characters").format(n=REASON_LENGTH), id="reason", max_length=500)
 
     @property
     def reason(self) -> str:
@@ -112,13 +112,14 @@ class MoveDialog(Dialog[Confirmed | None]):
             self.problem = ""
         except CanarioError as error:
             self.problem = str(error)
-        drawn = (self.proposal, self.problem, view.now.replace(second=0, microsecond=0) if view.now else None)
+        minute = view.now.replace(second=0, microsecond=0) if view.now else None
+        drawn = (self.proposal, self.problem, self.width, minute)
         if drawn == self._drawn:
             return
         self._drawn = drawn
         self.query_one("#frame").border_title = Content(self.heading())
-        self.query_one("#splits", Static).update(splits_content(self.proposal, view))
-        self.query_one("#answers", Static).update(answers_content(self.proposal, self.problem, view))
+        self.query_one("#splits", Static).update(splits_content(self.proposal, view, self.width))
+        self.query_one("#answers", Static).update(answers_content(self.proposal, self.problem, view, self.width))
         self.query_one("#warnings", Static).update(Content("\n".join(f"▲ {w}" for w in self.proposal.warnings)))
         self.query_one("#warnings").display = bool(self.proposal.warnings)
         asks = self.asks_reason()
@@ -143,21 +144,17 @@ class MoveDialog(Dialog[Confirmed | None]):
 def heading_of(proposal: Proposal, view: View) -> str:
     """The question, in a line."""
     action = proposal.action
-    canary = present.short(proposal.canary, view.snapshot.service_name)
     before = proposal.before.get(proposal.canary or "", 0)
     after = proposal.after.get(proposal.canary or "", 0)
     match action.kind:
         case ActionKind.SHIFT:
-            return _("{environment}: move canary {canary} from {before} % to {after} %?").format(
-                environment=view.rules.name.upper() if view.rules.protected else view.rules.name,
-                canary=canary,
+            return _("{environment}: move canary {before} % → {after} %?").format(
+                environment=f"▲ {view.rules.name.upper()}" if view.rules.protected else view.rules.name,
                 before=before,
                 after=after,
             )
         case ActionKind.UNDO:
-            return _("Undo the last move: canary {canary} from {before} % back to {after} %?").format(
-                canary=canary, before=before, after=after
-            )
+            return _("Undo the last move: canary {before} % → {after} %?").format(before=before, after=after)
         case ActionKind.TAKE_OVER:
             return _("Take over this release?")
         case ActionKind.DISARM:
@@ -168,54 +165,56 @@ def heading_of(proposal: Proposal, view: View) -> str:
             return str(action.kind)
 
 
-def splits_content(proposal: Proposal, view: View) -> Content:
-    """Now and then, one line each."""
+def splits_content(proposal: Proposal, view: View, width: int) -> Content:
+    """Now and then, a party at a time, never torn apart."""
     if proposal.action.kind not in (ActionKind.SHIFT, ActionKind.UNDO):
         return Content("")
     lines = []
     for label, shares in ((_("now"), proposal.before), (_("then"), proposal.after)):
-        parts = [
-            f"{role} {shares.get(name, 0)} %"
-            for role, name in _parties(proposal, view)
-            if name in proposal.before or name in proposal.after
-        ]
-        lines.append(f"  {label:<6}{'   '.join(parts)}")
+        parts = [f"{role} {shares.get(name, 0)} %".replace(" ", "\u00a0") for role, name in _parties(proposal, view)]
+        lines.append(f"{label:<7}{hanging('   '.join(parts), width, 7)}")
     return Content("\n".join(lines))
 
 
 def _parties(proposal: Proposal, view: View) -> list[tuple[str, str]]:
+    """(role and short name, name) of the canary and of everyone else who serves before or after."""
     service = view.snapshot.service_name
-    names = list(dict.fromkeys([proposal.canary or "", *proposal.before, *proposal.after]))
     found = []
-    for name in names:
+    for name in dict.fromkeys([proposal.canary or "", *proposal.before, *proposal.after]):
+        role = _("canary") if name == proposal.canary else _("stable") if name == view.snapshot.stable else ""
         if name:
-            role = _("canary") if name == proposal.canary else ""
-            if not role and name == view.snapshot.stable:
-                role = _("stable")
             found.append((f"{role} {present.short(name, service)}".strip(), name))
     return found
 
 
-def answers_content(proposal: Proposal, problem: str, view: View) -> Content:
-    """One guardrail a line: a glyph, its title, its figures; a failing one says when it passes and how."""
+def answers_content(proposal: Proposal, problem: str, view: View, width: int) -> Content:
+    """One guardrail a line: a glyph, its title, its figures; a failing one says when it passes and how.
+
+    Args:
+        proposal: what is asked.
+        problem: why it can mean nothing any more, or empty.
+        view: the latest view.
+        width: cells that a line may take.
+    """
     if problem:
         return Content.styled(f"✖ {problem}", "bold $text-error")
     parts: list[Content] = []
-    width = max((len(answer.title) for answer in proposal.answers), default=0) + 2
+    column = max((len(answer.title) for answer in proposal.answers), default=0) + 2
     for answer in sorted(proposal.answers, key=lambda a: a.allowed):
-        parts.append(_answer_line(answer, width, view))
+        parts.append(_answer_line(answer, column, view, width))
     if proposal.already:
         parts.append(Content(_("The service is there already: nothing to move.")))
     return Content("\n").join(parts)
 
 
-def _answer_line(answer: Answer, width: int, view: View) -> Content:
-    title = f"{answer.title:<{width}}"
-    if answer.allowed:
-        return Content.styled("✔ ", "$text-success") + Content(f"{title}{answer.reason}")
+def _answer_line(answer: Answer, column: int, view: View, width: int) -> Content:
     text = answer.reason
-    if answer.passes_at is not None:
-        since = view.now or answer.passes_at
-        text += " · " + _("passes by itself {at}").format(at=moment(answer.passes_at, since=since))
-    text += " · " + (_("a written reason overrides it") if answer.overridable else _("nothing overrides it"))
-    return Content.styled("✖ ", "bold $text-error") + Content.styled(f"{title}{text}", "bold")
+    if not answer.allowed:
+        if answer.passes_at is not None:
+            since = view.now or answer.passes_at
+            text += " · " + _("passes by itself {at}").format(at=moment(answer.passes_at, since=since))
+        text += " · " + (_("a written reason overrides it") if answer.overridable else _("nothing overrides it"))
+    line = f"{answer.title:<{column}}" + hanging(text, width, column + 2)
+    if answer.allowed:
+        return Content.styled("✔ ", "$text-success") + Content(line)
+    return Content.styled("✖ ", "bold $text-error") + Content.styled(line, "bold")

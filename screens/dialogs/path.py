@@ -9,7 +9,7 @@ from textual.content import Content
 from textual.widgets import Input, Static
 
 from console.words import _
-from screens.dialogs.base import Dialog, plain
+from screens.dialogs.base import Dialog, field, plain
 from screens.view import View
 
 
@@ -33,7 +33,7 @@ class PathDialog(Dialog[Path | None]):
 
     def compose_body(self) -> ComposeResult:
         """The path and what is wrong with it."""
-        yield Input(value=str(self._start), id="path")
+        yield field(value=str(self._start), id="path")
         yield plain("", id="path-problem", classes="problem")
 
     def path(self) -> Path:
