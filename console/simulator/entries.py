@@ -27,7 +27,7 @@ STDOUT_LOG = "run.googleapis.com%2Fstdout"
 STDERR_LOG = "run.googleapis.com%2Fstderr"
 
 _DEFAULT, _INFO, _WARNING, _ERROR = 0, 200, 400, 500
-_REJECTED_SHARE = 0.006
+REJECTED_SHARE = 0.006
 """Of the requests that do not fail, those refused with 4xx."""
 
 
@@ -189,7 +189,7 @@ class EntryMaker:
         kind_number = bits & 31
         if failed:
             status = FAILED[(bits >> 5) & 7]
-        elif ((bits >> 8) & 0xFFFF) < _REJECTED_SHARE * 0x10000:
+        elif ((bits >> 8) & 0xFFFF) < REJECTED_SHARE * 0x10000:
             status = REJECTED[(bits >> 5) & 3]
         else:
             status = 200

@@ -65,6 +65,8 @@ class LogBook:
         """In time order."""
         self.listeners: set[Callable[[Kept], None]] = set()
         """Told of each kept entry as it comes; open tail sessions are."""
+        self.readers = 0
+        """Open tail sessions; what is made for one is held for the others."""
         self._known: set[tuple[str, int, str]] = set()
         self._cache: dict[tuple[str, int, str, Group], list[Kept]] = {}
         self._cached = 0
@@ -184,7 +186,7 @@ class LogBook:
         found = self._cache.get(key)
         if found is None:
             found = self.maker.make(traffic, tick, arm, count, group)
-            if len(self.listeners) > 1:
+            if self.readers > 1:
                 self._cache[key] = found
                 self._cached += len(found)
                 while self._cached > CACHED and self._cache:

@@ -89,6 +89,7 @@ class TailHub:
         session = TailSession(self, wanted, window_s)
         self.sessions.add(session)
         self.book.listeners.add(session.take)
+        self.book.readers = len(self.sessions)
         return session
 
     def cut_tails(self) -> int:
@@ -123,6 +124,7 @@ class TailSession:
         """End the session."""
         self.hub.sessions.discard(self)
         self.book.listeners.discard(self.take)
+        self.book.readers = len(self.hub.sessions)
 
     def change(self, wanted: Filter) -> None:
         """Go on with another filter."""

@@ -146,6 +146,7 @@ class ServiceTraffic:
         self._outages = [e for e in scenario.events.values() if isinstance(e, Outage) and e.service == name]
         self._seed = ((seed & 0xFFFF_FFFF_FFFF) << 96) | (crc32(name.encode()) << 64)
         self._random = Random()
+        self._created: dict[str, int] = {}
         self._changes: list[Change] = []
         self._eras: list[Era] = []
         self._starts: list[int] = []
@@ -234,6 +235,21 @@ class ServiceTraffic:
             key=crc32(name.encode()),
         )
 
+    def created(self, revision: str, at: float) -> None:
+        """A revision was made while the scenario runs."""
+        self._created[revision] = tick_at(at)
+
+    def profile_of(self, revision: str) -> Profile:
+        """How a revision behaves."""
+        return self._scenario.profile_of(self.name, revision)
+
+    def warm_revisions(self, tick: int) -> set[str]:
+        """The revisions whose minimum of instances is kept up: those that serve or served, are new, or have a tag."""
+        spec = self._scenario.services.get(self.name)
+        tagged = {name for name, revision in spec.revisions.items() if revision.tag} if spec else set()
+        served = {name for change in self._changes if change.tick <= tick for name, _percent in change.shares}
+        return tagged | served | {name for name, since in self._created.items() if since <= tick}
+
     # ------------------------------------------------------------ what happened
 
     def era(self, tick: int) -> Era | None:
@@ -315,7 +331,7 @@ class Traffic:
 
     def revision_created(self, service: str, revision: str, at: float) -> None:
         """A revision was made; it behaves as the scenario's profile for deployed revisions says."""
-        self.service(service)
+        self.service(service).created(revision, at)
 
     def first_move(self, service: str) -> float | None:
         """When a service's split first changed after the start, or None: what `after_first_move_s` counts from."""
