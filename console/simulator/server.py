@@ -14,7 +14,7 @@ from aiohttp import web
 from google.cloud import run_v2
 
 from console.errors import SettingsError
-from console.simulator import logging_service, rules
+from console.simulator import logging_service, monitoring_service, rules
 from console.simulator.app import App, Served
 from console.simulator.callers import Caller, Permissions, caller
 from console.simulator.clock import SimClock
@@ -95,7 +95,14 @@ class Simulator:
         """Serve; the ready line's content."""
         self._fill()
         self._server = grpc.aio.server(interceptors=(self.door,), options=GRPC_OPTIONS)
-        self._server.add_generic_rpc_handlers((*self.run.handlers(), *logging_service.handlers(self.logs)))
+        names = {"project": self.scenario.project, "region": self.scenario.region}
+        self._server.add_generic_rpc_handlers(
+            (
+                *self.run.handlers(),
+                *logging_service.handlers(self.logs),
+                *monitoring_service.handlers(self.traffic, self.clock, **names),
+            )
+        )
         self.port = self._server.add_insecure_port(f"127.0.0.1:{self.options.port}")
         if not self.port:
             raise OSError(f"port {self.options.port} is taken")
