@@ -14,6 +14,7 @@ from pathlib import Path
 
 from console.commands.output import say, warn
 from console.commands.running import find_settings, identity
+from console.crash import terminal_problem
 from console.errors import ExitCode, UsageError
 from console.simulator.process import SimulatorProcess
 from console.words import _
@@ -106,16 +107,16 @@ def play(scenario: str, *, speed: float, seed: int = 0, email: str | None = None
     """Open the console on a simulator of its own, and stop that when the operator leaves."""
     who = identity(email, "demo")
     settings = find_settings()
+    if problem := terminal_problem():
+        warn(problem)
+        warn(_("To watch the same release without a terminal: canario demo --headless"))
+        return ExitCode.FAILED
     with tempfile.TemporaryDirectory(prefix="canario-demo-") as folder:
         ours = settings.for_demo(Path(folder) / "journal.db")
         child = SimulatorProcess.launch(scenario=scenario, speed=speed, seed=seed, now=STARTS)
         with child:
-            from console.app import run_console, terminal_problem  # while the simulator gets up
+            from console.app import run_console  # while the simulator gets up
 
-            if problem := terminal_problem():
-                warn(problem)
-                warn(_("To watch the same release without a terminal: canario demo --headless"))
-                return ExitCode.FAILED
             child.wait_ready()
             return run_console(
                 ours,

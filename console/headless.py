@@ -25,9 +25,9 @@ from console.errors import (
     QuotaError,
     UnavailableError,
 )
-from console.release.guardrails import duration, shares_text
+from console.release.guardrails import shares_text
 from console.verdict.base import Verdict, Word
-from console.words import _, ngettext
+from console.words import _
 
 if TYPE_CHECKING:
     from console.demo import Controls
@@ -91,6 +91,7 @@ class Play:
         self._said: tuple[object, ...] = ()
         self._said_at: datetime | None = None
         self._problem = ""
+        self._remembered: list[tuple[datetime, str]] = []
 
     async def run(self) -> Ending:
         """Play to the end, print the timeline, and say how it ended."""
@@ -180,7 +181,6 @@ class Play:
                 if verdict is not None and self._at(step):
                     self._say_verdict(step, verdict)
                     if verdict.bake_done and verdict.word in (Word.PASS, Word.WARN) and step < 100:
-                        self._say_verdict(step, verdict, always=True)
                         return
                     if verdict.word is Word.SHARED_BREACH and verdict.bake_done:
                         raise _EndedError(Ending("held", ExitCode.SHARED_BREACH, verdict.sentence))
@@ -262,33 +262,32 @@ class Play:
                 )
             )
 
-    def _say_verdict(self, step: int, verdict: Verdict, *, always: bool = False) -> None:
+    def _say_verdict(self, step: int, verdict: Verdict) -> None:
         """A line where the word changed, or a minute after the last."""
         now = self._session.cloud.server_clock.now()
         due = self._said_at is None or (now is not None and now - self._said_at >= SAY_EVERY)
         mark = (step, verdict.word)
-        if not (always or due or mark != self._said):
+        if not (due or mark != self._said):
             return
         self._said, self._said_at = mark, now
-        waits = ngettext(
-            "{observed} of {bake} observed, {count:,} request still needed",
-            "{observed} of {bake} observed, {count:,} requests still needed",
-            verdict.requests_needed,
-        ).format(observed=duration(verdict.observed), bake=duration(verdict.required), count=verdict.requests_needed)
-        self._event(
-            _("verdict"),
-            f"{step} %  {verdict.word}  " + _("{sentence}; {waits}").format(sentence=verdict.sentence, waits=waits),
-        )
+        self._event(_("verdict"), f"{step} %  {verdict.word}  {verdict.sentence}")
 
     def _notes(self) -> None:
         """What the autopilot and the session say for themselves."""
         notes = self._session.autopilot.notes
         for note in notes[self._told :]:
             self._event(_("autopilot"), note)
+            self._remember(note)
         self._told = len(notes)
         problem = self._session.problem or self._session.autopilot.problem
         if problem:
             self._say_once("problem", problem)
+
+    def _remember(self, words: str) -> None:
+        """Keep what the release annotation does not tell, for the timeline."""
+        now = self._session.cloud.server_clock.now()
+        if now is not None:
+            self._remembered.append((now, words))
 
     def _say_once(self, kind: str, sentence: str) -> None:
         if sentence != self._problem:
@@ -303,8 +302,8 @@ class Play:
             release = self._snapshot.release
         say()
         say(_("Timeline"))
-        for line in timeline(release, self._session.identity):
-            say(f"  {line}")
+        for at, words in sorted([*timeline(release, self._session.identity), *self._remembered], key=lambda e: e[0]):
+            say(f"  {_clock(at)}  {words}")
         say(f"  {_clock(self._session.cloud.server_clock.now())}  {ending.sentence}")
 
     @property
@@ -339,25 +338,27 @@ class Play:
             await asyncio.sleep(LOOK_S)
 
 
-def timeline(release: Release | None, who: str) -> list[str]:
-    """The release's moves, a line each, oldest first; its end last."""
+def timeline(release: Release | None, who: str) -> list[tuple[datetime, str]]:
+    """The release's moves and its last recorded verdict, each with its time."""
     if release is None:
-        return [_("no release was begun")]
-    lines = [
-        _("{at}  release of {canary} begun by {who}, stable {stable}").format(
-            at=_clock(release.started), canary=release.canary, who=release.started_by or who, stable=release.stable
-        )
-    ]
+        return []
+    began = _("release of {canary} begun by {who}; stable {stable}").format(
+        canary=release.canary, who=release.started_by or who, stable=release.stable
+    )
+    lines = [(release.started, began)]
     for move in release.moves:
         words = {"shift": _("shift"), "rollback": _("rolled back"), "undo": _("undo")}[move.kind]
         by = _("automatic") if move.automatic else move.by
         why = f": {move.reason}" if move.reason else ""
-        lines.append(f"{_clock(move.at)}  {words} → {move.percent} %  ({by}){why}")
+        lines.append((move.at, f"{words} → {move.percent} % ({by}){why}"))
     if release.verdict is not None:
         verdict = release.verdict
         lines.append(
-            _("{at}  last recorded verdict at {step} %: {word} {sentence}").format(
-                at=_clock(verdict.at), step=verdict.step, word=verdict.word, sentence=verdict.sentence
+            (
+                verdict.at,
+                _("verdict recorded at {step} %: {word} {sentence}").format(
+                    step=verdict.step, word=verdict.word, sentence=verdict.sentence
+                ),
             )
         )
     return lines

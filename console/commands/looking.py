@@ -237,6 +237,8 @@ def _tags_by_revision(service: Service) -> dict[str, list[str]]:
 
 def _verdict_words(release: Release | None, percent: int) -> tuple[str, str]:
     """The verdict that the driving console recorded of the canary's present share, or how to get one."""
+    if percent == 0:
+        return "INCONCLUSIVE", _("the canary has no traffic yet")
     record: VerdictRecord | None = release.verdict if release and release.under_way else None
     if record is None or record.step != percent:
         return "INCONCLUSIVE", _("no console has judged the canary at {percent} %: keep `canario` open").format(

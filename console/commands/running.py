@@ -12,7 +12,6 @@ import re
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from console.commands.output import complain, mute, prepare, warn
@@ -203,26 +202,14 @@ def run_async(make: Callable[[], Coroutine[object, object, int | None]]) -> int:
 
 
 def _confess(error: Exception) -> int:
-    written = _write_log(error)
+    """Tell of a bug of our own: a sentence here, the details in the file."""
+    from console.crash import log, log_path, log_to_file
+
+    log_to_file()
+    log.error("a command failed", exc_info=error)
     warn(
         _("canario failed ({kind}): a fault of its own. `canario status` shows the traffic. Details: {path}").format(
-            kind=type(error).__name__, path=written or _("could not be written")
+            kind=type(error).__name__, path=log_path()
         )
     )
     return int(ExitCode.FAILED)
-
-
-def _write_log(error: Exception) -> Path | None:
-    import traceback
-    from datetime import UTC, datetime
-
-    from platformdirs import user_state_path
-
-    path = user_state_path("canario", appauthor=False) / "console.log"
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("a", encoding="utf-8", errors="replace") as file:
-            file.write(f"{datetime.now(UTC).isoformat()}\n{''.join(traceback.format_exception(error))}\n")
-    except OSError:
-        return None
-    return path
