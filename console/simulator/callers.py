@@ -41,6 +41,8 @@ class Caller:
 
     email: str = ANONYMOUS
     read_only: bool = False
+    agent: str = ""
+    """Its user agent."""
 
 
 _NOBODY = Caller()
@@ -54,14 +56,14 @@ def caller_of(metadata: Iterable[tuple[str, str | bytes]]) -> Caller:
     Raises:
         StatusError: UNAUTHENTICATED.
     """
-    for key, value in metadata:
-        if key == "authorization":
-            text = value.decode("ascii", "replace") if isinstance(value, bytes) else value
-            scheme, _space, token = text.partition(" ")
-            if scheme.lower() != "bearer" or not token.startswith("sim-") or token.startswith("sim-expired"):
-                raise StatusError(Code.UNAUTHENTICATED, _NOT_AUTHENTICATED)
-            return Caller(token[4:], token.startswith("sim-denied"))
-    return Caller()
+    told = {key: value.decode("utf-8", "replace") if isinstance(value, bytes) else value for key, value in metadata}
+    agent = told.get("user-agent", "")
+    if "authorization" not in told:
+        return Caller(agent=agent)
+    scheme, _space, token = told["authorization"].partition(" ")
+    if scheme.lower() != "bearer" or not token.startswith("sim-") or token.startswith("sim-expired"):
+        raise StatusError(Code.UNAUTHENTICATED, _NOT_AUTHENTICATED)
+    return Caller(token[4:], token.startswith("sim-denied"), agent)
 
 
 class Permissions:

@@ -15,7 +15,8 @@ from dataclasses import dataclass
 
 from aiohttp import web
 
-from console.simulator.store import ServiceRecord, Store
+from console.simulator.records import ServiceRecord
+from console.simulator.store import Store
 
 MOST_OPEN_REVISIONS = 100
 """Ports opened unasked for a service's newest revisions; serving and tagged ones always have one."""

@@ -7,9 +7,10 @@ from datetime import timedelta
 from google.cloud import run_v2
 
 from console.simulator import revisions, rules
+from console.simulator.records import ServiceRecord, traffic_of
 from console.simulator.revisions import SUCCEEDED, RevisionRecord, number_of, stamp
 from console.simulator.scenario import RevisionSpec, Scenario, ServiceSpec
-from console.simulator.store import ServiceRecord, Store, traffic_of
+from console.simulator.store import Store
 
 RUNTIME_ACCOUNT = "wa-runtime@demo.iam.gserviceaccount.com"
 SECONDS_TO_READY = 14.0
@@ -88,7 +89,7 @@ def _revision(full: str, name: str, spec: RevisionSpec, scenario: Scenario, at: 
     if spec.ready:
         revisions.become_ready(record, created + SECONDS_TO_READY)
     else:
-        problem = revisions.start_failure(name, spec.image)
+        problem = revisions.start_failure(spec.image)
         words = problem[0] if problem else "The user-provided container failed to start."
         revisions.become_failed(record, created + SECONDS_TO_READY, words)
     return record

@@ -52,7 +52,7 @@ class SimulatorProcess:
         scenario: str = "healthy",
         speed: float = 1.0,
         seed: int = 0,
-        now: datetime | None = None,
+        now: datetime | str | None = None,
         state: Path | None = None,
         timeout_s: float = READY_TIMEOUT_S,
     ) -> SimulatorProcess:
@@ -62,7 +62,7 @@ class SimulatorProcess:
             scenario: its name, or a file's.
             speed: simulated seconds a wall second.
             seed: makes a run repeatable.
-            now: its clock's first time; the machine's where None.
+            now: its clock's first time, as text in ISO form; the machine's where None.
             state: directory in which it keeps its state; None keeps none.
             timeout_s: wall seconds that it may take to serve.
 
@@ -78,14 +78,14 @@ class SimulatorProcess:
         scenario: str = "healthy",
         speed: float = 1.0,
         seed: int = 0,
-        now: datetime | None = None,
+        now: datetime | str | None = None,
         state: Path | None = None,
     ) -> SimulatorProcess:
         """Start one without waiting; `wait_ready` must follow."""
         command = [sys.executable, "-m", "console.simulator", "--watch-stdin", "--scenario", scenario]
         command += ["--speed", f"{speed:g}", "--seed", str(seed)]
         if now is not None:
-            command += ["--now", now.isoformat()]
+            command += ["--now", now if isinstance(now, str) else now.isoformat()]
         if state is not None:
             command += ["--state", str(state)]
         errors = tempfile.TemporaryFile()  # noqa: SIM115 - kept for as long as the child lives
@@ -116,13 +116,13 @@ class SimulatorProcess:
                 raise ValueError(line)
         except ValueError:
             ended = self.process.poll()
-            self.stop()
+            self._end()
             said = self._last_words()
+            self.stop()
             if ended is None:
                 what = _("The simulator did not serve within {seconds:.0f} s.").format(seconds=timeout_s)
             else:
                 what = _("The simulator ended at once (exit code {code}).").format(code=ended)
-            self._errors.close()
             raise SimulatorError(what + (" " + said if said else ""), remedy=_("Try again.")) from None
         self.info = info
         return self
@@ -183,6 +183,13 @@ class SimulatorProcess:
 
     def stop(self) -> None:
         """End it and everything it started; may be called twice."""
+        self._end()
+        for stream in (self.process.stdin, self.process.stdout, self._errors):
+            if stream is not None:
+                with contextlib.suppress(OSError, ValueError):
+                    stream.close()
+
+    def _end(self) -> None:
         if self.process.poll() is None:
             self._signal(signal.SIGTERM)
             with contextlib.suppress(OSError, ValueError):
@@ -193,10 +200,6 @@ class SimulatorProcess:
             except subprocess.TimeoutExpired:
                 self._signal(signal.SIGKILL)
                 self.process.wait()
-        for stream in (self.process.stdin, self.process.stdout):
-            if stream is not None:
-                with contextlib.suppress(OSError, ValueError):
-                    stream.close()
 
     def __enter__(self) -> SimulatorProcess:
         return self
@@ -205,7 +208,6 @@ class SimulatorProcess:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.stop()
-        self._errors.close()
 
     def _signal(self, number: int) -> None:
         """Signal its whole group; it leads a session of its own."""

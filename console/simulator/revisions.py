@@ -77,7 +77,7 @@ def image_tag(image: str) -> str:
     return "" if "@" in last else last.partition(":")[2]
 
 
-def start_failure(revision: str, image: str) -> tuple[str, run_v2.Condition.CommonReason] | None:
+def start_failure(image: str) -> tuple[str, run_v2.Condition.CommonReason] | None:
     """Why a revision of `image` would never become ready, or None.
 
     The simulator's convention, so that a failed reconcile can be tried: a tag that contains `missing` is an image

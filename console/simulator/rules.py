@@ -160,6 +160,14 @@ def check_annotations(annotations: Mapping[str, str], where: str = "service.anno
         raise invalid(f"{where}: must have at most {MAX_ANNOTATION_BYTES} bytes, got {total}.")
 
 
+def check_labels(labels: Mapping[str, str], where: str = "service.labels") -> None:
+    """Refuse labels in the reserved namespaces, as annotations (Service.labels in the same reference)."""
+    for key in labels:
+        prefix = key.rpartition("/")[0]
+        if any(prefix == reserved or prefix.endswith("." + reserved) for reserved in RESERVED_NAMESPACES):
+            raise invalid(f"{where}: label '{key}' is in a namespace reserved for the system ('{prefix}').")
+
+
 def check_template(service: str, template: run_v2.RevisionTemplate) -> None:
     """Refuse a revision template without a container, or named against the rules.
 
@@ -202,6 +210,7 @@ __all__ = [
     "RESERVED_NAMESPACES",
     "REVISION",
     "check_annotations",
+    "check_labels",
     "check_service_id",
     "check_template",
     "check_traffic",

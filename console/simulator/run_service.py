@@ -260,8 +260,8 @@ class RunService:
         operation: str = "",
         refused: StatusError | None = None,
     ) -> None:
-        """Write the audit entry of a call by the present caller."""
-        if self.logs is None:
+        """Write the audit entry of a call by the present caller; one that only validates changes nothing."""
+        if self.logs is None or request.validate_only:
             return
         service = short(resource.partition("/revisions/")[0])
         made = audit.entry(
@@ -276,6 +276,7 @@ class RunService:
             at=at,
             operation=operation,
             refused=refused,
+            agent=caller.get().agent,
         )
         self.logs.append(made, service)
 

@@ -24,6 +24,7 @@ from console.simulator.interceptor import FrontDoor
 from console.simulator.logs import LogBook
 from console.simulator.options import SimulatorOptions
 from console.simulator.populate import populate
+from console.simulator.records import ServiceRecord, traffic_of
 from console.simulator.run_service import RunService
 from console.simulator.scenario import Faults as FaultPlan
 from console.simulator.scenario import Rival, Scenario, load_scenario
@@ -36,7 +37,7 @@ from console.simulator.state import (
     import_services,
 )
 from console.simulator.status import StatusError
-from console.simulator.store import ServiceRecord, Store, traffic_of
+from console.simulator.store import Store
 from console.simulator.traffic import Traffic
 from console.words import _
 
@@ -100,7 +101,9 @@ class Simulator:
             (
                 *self.run.handlers(),
                 *logging_service.handlers(self.logs),
-                *monitoring_service.handlers(self.traffic, self.clock, **names),
+                *monitoring_service.handlers(
+                    self.traffic, self.clock, project=self.store.project, region=self.store.region
+                ),
             )
         )
         self.port = self._server.add_insecure_port(f"127.0.0.1:{self.options.port}")

@@ -22,8 +22,9 @@ from google.rpc import status_pb2
 
 from console.errors import SettingsError
 from console.simulator.operations import OperationRecord
+from console.simulator.records import Pending, ServiceRecord
 from console.simulator.revisions import RevisionRecord
-from console.simulator.store import Pending, ServiceRecord, Store
+from console.simulator.store import Store
 from console.words import _
 
 VERSION = 1

@@ -1,26 +1,25 @@
 """The Cloud Run state machine: services, their revisions and what becomes of each change.
 
 It holds Google's messages but knows neither gRPC nor the clock: time is passed in, and reconciles end when `advance`
-is called at or after `next_due`. Each rule names its source; `rules` and `revisions` hold the pure parts.
+is called at or after `next_due`. Each rule names its source; `rules`, `revisions`, `masks` and `reconcile` hold the
+pure parts.
 """
 
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import Protocol
 
 from google.cloud import run_v2
 from google.protobuf import any_pb2
 
-from console.simulator import masks, revisions, rules
+from console.simulator import masks, reconcile, revisions, rules
 from console.simulator.operations import OperationRecord, Operations
-from console.simulator.revisions import FAILED, RECONCILING, SUCCEEDED, RevisionRecord, short, stamp
+from console.simulator.records import Pending, ServiceRecord, packed, view
+from console.simulator.revisions import RECONCILING, RevisionRecord, short, stamp
 from console.simulator.status import Code, StatusError
-
-LATEST = rules.LATEST
 
 
 class Listener(Protocol):
@@ -33,55 +32,6 @@ class Listener(Protocol):
     def revision_created(self, service: str, revision: str, at: float) -> None:
         """A revision was made."""
         ...
-
-
-@dataclass(slots=True)
-class Pending:
-    """A reconcile under way."""
-
-    due: float
-    """When it ends, Unix seconds of simulated time."""
-    operations: list[str]
-    """Operations that end with it: the newest change's, and those of changes that it overtook."""
-    made: list[str] = field(default_factory=list)
-    """Revisions made by these changes."""
-
-
-@dataclass(slots=True)
-class ServiceRecord:
-    """A service: what is desired, and what serves."""
-
-    desired: run_v2.Service
-    """Fields that users set, with name, times, generation and etag; status fields are left empty."""
-    serving: list[run_v2.TrafficTarget] = field(default_factory=list)
-    """The targets that serve: desired traffic as it was when a reconcile last succeeded."""
-    latest_ready: str = ""
-    latest_created: str = ""
-    observed_generation: int = 0
-    condition: run_v2.Condition = field(default_factory=run_v2.Condition)
-    revisions: dict[str, RevisionRecord] = field(default_factory=dict)
-    """Oldest first."""
-    deleted: dict[str, RevisionRecord] = field(default_factory=dict)
-    pending: Pending | None = None
-    version: int = 0
-    last_number: int = 0
-    told: dict[str, int] = field(default_factory=dict)
-    """Effective shares as the listener knows them."""
-
-    @property
-    def name(self) -> str:
-        """Short name."""
-        return short(self.desired.name)
-
-    def exposed(self) -> set[str]:
-        """Short names of revisions that serve or carry a tag, in what serves or in what is desired."""
-        names = set(rules.shares(self.serving, self.latest_ready)) | set(
-            rules.shares(self.desired.traffic, self.latest_ready)
-        )
-        for target in (*self.serving, *self.desired.traffic):
-            if target.tag:
-                names.add(target.revision or self.latest_ready)
-        return names
 
 
 class Store:
@@ -149,35 +99,7 @@ class Store:
 
     def view(self, record: ServiceRecord) -> run_v2.Service:
         """The service as Cloud Run tells it now, desired and effective."""
-        full = record.desired.name
-        message = run_v2.Service(record.desired)
-        message.reconciling = record.pending is not None
-        message.observed_generation = record.observed_generation
-        message.uri = self.uri_of_service(record.name)
-        message.urls = [message.uri] if message.uri else []
-        tags = {t.tag: self.uri_of_tag(record.name, t.tag) for t in record.serving if t.tag}
-        if record.told:
-            message.traffic_statuses = rules.statuses(record.serving, tags)
-        if record.latest_ready:
-            message.latest_ready_revision = f"{full}/revisions/{record.latest_ready}"
-        if record.latest_created:
-            message.latest_created_revision = f"{full}/revisions/{record.latest_created}"
-        message.terminal_condition = record.condition
-        message.conditions = self._conditions(record)
-        return message
-
-    def _conditions(self, record: ServiceRecord) -> list[run_v2.Condition]:
-        newest = record.revisions.get(record.latest_created)
-        configured = run_v2.Condition(type_="ConfigurationsReady", state=SUCCEEDED)
-        if newest is not None and not newest.ready:
-            configured.state = RECONCILING if newest.message.reconciling else FAILED
-            configured.message = revisions.why_not_ready(newest)
-        routed = run_v2.Condition(type_="RoutesReady", state=record.condition.state, message=record.condition.message)
-        return [routed, configured]
-
-    def latest_ready_of(self, record: ServiceRecord) -> str:
-        """Short name of its newest ready revision, or empty."""
-        return next((r.name for r in reversed(record.revisions.values()) if r.ready), "")
+        return view(record, self.uri_of_service(record.name), self.uri_of_tag)
 
     # ---------------------------------------------------------------- writing
 
@@ -294,8 +216,7 @@ class Store:
         """End every reconcile that is due at `at`."""
         due = [r for r in self.services.values() if r.pending is not None and r.pending.due <= at]
         for record in sorted(due, key=lambda r: r.pending.due if r.pending else 0.0):
-            assert record.pending is not None
-            self._finish(record, record.pending.due)
+            self._finish(record)
 
     def _check(self, service: str, wanted: run_v2.Service, record: ServiceRecord) -> str | None:
         """Refuse what cannot be desired; else the name of the revision to make, or None.
@@ -305,6 +226,7 @@ class Store:
         annotations makes no revision.
         """
         rules.check_annotations(wanted.annotations)
+        rules.check_labels(wanted.labels)
         rules.check_template(service, wanted.template)
         named = wanted.template.revision
         make: str | None = None
@@ -356,7 +278,8 @@ class Store:
         record.condition = run_v2.Condition(type_="Ready", state=RECONCILING, last_transition_time=stamp(at))
         operation = self.operations.start(wanted.name, any_pb2.Any(), at)
         overtaken = record.pending.operations if record.pending is not None else []
-        due = at + self._reconcile_time(record, quick=quick, deploys=bool(new_revision))
+        usual = reconcile.seconds(record, self.seed, quick=quick, deploys=bool(new_revision))
+        due = at + (usual if self.reconcile_s is None else self.reconcile_s)
         if quick and record.pending is not None:
             due = max(due, record.pending.due)
         made_before = record.pending.made if record.pending is not None else []
@@ -366,55 +289,14 @@ class Store:
         self._changed(record)
         return operation
 
-    def _reconcile_time(self, record: ServiceRecord, *, quick: bool, deploys: bool) -> float:
-        """Simulated seconds a reconcile takes: traffic 1 to 3 s, a new revision 2 s more, metadata alone 0.2 to 0.5 s."""
-        if self.reconcile_s is not None:
-            return self.reconcile_s
-        chance = random.Random(f"reconcile/{self.seed}/{record.name}/{record.version}").random()
-        if quick:
-            return 0.2 + 0.3 * chance
-        return 1.0 + 2.0 * chance + (2.0 if deploys else 0.0)
-
-    def _finish(self, record: ServiceRecord, at: float) -> None:
-        """End a reconcile: what is desired serves from now, or the old state stays and the condition says why.
-
-        "If reconciliation succeeded, traffic and traffic_statuses, observed_generation and generation match; if it
-        failed, traffic_statuses, observed_generation, and latest_ready_revision will have the state of the last
-        serving revision [...] terminal_condition has additional information" (Service.reconciling,
-        https://cloud.google.com/run/docs/reference/rpc/google.cloud.run.v2#service). Operations of changes that a
-        later one overtook end with it.
-        """
+    def _finish(self, record: ServiceRecord) -> None:
+        """End a reconcile, and with it the operations of all changes that it carried out."""
         assert record.pending is not None
         pending, record.pending = record.pending, None
-        self._settle_new_revisions(record, at)
-        failure = self._why_it_cannot_serve(record, pending.made)
-        if failure is None:
-            traffic = [run_v2.TrafficTarget(target) for target in record.desired.traffic]
-            newest = record.revisions.get(record.latest_created)
-            named = {t.revision for t in traffic if t.revision}
-            if newest is not None and newest.ready:
-                # measured (FACTS.md): latest_ready stays old where a no-traffic deploy exposes the new one nowhere
-                follows = not traffic or any(t.type_ == LATEST for t in traffic) or newest.name in named
-                if follows or not record.latest_ready:
-                    record.latest_ready = newest.name
-            if not record.latest_ready:
-                record.latest_ready = self.latest_ready_of(record)
-            record.serving = traffic
-            record.observed_generation = record.desired.generation
-            record.condition = run_v2.Condition(type_="Ready", state=SUCCEEDED, last_transition_time=stamp(at))
-        else:
-            record.condition = run_v2.Condition(
-                type_="Ready",
-                state=FAILED,
-                message=failure.message,
-                reason=run_v2.Condition.CommonReason.REVISION_FAILED,
-                last_transition_time=stamp(at),
-            )
-        self._prune(record, at)
-        exposed = record.exposed()
-        for revision in record.revisions.values():
-            revisions.mark_exposure(revision, revision.name in exposed)
-        self._tell(record, at)
+        fault, self.reconcile_fault = self.reconcile_fault, None
+        failure = reconcile.end(record, pending.made, pending.due, fault)
+        self._prune(record, pending.due)
+        self._tell(record, pending.due)
         self._changed(record)
         answer = packed(self.view(record))
         for name in pending.operations:
@@ -423,47 +305,11 @@ class Store:
             else:
                 self.operations.fail(name, failure.code, failure.message)
 
-    def _settle_new_revisions(self, record: ServiceRecord, at: float) -> None:
-        for revision in record.revisions.values():
-            if revision.message.reconciling:
-                problem = revisions.start_failure(revision.name, revision.image)
-                if problem is None:
-                    revisions.become_ready(revision, at)
-                else:
-                    revisions.become_failed(revision, at, problem[0], problem[1])
-
-    def _why_it_cannot_serve(self, record: ServiceRecord, made: Sequence[str]) -> StatusError | None:
-        """Why what is desired cannot serve, or None.
-
-        A target by name needs that revision ready; LATEST (or no traffic at all) needs the latest created ready; and
-        a change that made a revision fails with it whatever its traffic. Codes as recorded of the operations' errors:
-        9 for a revision that is not ready, 13 for one that is gone (terraform-docs-samples#269).
-
-        Args:
-            record: the service.
-            made: revisions that the changes now ending made.
-        """
-        if self.reconcile_fault is not None:
-            words, self.reconcile_fault = self.reconcile_fault, None
-            return StatusError(Code.INTERNAL, words)
-        traffic = record.desired.traffic
-        needed = [target.revision for target in traffic if target.type_ == rules.REVISION]
-        if not traffic or any(target.type_ == LATEST for target in traffic):
-            needed.append(record.latest_created)
-        for name in [*needed, *made]:
-            revision = record.revisions.get(name)
-            if revision is None:
-                return StatusError(Code.INTERNAL, rules.missing_revision_words(name))
-            if not revision.ready:
-                words = revisions.not_ready_words(name, revisions.why_not_ready(revision))
-                return StatusError(Code.FAILED_PRECONDITION, words)
-        return None
-
     def _prune(self, record: ServiceRecord, at: float) -> None:
+        """Keep at most 1,000 revisions (see `revisions.prunable`)."""
         keep = record.exposed() | {record.latest_created, record.latest_ready}
         for name in revisions.prunable(list(record.revisions.values()), keep, rules.MAX_REVISIONS):
             self.remove_revision(record, name, at)
-            del record.deleted[name]
 
     def _tell(self, record: ServiceRecord, at: float) -> None:
         shares = rules.shares(record.serving, record.latest_ready) if record.latest_ready else {}
@@ -488,7 +334,7 @@ class Store:
         record = self.services[service]
         revisions.become_failed(record.revisions[name], at, why)
         if record.latest_ready == name:
-            record.latest_ready = self.latest_ready_of(record)
+            record.latest_ready = record.newest_ready()
         self._changed(record)
 
     def lose_revision(self, service: str, name: str, at: float) -> None:
@@ -496,24 +342,9 @@ class Store:
         record = self.services[service]
         self.remove_revision(record, name, at)
         if record.latest_ready == name:
-            record.latest_ready = self.latest_ready_of(record)
+            record.latest_ready = record.newest_ready()
         self._changed(record)
 
     def effective_shares(self, service: str) -> dict[str, int]:
         """Percent by revision that serves now."""
         return dict(self.services[service].told)
-
-
-def packed(message: run_v2.Service | run_v2.Revision) -> any_pb2.Any:
-    """`message` in an Any, as an operation carries it."""
-    result = any_pb2.Any()
-    result.Pack(type(message).pb(message))
-    return result
-
-
-def traffic_of(targets: Sequence[tuple[str, int, str]]) -> list[run_v2.TrafficTarget]:
-    """Targets from (revision, percent, tag); an empty revision means LATEST."""
-    return [
-        run_v2.TrafficTarget(type_=rules.REVISION if revision else LATEST, revision=revision, percent=percent, tag=tag)
-        for revision, percent, tag in targets
-    ]
