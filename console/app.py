@@ -48,6 +48,8 @@ REPAINT_S = 0.1
 """One repaint timer, ten times a second."""
 NOTICE_S = 60.0
 """How long a kept notice stands in the header."""
+SMALL = 16
+"""Lines under which a toast would cover what an operator must see."""
 SPEEDS = (1.0, 2.0, 5.0, 10.0, 20.0, 50.0)
 """Speeds of the demo's clock that `<` and `>` step through."""
 
@@ -279,10 +281,13 @@ class ConsoleApp(App[int], inherit_bindings=False):
         return result
 
     def say(self, text: str, severity: Severity = "information", *, keep: bool = False) -> None:
-        """A toast; with `keep` the header says it too, for a minute."""
+        """A toast; with `keep` the header says it too, for a minute. Where a toast would hide the state: only that."""
         text = clean(text)
-        if keep:
+        small = self.size.height < SMALL
+        if keep or small:
             self._notice = (text, self.clock.monotonic())
+        if small:
+            return
         self.notify(text, severity=severity, timeout=10 if severity == "error" else 6, markup=False)
 
     def working(self, text: str) -> None:

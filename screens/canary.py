@@ -28,7 +28,7 @@ class CanaryScreen(ConsoleScreen):
     NAME: ClassVar[str] = "canary"
     CSS_PATH = Path(__file__).with_suffix(".tcss")
     HORIZONTAL_BREAKPOINTS = [(0, "-tiny"), (60, "-narrow"), (100, "-wide")]  # noqa: RUF012 - Textual declares it so
-    VERTICAL_BREAKPOINTS = [(0, "-flat"), (16, "-short"), (32, "-tall")]  # noqa: RUF012 - Textual declares it so
+    VERTICAL_BREAKPOINTS = [(0, "-flat"), (16, "-short"), (32, "-tall"), (50, "-huge")]  # noqa: RUF012 - Textual declares it so
 
     def compose_body(self) -> ComposeResult:
         """The panes, most important first."""
@@ -74,11 +74,28 @@ class CanaryScreen(ConsoleScreen):
             waiting=present.waiting_for(view, _("waiting for the service")),
         )
         self.query_one("#verdict", VerdictPanel).show(present.verdict_state(view))
+        rows = present.revision_rows(view)
+        self._fit_revisions(len(rows))
         self.query_one("#table", RevisionTable).show(
-            present.revision_rows(view),
+            rows,
             now=view.now,
             waiting=present.waiting_for(view, _("waiting for the revisions")) if service is None else "",
         )
+        self._show_series(view)
+        log = self.query_one("#log-view", LogView)
+        log.use(snapshot.logs)
+        log.set_roles(snapshot.canary, snapshot.stable)
+        log.set_counts(snapshot.dropped, snapshot.suppressed)
+        log.pull()
+
+    def _fit_revisions(self, rows: int) -> None:
+        """As high as there are revisions, up to what the screen can spare; the table scrolls."""
+        framed = not self.has_class("-short")
+        most = 12 if self.has_class("-huge") else 5 if framed else 3
+        self.query_one("#revisions").styles.height = min(max(rows, 2), most) + 1 + (2 if framed else 0)
+
+    def _show_series(self, view: View) -> None:
+        snapshot = view.snapshot
         canary, stable = snapshot.canary_series, snapshot.stable_series
         newest = max((s.newest for s in (canary, stable) if s.newest is not None), default=None)
         age = float(int((view.now - newest).total_seconds())) if newest is not None and view.now is not None else None
@@ -87,8 +104,3 @@ class CanaryScreen(ConsoleScreen):
             canary.error_rate, stable.error_rate, age_s=age, waiting=waiting
         )
         self.query_one("#p95", Sparkline).show(canary.p95_ms, stable.p95_ms, age_s=age, waiting=waiting)
-        log = self.query_one("#log-view", LogView)
-        log.use(snapshot.logs)
-        log.set_roles(snapshot.canary, snapshot.stable)
-        log.set_counts(snapshot.dropped, snapshot.suppressed)
-        log.pull()

@@ -119,7 +119,11 @@ def chart_spec(
         start=data.start,
         end=data.end,
         series=(series(data.canary, "canary", _("canary")), series(data.stable, "stable", _("stable"))),
-        marks=tuple(ChartMark(m.time, mark_word(m), m.kind == "rollback") for m in data.marks),
+        # in the chart a figure is enough, and two words would cover each other: the line above says more
+        marks=tuple(
+            ChartMark(m.time, f"◀ {m.percent} %" if m.kind == "rollback" else f"{m.percent} %", m.kind == "rollback")
+            for m in data.marks
+        ),
         limit=limit,
         waiting=data.problem or _("nothing measured in these {span}").format(span=span_label(data.span)),
     )

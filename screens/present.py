@@ -22,6 +22,7 @@ from widgets.verdict_panel import RollbackLine, VerdictState
 
 if TYPE_CHECKING:
     from console.release.service import Revision, Service
+    from console.release.state import RolledBack
     from screens.view import RollbackView, View
 
 SKEW_SHOWN = timedelta(seconds=5)
@@ -119,7 +120,7 @@ def warnings(view: View) -> tuple[str, ...]:
         found.append(_("What serves is not what was asked for, and the cloud has stopped moving."))
     found += snapshot.readiness.problems
     found += snapshot.readiness.warnings
-    mark = snapshot.release.was_rolled_back(snapshot.canary) if snapshot.release and snapshot.canary else None
+    mark = _mark(snapshot)
     if mark is not None:
         found.append(
             _("{revision} was rolled back by {who}; only a written reason moves it forward again.").format(
@@ -133,6 +134,11 @@ def warnings(view: View) -> tuple[str, ...]:
             )
         )
     return tuple(dict.fromkeys(found))
+
+
+def _mark(snapshot: Snapshot) -> RolledBack | None:
+    """The canary's mark, where it was rolled back."""
+    return snapshot.release.was_rolled_back(snapshot.canary) if snapshot.release and snapshot.canary else None
 
 
 def waiting_for(view: View, what: str) -> str:
@@ -279,6 +285,8 @@ def verdict_state(view: View) -> VerdictState:
         waiting = _("no canary: deploy one with {key}, or tag a revision `canary`").format(
             key=first_key("deploy", view.keymap)
         )
+    elif not serving and _mark(snapshot) is not None:
+        waiting = _("the canary was rolled back and gets no traffic")
     elif not serving:
         waiting = _("the canary gets no traffic yet; {key} starts the release").format(
             key=first_key("step_1", view.keymap)
