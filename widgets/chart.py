@@ -11,7 +11,7 @@ from textual.content import Content
 from textual.worker import get_current_worker
 
 from console.words import _
-from widgets.drawing import NOTHING, ROLE_STYLES, Drawn, inert, milliseconds, percent, rate, spread
+from widgets.drawing import NOTHING, ROLE_STYLES, Drawn, fit, inert, milliseconds, percent, rate, spread
 from widgets.plot import Colour, Curve, Plot, Upright, draw
 
 SAMPLES = {"canary": "⣀⡠", "stable": "··"}
@@ -102,12 +102,19 @@ class ChartView(Drawn):
         if spec is None or spec.empty:
             waiting = inert(spec.waiting) if spec else ""
             return [title, Content.styled(waiting or _("waiting for the first figures"), ".faint")]
-        figures = [
-            Content.assemble((f"{SAMPLES[series.role]} {series.name} ", ROLE_STYLES[series.role]), self._newest(series))
-            for series in spec.series
-            if series.points
-        ]
-        return [spread([title], figures, width), *(self._picture or [Content.styled(_("drawing"), ".faint")])]
+        drawn = [series for series in spec.series if series.points]
+        named, bare = (
+            Content("  ").join(
+                Content.assemble(
+                    (f"{SAMPLES[s.role]} {s.name if names else ''}".strip(), ROLE_STYLES[s.role]), " ", figure
+                )
+                for s in drawn
+                if (figure := self._newest(s))
+            )
+            for names in (True, False)
+        )
+        left, right = fit(([title], [named, bare, NOTHING]), width)
+        return [spread([left], [right], width), *(self._picture or [Content.styled(_("drawing"), ".faint")])]
 
     def _newest(self, series: ChartSeries) -> Content:
         spec = self._spec

@@ -184,6 +184,11 @@ class LogRows:
         return len(self._rows)
 
     @property
+    def seen(self) -> bool:
+        """Whether the ring has held any line."""
+        return self._next > 0
+
+    @property
     def first(self) -> int:
         """Place of the oldest row."""
         return self._first

@@ -20,7 +20,7 @@ from textual.widgets import Input, Static
 
 from console.text import clean
 from console.words import _, ngettext
-from widgets.drawing import Drawn, cut
+from widgets.drawing import Drawn, cut, spread
 from widgets.log_lines import Line, Ring
 from widgets.log_view import LogView, plain, shown_text
 
@@ -37,17 +37,23 @@ class LogStatus(Drawn):
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
-        self._text = ""
+        self._said = ("", "", False)
 
-    def show(self, text: str) -> None:
-        """Say `text`."""
-        if text != self._text:
-            self._text = text
+    def show(self, view: LogView) -> None:
+        """Say how things stand with `view`."""
+        said = (view.status, view.counts, bool(view.dropped or view.suppressed))
+        if said != self._said:
+            self._said = said
             self.refresh()
 
     def lines(self, width: int, height: int) -> list[Content]:
         """See `Drawn.lines`."""
-        return [cut(Content.assemble((_("log"), ".strong"), f"  {self._text}"), width)]
+        status, counts, lost = self._said
+        right = Content.styled(f"▲ {counts}" if lost else counts, ".warn" if lost else ".faint")
+        if right.cell_length > width // 2:
+            right = cut(right, max(width // 2, 1))
+        left = Content.assemble((_("log"), ".strong"), f"  {status}")
+        return [spread([cut(left, width - right.cell_length - 2)], [right], width)]
 
 
 class LogPane(Vertical):
@@ -119,7 +125,7 @@ class LogPane(Vertical):
 
     def on_mount(self) -> None:
         """Say how things stand."""
-        self._status.show(self.log_view.status)
+        self._status.show(self.log_view)
 
     def focus_log(self) -> None:
         """Put the focus on the lines."""
@@ -218,7 +224,7 @@ class LogPane(Vertical):
 
     @on(LogView.StatusChanged)
     def _status_changed(self, event: LogView.StatusChanged) -> None:
-        self._status.show(event.view.status)
+        self._status.show(event.view)
 
     @on(LogView.Chosen)
     def _chosen(self, event: LogView.Chosen) -> None:

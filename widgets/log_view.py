@@ -193,8 +193,15 @@ class LogView(Widget, can_focus=True):
         return None if self._cursor is None else self.rows.at(self._cursor)
 
     @property
+    def counts(self) -> str:
+        """What was dropped and held back, translated."""
+        return _("{dropped} dropped, {suppressed} suppressed").format(
+            dropped=f"{self.dropped:,}", suppressed=f"{self.suppressed:,}"
+        )
+
+    @property
     def status(self) -> str:
-        """Levels, filter, pause and counts in one line, translated."""
+        """The answer to the last key, levels, filter and pause in one line, translated."""
         held = self.rows.filter
         parts = [
             _("all levels") if held.floor == "DEFAULT" else f"{held.floor}+",
@@ -214,13 +221,8 @@ class LogView(Widget, can_focus=True):
             parts.append(_("■ paused"))
         if self.wrap:
             parts.append(_("wrapped"))
-        parts.append(
-            _("{dropped} dropped, {suppressed} suppressed").format(
-                dropped=f"{self.dropped:,}", suppressed=f"{self.suppressed:,}"
-            )
-        )
         if self.note:
-            parts.append(self.note)
+            parts.insert(0, self.note)
         return " · ".join(parts)
 
     def visible_lines(self) -> list[Line]:
@@ -372,6 +374,10 @@ class LogView(Widget, can_focus=True):
     def _go_to(self, place: int) -> None:
         self._pause()
         place = min(max(place, self.rows.first), self.rows.end - 1)
+        self._bring_into_sight(place)
+        self._set_cursor(place)
+
+    def _bring_into_sight(self, place: int) -> None:
         height = max(self.size.height, 1)
         top, skipped = self._top or (self.rows.first, 0)
         if place < top or (place == top and skipped):
@@ -384,7 +390,7 @@ class LogView(Widget, can_focus=True):
                 room -= self._rows_of(start)
             if (top, skipped) < (start, 0):
                 self._top = (start, 0)
-        self._set_cursor(place)
+        self._top = min(self._top or (self.rows.first, 0), self._lowest_top())
 
     def _set_cursor(self, place: int) -> None:
         self._cursor = place
@@ -466,7 +472,7 @@ class LogView(Widget, can_focus=True):
         self._tell()
 
     def _tell(self) -> None:
-        status = self.status
+        status = f"{self.status} · {self.counts}"
         if status != self._said:
             self._said = status
             self.post_message(self.StatusChanged(self))
@@ -478,9 +484,14 @@ class LogView(Widget, can_focus=True):
         self.refresh()
 
     def on_resize(self, event: events.Resize) -> None:
-        """Lines are drawn for one width."""
+        """Lines are drawn for one width; the line under the cursor stays in sight."""
         self._strips.clear()
         self._shown = None
+        if self._cursor is not None:
+            self._bring_into_sight(self._cursor)
+        elif self._top is not None:
+            self._top = min(self._top, self._lowest_top())
+        self._redraw()
 
     def notify_style_update(self) -> None:
         """Another theme."""
@@ -516,11 +527,11 @@ class LogView(Widget, can_focus=True):
         """See `Widget.render_line`."""
         width = self.size.width
         style = self.rich_style
-        picture = self._picture()
+        picture = self._picture()[: self.size.height]
         if not picture:
-            text = self.waiting or (
-                _("no line passes the filter") if self.rows.filter != LogFilter() else _("waiting for the first line")
-            )
+            text = self.waiting or _("waiting for the first line")
+            if self.rows.seen and self.rows.filter != LogFilter():
+                text = _("no line passes the filter")
             calm = style + self.get_component_rich_style("log--calm", partial=True)
             return (
                 Strip([Segment(set_cell_size(clean(text, 300), width), calm)]) if y == 0 else Strip.blank(width, style)
