@@ -254,11 +254,10 @@ def logs(
     _end(run(go))
 
 
-@app.command(help=_("What was done to the service, newest first: by whom, when, why."))
+@app.command(help=_("The story of each release, newest first: who moved what, when, why, and how it ended."))
 def history(
     context: typer.Context,
-    days: Annotated[int, typer.Option("--days", min=1, max=400, help=_("How far back the audit log is read."))] = 30,
-    limit: Annotated[int, typer.Option("--limit", min=1, max=1000, help=_("At most so many events."))] = 50,
+    limit: Annotated[int, typer.Option("--limit", min=1, max=1000, help=_("At most so many releases."))] = 10,
     as_json: JsonOption = False,
     env: EnvOption = None,
     endpoint: EndpointOption = None,
@@ -268,7 +267,7 @@ def history(
     from console.commands import history as implementation
 
     where = _where(context, env, endpoint, as_email)
-    _end(run_async(lambda: implementation.history(find_place(where), as_json=as_json, days=days, limit=limit)))
+    _end(run_async(lambda: implementation.history(find_place(where), as_json=as_json, limit=limit)))
 
 
 @app.command(help=_("Examine credentials, APIs, permissions, keyring, clock, terminal; each with what to do about it."))

@@ -31,7 +31,6 @@ from console.words import _
 
 if TYPE_CHECKING:
     from console.demo import Controls
-    from console.release.state import Release
     from console.session import Session
     from console.settings import Settings
     from console.watch.snapshot import Snapshot
@@ -295,14 +294,23 @@ class Play:
             self._event(_("waiting") if kind == "retry" else _("note"), sentence)
 
     async def _timeline(self, ending: Ending) -> None:
-        """The release as the service itself remembers it."""
+        """The release as its annotations, the audit log and the autopilot tell it."""
+        from console.chronicle import gather
+
+        lines = list(self._remembered)
         try:
-            release = (await self._session.watcher.refresh()).release
-        except CanarioError:
-            release = self._snapshot.release
+            await self._session.watcher.refresh()
+            chronicle = await gather(self._session)
+            for happening in chronicle.stories[0].happenings if chronicle.stories else ():
+                who = f" ({happening.by})" if happening.by else ""
+                lines.append((happening.at, f"{happening.text}{who}"))
+            if chronicle.problem:
+                say(chronicle.problem)
+        except CanarioError as error:
+            say(str(error))
         say()
         say(_("Timeline"))
-        for at, words in sorted([*timeline(release, self._session.identity), *self._remembered], key=lambda e: e[0]):
+        for at, words in sorted(lines, key=lambda line: line[0]):
             say(f"  {_clock(at)}  {words}")
         say(f"  {_clock(self._session.cloud.server_clock.now())}  {ending.sentence}")
 
@@ -336,32 +344,6 @@ class Play:
                     Ending("stuck", ExitCode.FAILED, self._session.problem or _("The first picture never came."))
                 )
             await asyncio.sleep(LOOK_S)
-
-
-def timeline(release: Release | None, who: str) -> list[tuple[datetime, str]]:
-    """The release's moves and its last recorded verdict, each with its time."""
-    if release is None:
-        return []
-    began = _("release of {canary} begun by {who}; stable {stable}").format(
-        canary=release.canary, who=release.started_by or who, stable=release.stable
-    )
-    lines = [(release.started, began)]
-    for move in release.moves:
-        words = {"shift": _("shift"), "rollback": _("rolled back"), "undo": _("undo")}[move.kind]
-        by = _("automatic") if move.automatic else move.by
-        why = f": {move.reason}" if move.reason else ""
-        lines.append((move.at, f"{words} → {move.percent} % ({by}){why}"))
-    if release.verdict is not None:
-        verdict = release.verdict
-        lines.append(
-            (
-                verdict.at,
-                _("verdict recorded at {step} %: {word} {sentence}").format(
-                    step=verdict.step, word=verdict.word, sentence=verdict.sentence
-                ),
-            )
-        )
-    return lines
 
 
 def _clock(at: datetime | None) -> str:
