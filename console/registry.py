@@ -30,7 +30,7 @@ class Place(StrEnum):
     DEMO = "demo"
     """As `SCREENS`, in the demo only."""
     LOGS = "logs"
-    """On the log screen."""
+    """Wherever a log is shown: the log screen and the canary screen."""
     METRICS = "metrics"
     """On the metrics screen."""
 
@@ -52,7 +52,7 @@ class Group(StrEnum):
             Group.TRAFFIC: _("Traffic"),
             Group.SCREENS: _("Screens"),
             Group.CONSOLE: _("Console"),
-            Group.LOGS: _("On the log screen"),
+            Group.LOGS: _("In the log"),
             Group.METRICS: _("On the metrics screen"),
             Group.DEMO: _("In the demo"),
         }[self]
@@ -107,6 +107,10 @@ def _step(number: int, title: str, *, listed: bool) -> ActionSpec:
         footer=listed,
         command="canario shift PERCENT",
     )
+
+
+def _log(id: str, title: str, key: str, what: str) -> ActionSpec:
+    return ActionSpec(id, title, (key,), what, place=Place.LOGS, group=Group.LOGS, footer=False)
 
 
 ACTIONS: tuple[ActionSpec, ...] = (
@@ -234,6 +238,33 @@ ACTIONS: tuple[ActionSpec, ...] = (
         ("q",),
         N_("Leave the console."),
         when=N_("always; asks while a release is under way"),
+    ),
+    _log("log_filter", N_("Filter"), "slash", N_("Type words that a line must hold; -word must not occur.")),
+    _log("log_severity", N_("Severity"), "s", N_("All levels, INFO, WARNING, ERROR and worse, in turn.")),
+    _log("log_revision", N_("Revision"), "v", N_("Lines of both, of the canary, of the stable revisions, in turn.")),
+    _log("log_follow", N_("Pause"), "p", N_("Hold the log still, or follow the newest line again.")),
+    _log("log_next_error", N_("Next error"), "n", N_("Go to the next error.")),
+    _log("log_previous_error", N_("Previous error"), "N", N_("Go to the error before.")),
+    _log("log_wrap", N_("Wrap"), "w", N_("Wrap long lines, or cut them.")),
+    _log("log_copy", N_("Copy"), "y", N_("Copy the chosen line, or what is on screen, to the clipboard.")),
+    _log("log_save", N_("Save"), "o", N_("Save what passes the filter to a file.")),
+    ActionSpec(
+        "metrics_shorter",
+        N_("Shorter"),
+        ("left",),
+        N_("Charts of a shorter span."),
+        place=Place.METRICS,
+        group=Group.METRICS,
+        footer=False,
+    ),
+    ActionSpec(
+        "metrics_longer",
+        N_("Longer"),
+        ("right",),
+        N_("Charts of a longer span."),
+        place=Place.METRICS,
+        group=Group.METRICS,
+        footer=False,
     ),
     ActionSpec(
         "slower",

@@ -97,6 +97,12 @@ class ConsoleScreen(Screen[None]):
         """What the banner says; the canary screen has a panel of its own for part of it."""
         return present.banner(view)
 
+    async def act(self, id: str) -> None:
+        """Do an action that belongs to a part of the screen (registry places LOGS and METRICS), where there is one."""
+        if id.startswith("log_"):
+            for pane in self.query("LogPane"):
+                await pane.run_action(f"act({id!r})")
+
     async def on_action_bar_pressed(self, event: ActionBar.Pressed) -> None:
         """A click on a key does what the key does."""
         event.stop()

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import ClassVar
 
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
 
 from console.words import _
 from screens import present
@@ -15,14 +14,9 @@ from widgets.log_pane import LogPane
 
 
 class LogsScreen(ConsoleScreen):
-    """One log pane. Its keys work wherever the focus is, unless text is being typed."""
+    """One log pane."""
 
     NAME: ClassVar[str] = "logs"
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding(each.key, f"pane({each.action!r})", each.description, id=each.id, show=False)
-        for each in LogPane.BINDINGS
-        if isinstance(each, Binding) and each.id
-    ]
 
     def compose_body(self) -> ComposeResult:
         """The pane."""
@@ -37,10 +31,6 @@ class LogsScreen(ConsoleScreen):
         """The lines have the focus, so that arrows move in them."""
         if self.focused is None:
             self.pane.focus_log()
-
-    async def action_pane(self, action: str) -> None:
-        """Do one of the pane's actions."""
-        await self.pane.run_action(action)
 
     def show_body(self, view: View) -> None:
         """Hand the ring to the pane."""

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, ClassVar, Protocol, cast
 
 from textual import work
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
 from textual.containers import Grid, VerticalScroll
 from textual.content import Content
 
@@ -201,10 +200,6 @@ class MetricsScreen(ConsoleScreen):
 
     NAME: ClassVar[str] = "metrics"
     CSS_PATH = Path(__file__).with_suffix(".tcss")
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("left", "span(-1)", "Shorter span", id="metrics_shorter", show=False),
-        Binding("right", "span(1)", "Longer span", id="metrics_longer", show=False),
-    ]
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (70, "-middle"), (110, "-wide")]  # noqa: RUF012 - as Textual declares it
 
     def __init__(self, read: Callable[[timedelta], Awaitable[ChartData]] | None = None) -> None:
@@ -255,6 +250,11 @@ class MetricsScreen(ConsoleScreen):
         if self._data is None and not waiting:
             waiting = present.waiting_for(view, _("waiting for the charts"))
         self.query_one(SpanLine).show(self._span, self._data, waiting, ("←", "→"))
+
+    async def act(self, id: str) -> None:
+        """See `ConsoleScreen.act`."""
+        if id in ("metrics_shorter", "metrics_longer"):
+            self.action_span(-1 if id == "metrics_shorter" else 1)
 
     def action_span(self, step: int) -> None:
         """A shorter or a longer span."""

@@ -28,6 +28,20 @@ SHOWN_WHOLE = 4_000
 """Characters of one line in the detail below; ring lines are no longer."""
 
 
+KEYS = (
+    ("log_filter", "slash", "Filter"),
+    ("log_severity", "s", "Severity"),
+    ("log_revision", "v", "Revision"),
+    ("log_follow", "p", "Pause or follow"),
+    ("log_next_error", "n", "Next error"),
+    ("log_previous_error", "N", "Previous error"),
+    ("log_wrap", "w", "Wrap"),
+    ("log_copy", "y", "Copy"),
+    ("log_save", "o", "Save to file"),
+)
+"""Id, default key and title of each action, as the console's registry has them."""
+
+
 class LogStatus(Drawn):
     """The line above the log: what is shown, whether it follows, what was dropped."""
 
@@ -75,15 +89,7 @@ class LogPane(Vertical):
     }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("slash", "filter", "Filter", id="log_filter", show=False),
-        Binding("s", "log('cycle_severity')", "Severity", id="log_severity", show=False),
-        Binding("v", "log('cycle_revision')", "Revision", id="log_revision", show=False),
-        Binding("p", "log('toggle_follow')", "Pause or follow", id="log_follow", show=False),
-        Binding("n", "log('next_error')", "Next error", id="log_next_error", show=False),
-        Binding("N", "log('previous_error')", "Previous error", id="log_previous_error", show=False),
-        Binding("w", "log('toggle_wrap')", "Wrap", id="log_wrap", show=False),
-        Binding("y", "log('copy')", "Copy", id="log_copy", show=False),
-        Binding("o", "save", "Save to file", id="log_save", show=False),
+        *(Binding(key, f"act({id!r})", title, id=id, show=False) for id, key, title in KEYS),
         Binding("escape", "close", "Close", show=False),
     ]
 
@@ -161,9 +167,20 @@ class LogPane(Vertical):
             return self._open_part() is not None
         return True
 
-    async def action_log(self, name: str) -> None:
-        """Do one of the view's own actions."""
-        getattr(self.log_view, f"action_{name}")()
+    def action_act(self, id: str) -> None:
+        """Do what the action of that id does."""
+        view = self.log_view
+        {
+            "log_filter": self.action_filter,
+            "log_severity": view.action_cycle_severity,
+            "log_revision": view.action_cycle_revision,
+            "log_follow": view.action_toggle_follow,
+            "log_next_error": view.action_next_error,
+            "log_previous_error": view.action_previous_error,
+            "log_wrap": view.action_toggle_wrap,
+            "log_copy": view.action_copy,
+            "log_save": self.action_save,
+        }[id]()
 
     def action_filter(self) -> None:
         """Type a filter; it works with each letter."""
