@@ -1,0 +1,34 @@
+"""Commands as a person runs them: whole processes, against the real simulator."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+Canario = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+@pytest.fixture
+def canario(tmp_path: Path, own_home: Path) -> Canario:
+    """Runs `canario ARGS` in an empty folder; `variables` are added to the environment."""
+    folder = tmp_path / "work"
+    folder.mkdir()
+
+    def run(*arguments: str, timeout: float = 60, cwd: Path | None = None, **variables: str):  # type: ignore[no-untyped-def]
+        return subprocess.run(
+            [sys.executable, "-m", "console.cli", *arguments],
+            cwd=cwd or folder,
+            env={**os.environ, **variables},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+            check=False,
+        )
+
+    return run

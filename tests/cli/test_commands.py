@@ -1,0 +1,141 @@
+"""What each command says, and the shapes that scripts rely on."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from pathlib import Path
+
+from console.commands.init import TEMPLATE
+from console.registry import ACTIONS
+from console.settings import BUILT_IN_ENVIRONMENTS, Settings, load_settings
+
+
+def test_the_help_names_every_command_and_the_exit_codes(canario) -> None:
+    text = canario("--help").stdout
+    for command in ("status", "services", "revisions", "deploy", "shift", "rollback", "logs", "history", "doctor",
+                    "init", "demo", "simulate"):  # fmt: skip
+        assert command in text
+    assert "3 blocked" in " ".join(text.split())
+    for spec in ACTIONS:
+        if spec.command:
+            assert spec.command.split()[1] in text, f"{spec.id} names a command that is not there"
+
+
+def test_status_services_and_revisions_say_what_is_true(simulator, canario) -> None:
+    endpoint = simulator().grpc
+    status = canario("status", "--endpoint", endpoint)
+    assert status.returncode == 0, status.stderr
+    assert status.stdout.startswith("PRODUCTION")
+    assert "ready → wa-backend-00041-kem" in status.stdout
+    services = canario("services", "--endpoint", endpoint)
+    assert "wa-backend-staging" in services.stdout
+    revisions = canario("revisions", "--endpoint", endpoint)
+    assert "wa-backend-00042-vez" in revisions.stdout
+    found = json.loads(canario("revisions", "--json", "--endpoint", endpoint).stdout)
+    assert found["schema"] == 1
+    assert found["revisions"][0] | {"created": None, "image": None, "digest": None} == {
+        "name": "wa-backend-00042-vez",
+        "image": None,
+        "digest": None,
+        "created": None,
+        "ready": True,
+        "reason": None,
+        "tags": ["canary"],
+        "desired": 0,
+        "effective": 0,
+        "min_instances": found["revisions"][0]["min_instances"],
+    }
+    listed = json.loads(canario("services", "--json", "--endpoint", endpoint).stdout)
+    assert {service["name"] for service in listed["services"]} == {"wa-backend", "wa-backend-staging"}
+
+
+def test_options_may_stand_before_the_command(simulator, canario) -> None:
+    endpoint = simulator().grpc
+    done = canario("--env", "staging", "--endpoint", endpoint, "--as", "juan@demo.example", "status", "--json")
+    document = json.loads(done.stdout)
+    assert document["environment"] == "staging"
+    assert document["identity"] == "juan@demo.example"
+
+
+def test_a_deploy_takes_no_traffic_and_moves_the_tag(simulator, canario) -> None:
+    endpoint = simulator().grpc
+    done = canario("deploy", "us-docker.pkg.dev/demo/app/wa-backend:new", "--tag", "canary", "--endpoint", endpoint)
+    assert done.returncode == 0, done.stderr
+    assert "canario shift 10" in done.stdout
+    status = json.loads(canario("status", "--json", "--endpoint", endpoint).stdout)
+    assert status["traffic"]["effective"] == {"wa-backend-00041-kem": 100}
+    assert status["canary"] not in ("wa-backend-00042-vez", None)
+    assert status["canary"] in done.stdout
+
+
+def test_logs_are_filtered_and_printed_in_order(simulator, canario) -> None:
+    endpoint = simulator().grpc
+    done = canario("logs", "--limit", "20", "--json", "--endpoint", endpoint, "--filter", "severity>=INFO")
+    assert done.returncode == 0, done.stderr
+    entries = [json.loads(line) for line in done.stdout.splitlines()]
+    assert entries
+    assert [entry["time"] for entry in entries] == sorted(entry["time"] for entry in entries)
+    assert {entry["service"] for entry in entries} == {"wa-backend"}
+    assert set(entries[0]) == {
+        "time", "severity", "log", "service", "revision", "text", "status", "latency_ms", "method", "url", "trace",
+        "insert_id",
+    }  # fmt: skip
+
+
+def test_doctor_finds_all_well_at_the_simulator_and_names_what_is_not(simulator, canario) -> None:
+    endpoint = simulator().grpc
+    done = canario("doctor", "--endpoint", endpoint)
+    assert done.returncode == 0, done.stdout + done.stderr
+    for word in ("terminal", "settings", "holidays", "journal", "keyring", "permissions", "clock"):
+        assert word in done.stdout
+    assert "no keyring" in done.stdout
+    assert "none are kept" in done.stdout
+    done = canario("doctor", "--env", "staging")
+    assert done.returncode == 1
+    assert "GOOGLE_CLOUD_PROJECT" in done.stdout
+
+
+def test_init_writes_every_default_and_never_over_a_file(canario, tmp_path: Path) -> None:
+    folder = tmp_path / "new"
+    folder.mkdir()
+    assert canario("init", cwd=folder).returncode == 0
+    written = (folder / "canario.toml").read_text()
+    assert load_settings(folder, environ={}).model_dump() == load_settings(tmp_path, environ={}).model_dump()
+    done = canario("init", cwd=folder)
+    assert done.returncode == 2
+    assert (folder / "canario.toml").read_text() == written
+
+
+def test_the_file_that_init_writes_shows_the_true_defaults(tmp_path: Path) -> None:
+    shown = [line.removeprefix("# ") for line in TEMPLATE.splitlines() if line.startswith("# ") and " = " in line]
+    assert len(shown) > 35
+    values = tomllib.loads("\n".join(line.removeprefix("# ") if _is_setting(line) else "" for line in _file()))
+    environments = values.pop("environments")
+    assert environments.pop("uat")["plan"] == {"steps": [50, 100]}
+    for name, table in environments.items():
+        built_in = {"project": "", "region": "us-central1", **BUILT_IN_ENVIRONMENTS[name]}
+        assert table == {key: built_in[key] for key in table}
+    values.pop("journal")
+    values["rollback"].pop("automatic")
+    values.pop("keymap")
+    defaults = Settings().model_dump(mode="json")
+    for key, value in values.items():
+        if isinstance(value, dict):
+            read = type(getattr(Settings(), key)).model_validate(value).model_dump(mode="json")
+            left_out = {"automatic"} if key == "rollback" else set()
+            assert set(value) == set(defaults[key]) - left_out, f"[{key}] leaves a key out"
+            assert read == defaults[key]
+        else:
+            assert value == defaults[key]
+    tables = {name for name in Settings.model_fields if isinstance(defaults[name], dict)}
+    assert set(values) | {"environments", "keymap"} >= tables
+
+
+def _file() -> list[str]:
+    return TEMPLATE.splitlines()
+
+
+def _is_setting(line: str) -> bool:
+    bare = line.removeprefix("# ")
+    return bare.startswith("[") or (line.startswith("# ") and " = " in bare and bare.split(" = ")[0].isidentifier())

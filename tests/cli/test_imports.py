@@ -1,0 +1,49 @@
+"""Commands start without Textual, and import a Google client only when they call the cloud."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+PROBE = """
+import runpy, sys
+sys.argv = ["canario", *{arguments!r}]
+try:
+    runpy.run_module("console.cli", run_name="__main__")
+except SystemExit:
+    pass
+heavy = ("textual", "rich", "google.cloud", "google.api_core", "grpc", "plotext", "keyring", "holidays", "slack_sdk",
+         "httpx", "lark", "console.app")
+print("IMPORTED", *[name for name in heavy if name in sys.modules])
+"""
+
+
+def imported(*arguments: str) -> list[str]:
+    done = subprocess.run(
+        [sys.executable, "-c", PROBE.format(arguments=arguments)], capture_output=True, text=True, check=True
+    )
+    return done.stdout.splitlines()[-1].split()[1:]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("--help",),
+        ("status", "--help"),
+        ("--version",),
+        ("shift", "200"),
+        ("status", "--env", "nowhere"),
+        ("status", "--endpoint", "8.8.8.8:1"),
+        ("demo", "--speed", "0"),
+    ],
+)
+def test_help_and_mistakes_import_nothing_heavy(arguments: tuple[str, ...]) -> None:
+    assert imported(*arguments) == []
+
+
+def test_a_command_that_calls_the_cloud_imports_its_client_and_no_textual(simulator) -> None:
+    found = imported("status", "--endpoint", simulator().grpc)
+    assert "grpc" in found
+    assert not {"textual", "rich", "plotext", "keyring", "holidays", "slack_sdk", "httpx"} & set(found)
