@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from aiohttp import web
+from google.cloud import run_v2
 
 from console.simulator import webhook
 from console.simulator.clock import SimClock
@@ -22,6 +23,15 @@ from console.simulator.scenario import Profile
 from console.simulator.store import Store
 from console.simulator.traffic import Traffic, tick_at
 
+AFFINITY_COOKIE = "GAESA"
+"""Set for 30 days by revisions with session affinity."""
+
+_RESTRICTED = (
+    run_v2.IngressTraffic.INGRESS_TRAFFIC_INTERNAL_ONLY,
+    run_v2.IngressTraffic.INGRESS_TRAFFIC_INTERNAL_LOAD_BALANCER,
+    run_v2.IngressTraffic.INGRESS_TRAFFIC_NONE,
+)
+"""Ingress settings under which a service's addresses answer 404 to the world (FACTS.md)."""
 _Z95 = 1.6448536269514722
 
 
@@ -68,16 +78,18 @@ class App:
     async def handle(self, request: web.BaseRequest, route: Route) -> web.StreamResponse:
         """Answer one request that came in by `route`."""
         started = self._clock.now()
-        name = self.endpoints.revision_of(route, self._chance)
+        name = self.endpoints.revision_of(route, self._chance, request.cookies.get(AFFINITY_COOKIE, ""))
         owner = self._store.services.get(route.service)
         revision = owner.revisions.get(name) if owner is not None else None
-        if revision is None:
+        if owner is None or revision is None or owner.desired.ingress in _RESTRICTED:
             return web.json_response({"error": "no revision serves this address"}, status=404)
         if not revision.ready:
             response = web.json_response({"error": "the revision is not ready"}, status=503)
         else:
             response = await self._answer(request, route.service, name, revision.image)
         response.headers["X-Canario-Revision"] = name
+        if revision.message.session_affinity:
+            response.set_cookie(AFFINITY_COOKIE, name, max_age=30 * 86_400, httponly=True)
         latency = self._clock.now() - started
         self._figures.count(route.service, name, response.status, latency)
         self._record(

@@ -58,7 +58,10 @@ def entry(
     audit.request_metadata.caller_ip = "127.0.0.1"
     audit.request_metadata.caller_supplied_user_agent = agent
     audit.resource_location.current_locations.append(region)
-    body = json_format.MessageToDict(request)
+    try:
+        body = json_format.MessageToDict(request)
+    except json_format.SerializeToJsonError:  # a mask that JSON cannot hold; the call itself is refused
+        body = {}
     body["@type"] = f"type.googleapis.com/{request.DESCRIPTOR.full_name}"
     audit.request.update(body)
     if refused is not None:

@@ -77,8 +77,15 @@ class Endpoints:
         revisions = {r.revision: self.url(r) for r in sorted(self._ports, key=repr) if r.revision}
         return services, revisions
 
-    def revision_of(self, route: Route, chance: random.Random) -> str:
-        """The revision that a request by `route` goes to now; empty where there is none."""
+    def revision_of(self, route: Route, chance: random.Random, pinned: str = "") -> str:
+        """The revision that a request by `route` goes to now; empty where there is none.
+
+        Args:
+            route: where it came in.
+            chance: decides between the revisions that serve, by their shares.
+            pinned: the revision that the client's affinity cookie names; it beats the split as long as that
+                revision serves (https://cloud.google.com/run/docs/configuring/session-affinity).
+        """
         record = self._store.services.get(route.service)
         if record is None:
             return ""
@@ -88,6 +95,8 @@ class Endpoints:
             target = next((t for t in record.serving if t.tag == route.tag), None)
             return (target.revision or record.latest_ready) if target is not None else ""
         shares = record.told
+        if pinned in shares and pinned in record.revisions and record.revisions[pinned].message.session_affinity:
+            return pinned
         return chance.choices(list(shares), weights=list(shares.values()))[0] if shares else ""
 
     async def close(self) -> None:

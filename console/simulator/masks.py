@@ -29,13 +29,18 @@ METADATA_FIELDS = frozenset({"description", "labels", "annotations", "client", "
 _CAMEL = re.compile(r"(?<=[a-z0-9])([A-Z])")
 
 
+def in_snake_case(path: str) -> str:
+    """`path` as the messages' own field names; clients that learned JSON send camelCase."""
+    return _CAMEL.sub(lambda match: "_" + match.group(1).lower(), path)
+
+
 def apply(current: run_v2.Service, given: run_v2.Service, paths: Sequence[str]) -> run_v2.Service:
     """`current` with the masked fields of `given`; with every user-set field of it where there is no mask (or `*`).
 
     Args:
         current: as it is; not changed.
         given: the request's service.
-        paths: the mask's, in snake_case or camelCase.
+        paths: the mask's.
 
     Raises:
         StatusError: INVALID_ARGUMENT for a path that a Service does not have.
@@ -45,7 +50,7 @@ def apply(current: run_v2.Service, given: run_v2.Service, paths: Sequence[str]) 
     if not paths or list(paths) == ["*"]:
         paths = sorted(USER_FIELDS)
     for path in paths:
-        _copy(path, _CAMEL.sub(lambda m: "_" + m.group(1).lower(), path).split("."), source, target)
+        _copy(path, path.split("."), source, target)
     return result
 
 

@@ -17,8 +17,9 @@ from google.cloud import run_v2
 from google.cloud.logging_v2.types import LogEntry
 from google.iam.v1 import iam_policy_pb2
 from google.longrunning import operations_pb2
+from google.protobuf import field_mask_pb2
 
-from console.simulator import audit
+from console.simulator import audit, masks
 from console.simulator.callers import Permissions, caller
 from console.simulator.clock import SimClock
 from console.simulator.operations import OperationRecord
@@ -99,6 +100,8 @@ class RunService:
         Raises:
             StatusError: refused.
         """
+        paths = [masks.in_snake_case(path) for path in request.update_mask.paths]
+        request.update_mask = field_mask_pb2.FieldMask(paths=paths)
         return self._change(
             f"{SERVICES}.UpdateService",
             "run.services.update",

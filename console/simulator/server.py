@@ -96,7 +96,6 @@ class Simulator:
         """Serve; the ready line's content."""
         self._fill()
         self._server = grpc.aio.server(interceptors=(self.door,), options=GRPC_OPTIONS)
-        names = {"project": self.scenario.project, "region": self.scenario.region}
         self._server.add_generic_rpc_handlers(
             (
                 *self.run.handlers(),
@@ -106,9 +105,10 @@ class Simulator:
                 ),
             )
         )
-        self.port = self._server.add_insecure_port(f"127.0.0.1:{self.options.port}")
-        if not self.port:
-            raise OSError(f"port {self.options.port} is taken")
+        try:
+            self.port = self._server.add_insecure_port(f"127.0.0.1:{self.options.port}")
+        except RuntimeError as error:
+            raise OSError(f"port {self.options.port} is taken") from error
         await self._server.start()
         control = web.Server(Control(self).handle, access_log=None)
         self._control_server = await asyncio.get_running_loop().create_server(control, "127.0.0.1", 0)

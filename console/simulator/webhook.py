@@ -39,7 +39,7 @@ _NUMBERS = {
 _PARTY = re.compile(rf"\bpara (?:(\d{{1,2}})|({'|'.join(_NUMBERS)}))\b(?!\s*(?:de|am|pm))")
 _DAY = re.compile(rf"\b(pasado mañana|{_DAYS})\b")
 _HOUR = re.compile(
-    rf"\ba las? (?:(\d{{1,2}})|({'|'.join(_NUMBERS)}))(?::(\d\d))?( y media)?\s*"
+    rf"\ba las? (?:(\d{{1,2}})|({'|'.join(_NUMBERS)})\b)(?::(\d\d))?( y media)?\s*"
     r"(am|pm|de la mañana|de la tarde|de la noche)?"
 )
 
