@@ -70,6 +70,8 @@ class DemoControl(Protocol):
 def _bindings() -> list[BindingType]:
     bindings: list[BindingType] = []
     for spec in ACTIONS:
+        if spec.place in (KeyPlace.LOGS, KeyPlace.METRICS):
+            continue  # bound by their screens, so that they mean nothing elsewhere
         # Esc must win over dialogs and inputs while a countdown runs, and mean what it meant before otherwise
         priority = spec.place is KeyPlace.ANYWHERE or spec.id == "stop_countdown"
         bindings.append(
@@ -129,6 +131,7 @@ class ConsoleApp(App[int], inherit_bindings=False):
         self._busy = ""
         self._view: View | None = None
         self._crashed = False
+        self._settled: object = None
         self._title = ""
         self._rung = ""
         self.desk = RollbackDesk(lambda: self._engine, self.clock.monotonic)
@@ -220,6 +223,12 @@ class ConsoleApp(App[int], inherit_bindings=False):
             self.complain(error)
 
     def _hear(self) -> None:
+        """Say what has come of things since the last look: a rollback, what a crash had left unfinished."""
+        session = self.session
+        if session is not None and session.settled and session.settled is not self._settled:
+            for settled in session.settled:
+                self.say(settled.sentence, "warning", keep=True)
+            self._settled = session.settled
         answer = self.desk.take_answer()
         if isinstance(answer, CanarioError):
             self.say(str(answer), "error", keep=True)
@@ -332,7 +341,7 @@ class ConsoleApp(App[int], inherit_bindings=False):
         elif self.session is not None:
             self.session.autopilot.stop_countdown()
             self.say(
-                _("Countdown stopped. The automatic rollback stays armed; {keys} rolls back now.").format(
+                _("Countdown stopped. {keys} rolls back now.").format(
                     keys=present.all_keys(("rollback", "rollback_anywhere"), self.settings.keymap)
                 ),
                 "warning",
@@ -371,6 +380,12 @@ class ConsoleApp(App[int], inherit_bindings=False):
         """`c`, `l`, `m`, `h`."""
         self.switch_mode(name)
         self.call_after_refresh(self.repaint)
+
+    async def action_on_screen(self, id: str) -> None:
+        """A key of the log or of the charts: the screen knows whether it has them."""
+        act = getattr(self.screen, "act", None)
+        if act is not None:
+            await act(id)
 
     def action_environments(self) -> None:
         """`e`."""
@@ -448,6 +463,8 @@ class ConsoleApp(App[int], inherit_bindings=False):
             if not spec.listed or spec.id in ("palette", "rollback_anywhere", "stop_countdown"):
                 continue
             if spec.place is KeyPlace.DEMO and self.demo is None:
+                continue
+            if spec.place in (KeyPlace.LOGS, KeyPlace.METRICS):
                 continue
             title, what, _when, _by = spec.words()
             if spec.id.startswith("step_"):

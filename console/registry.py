@@ -7,6 +7,7 @@ commands' help all read it. Plain data: it knows neither Textual nor settings, s
 
 from __future__ import annotations
 
+import sys
 import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ from enum import StrEnum
 from console.words import _
 
 
-def N_(message: str) -> str:
+def N_(message: str) -> str:  # noqa: N802 - gettext's own name for it
     """Mark `message` for the catalogues; it is translated where it is shown."""
     return message
 
@@ -463,7 +464,7 @@ def _key_problem(key: str, spec: ActionSpec) -> str:
         if "ctrl" in modifiers and not (last.isascii() and last.isalpha()):
             return _("most terminals cannot send it")
         return ""
-    if len(key.strip()) == 1 or _is_sign(last):
+    if _is_sign(last):
         return _("most terminals cannot send it") if "ctrl" in modifiers else ""
     return _("there is no such key; use a letter, a figure, a sign, F1 to F12, or ctrl+ and a letter")
 
@@ -472,7 +473,7 @@ def _is_sign(name: str) -> bool:
     if name in _TEXTUAL_NAMES.values():
         return True
     try:
-        return len(unicodedata.lookup(name.replace("_", " ").upper())) == 1
+        return unicodedata.lookup(name.replace("_", " ").upper()) <= "\u00ff"  # what keyboards have
     except KeyError:
         return False
 
@@ -516,4 +517,4 @@ def key_table() -> str:
 
 
 if __name__ == "__main__":
-    print(key_table())
+    sys.stdout.write(key_table() + "\n")

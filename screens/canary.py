@@ -14,7 +14,7 @@ from console.words import _
 from screens import present
 from screens.base import ConsoleScreen
 from screens.view import View
-from widgets.log_view import LogView
+from widgets.log_pane import LogPane
 from widgets.revision_table import RevisionTable
 from widgets.sparkline import ERRORS, LATENCY, Sparkline
 from widgets.split_bar import SplitBar
@@ -44,8 +44,8 @@ class CanaryScreen(ConsoleScreen):
                 yield Sparkline(_("errors"), ERRORS, id="error-rate")
             with Container(id="latency", classes="pane"):
                 yield Sparkline(_("p95"), LATENCY, id="p95")
-        with Container(id="log", classes="pane"):
-            yield LogView(id="log-view")
+        with Container(id="log"):
+            yield LogPane(id="log-view")
 
     def on_mount(self, event: events.Mount) -> None:
         """Name the panes."""
@@ -53,7 +53,6 @@ class CanaryScreen(ConsoleScreen):
         self.query_one("#revisions").border_title = _("revisions")
         self.query_one("#errors").border_title = _("errors, last 5 min")
         self.query_one("#latency").border_title = _("p95, last 5 min")
-        self.query_one("#log").border_title = _("log")
 
     def banner(self, view: View) -> str:
         """The verdict panel shows countdown and rollback itself."""
@@ -66,12 +65,16 @@ class CanaryScreen(ConsoleScreen):
         # Content, not str: a release's id is a stranger's text, and titles read markup
         title = _("release {id}").format(id=release.id) if release is not None else _("release")
         self.query_one("#release").border_title = Content(title)
-        self.query_one("#steps", StepLine).show(present.step_state(view))
         service = snapshot.service
+        steps = self.query_one("#steps", StepLine)
+        steps.visible = service is not None
+        steps.show(present.step_state(view))
         self.query_one("#split", SplitBar).show(
             present.shares(view),
             pending=service is not None and not service.settled,
-            waiting=present.waiting_for(view, _("waiting for the service")),
+            waiting=present.waiting_for(view, _("waiting for the service"))
+            if service is None
+            else _("no revision serves"),
         )
         self.query_one("#verdict", VerdictPanel).show(present.verdict_state(view))
         rows = present.revision_rows(view)
@@ -82,7 +85,7 @@ class CanaryScreen(ConsoleScreen):
             waiting=present.waiting_for(view, _("waiting for the revisions")) if service is None else "",
         )
         self._show_series(view)
-        log = self.query_one("#log-view", LogView)
+        log = self.query_one("#log-view", LogPane)
         log.use(snapshot.logs)
         log.set_roles(snapshot.canary, snapshot.stable)
         log.set_counts(snapshot.dropped, snapshot.suppressed)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from textwrap import wrap
 from typing import ClassVar
 
 from textual.app import ComposeResult
@@ -59,6 +60,11 @@ class HistoryScreen(ConsoleScreen):
         self.query_one("#releases").border_title = _("releases")
         self.query_one("#timeline").border_title = _("timeline")
         self.query_one("#list").focus()
+
+    def on_resize(self) -> None:
+        """Lay the timeline out for the new width."""
+        if self._chronicle is not None:
+            self._tell()
 
     def on_screen_resume(self) -> None:
         """Read afresh whenever the screen is come back to."""
@@ -143,19 +149,25 @@ class HistoryScreen(ConsoleScreen):
         chosen = self._chosen_id()
         story = next((s for s in self._chronicle.stories if s.release.id == chosen), None) if self._chronicle else None
         self.query_one("#timeline").border_title = Content(_("timeline of {id}").format(id=chosen) if chosen else "")
-        lines = [happening_line(happening) for happening in story.happenings] if story is not None else []
+        width = self.query_one("#timeline").scrollable_content_region.width or 60
+        lines = [happening_line(happening, width) for happening in story.happenings] if story is not None else []
         self.query_one("#story", Static).update(Content("\n").join(lines))
 
 
-def happening_line(happening: Happening) -> Content:
-    """One line of a timeline: when, a glyph, what, who."""
+def happening_line(happening: Happening, width: int) -> Content:
+    """A line of a timeline: when, a glyph, what, who; what doesn't fit goes on under its beginning.
+
+    Args:
+        happening: what to tell.
+        width: cells that a line may take.
+    """
     style = {"rollback": "bold $text-error", "refused": "$text-warning", "ended": "bold $text-success"}.get(
         happening.kind, ""
     )
-    who = f"  {happening.by}" if happening.by else ""
     when = happening.at.strftime("%a %H:%M:%S")
-    return (
-        Content.styled(f"{when}  ", "$text-muted")
-        + Content.styled(f"{GLYPHS[happening.kind]} {happening.text}", style)
-        + Content.styled(who, "$text-muted")
+    text = f"{happening.text} ({happening.by})" if happening.by else happening.text
+    lines = wrap(text, max(width - len(when) - 4, 12))
+    indent = "\n" + " " * (len(when) + 4)
+    return Content.styled(f"{when}  ", "$text-muted") + Content.styled(
+        f"{GLYPHS[happening.kind]} {indent.join(lines)}", style
     )

@@ -121,8 +121,9 @@ class Operator:
         if view.you_drive:
             self._host.say(_("You drive this release already."))
             return
-        if view.driver is None:
-            self._host.say(_("Nobody drives: the first move makes its operator the driver."))
+        release = view.snapshot.release
+        if release is None or not release.under_way:
+            self._host.say(_("No release is under way: the first move makes its operator the driver."))
             return
         self._open(Action(ActionKind.TAKE_OVER))
 

@@ -306,10 +306,13 @@ def verdict_state(view: View) -> VerdictState:
 def verdict_notice(view: View) -> str:
     """The panel's last line: an expired driver, then the warnings, then where the automatic rollback lives."""
     driver = view.driver
-    if driver is not None and view.lease_expired and view.now is not None:
-        return _("{who} is gone: nobody guards this release. {key} takes over.").format(
-            who=driver.email, key=first_key("take_over", view.keymap)
-        )
+    if view.unguarded:
+        key = first_key("take_over", view.keymap)
+        if driver is None:
+            return _("Nobody drives this release, so nobody guards it. {key} takes over.").format(key=key)
+        return _("{who} is gone: nobody guards this release. {key} takes over.").format(who=driver.email, key=key)
+    if view.held_s > 0:
+        return _("Esc holds the automatic rollback back for {seconds} s more.").format(seconds=round(view.held_s))
     found = warnings(view)
     if found:
         return found[0] if len(found) == 1 else _("{first} (+{more} more: {key})").format(
@@ -400,6 +403,8 @@ def binding_action(id: str) -> str:
         return f"step({id.removeprefix('step_')})"
     if id == "rollback_anywhere":
         return "rollback"
+    if id.startswith(("log_", "metrics_")):
+        return f"on_screen('{id}')"
     if id in ("canary", "logs", "metrics", "history"):
         return f"show_screen('{id}')"
     return {"palette": "command_palette", "help": "keys", "quit": "leave"}.get(id, id)
@@ -429,7 +434,7 @@ def action_entries(view: View, screen: str = "") -> tuple[ActionEntry, ...]:
             elif spec.id == "undo":
                 enabled = release is not None and bool(release.moves)
             entries.append(ActionEntry(spec.id, first_key(spec.id, view.keymap), label, enabled))
-    if view.driver is not None and view.lease_expired:
+    if view.unguarded:
         entries.insert(1, ActionEntry("take_over", first_key("take_over", view.keymap), action("take_over").words()[0]))
     return tuple(entries)
 

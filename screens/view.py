@@ -59,6 +59,8 @@ class View:
     countdown_s: float | None = None
     """Wall seconds until the automatic rollback; None while none is counting."""
     countdown_reason: str = ""
+    held_s: float = 0.0
+    """Wall seconds for which Esc still holds the automatic rollback back; 0 where it does not."""
     rollback: RollbackView | None = None
     rollback_waiting: str = ""
     """What an asked-for rollback waits for before it can be sent, or empty."""
@@ -86,6 +88,12 @@ class View:
         """Whether this console holds the lease."""
         driver = self.driver
         return driver is not None and driver.session == self.session_id and not self.lease_expired
+
+    @property
+    def unguarded(self) -> bool:
+        """Whether a release is under way whose driver's console is gone, or that nobody drives."""
+        release = self.snapshot.release
+        return release is not None and release.under_way and (release.driver is None or self.lease_expired)
 
     @property
     def lease_expired(self) -> bool:

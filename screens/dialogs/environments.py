@@ -32,7 +32,9 @@ class EnvironmentsDialog(Dialog[Neighbour | None]):
 
     DEFAULT_CSS = """
     EnvironmentsDialog > #frame { width: 110; }
-    EnvironmentsDialog OptionList { height: auto; max-height: 20; border: none; background: $surface; padding: 0; }
+    EnvironmentsDialog OptionList, EnvironmentsDialog OptionList:focus {
+        height: auto; border: none; background: $surface; padding: 0;
+    }
     EnvironmentsDialog #loading { height: auto; color: $text-muted; }
     """
     BINDINGS: ClassVar[list[BindingType]] = []
@@ -90,7 +92,7 @@ class EnvironmentsDialog(Dialog[Neighbour | None]):
         mark = "●" if here else " "
         name = f"▲ {environment.name.upper()}" if environment.protected and neighbour.named else environment.name
         first = Content.styled(f"{mark} {name:<16}", "bold") + Content(
-            f" {environment.project or '-'} · {environment.region} · {environment.service}"
+            f" {self._project(neighbour)} · {environment.region} · {environment.service}"
         )
         if neighbour.problem:
             return first + Content(f"\n    ✖ {neighbour.problem}")
@@ -102,6 +104,11 @@ class EnvironmentsDialog(Dialog[Neighbour | None]):
             by = _(" by {who}").format(who=service.last_modifier) if service.last_modifier else ""
             parts.append(_("changed {ago} ago{by}").format(ago=changed, by=by))
         return first + Content("\n    " + " · ".join(part for part in parts if part))
+
+    def _project(self, neighbour: Neighbour) -> str:
+        if neighbour.service is not None:
+            return neighbour.service.project
+        return neighbour.environment.project or "-"
 
     def confirm_label(self) -> str:
         """The verb."""
