@@ -389,12 +389,15 @@ def shown_key(key: str) -> str:
         return "+".join([*(m.capitalize() for m in modifiers), _SHOWN.get(last, last.upper())])
     if len(key) > 1 and key[0] == "f" and key[1:].isdigit():
         return key.upper()
-    if len(key) > 1:
-        try:
-            return unicodedata.lookup(key.replace("_", " ").upper())
-        except KeyError:
-            return key
-    return key
+    return _SIGNS.get(key, key)
+
+
+_SIGNS = {
+    canonical_key(chr(code)): chr(code)
+    for code in range(0x21, 0x100)
+    if chr(code).isprintable() and not chr(code).isalnum()
+}
+"""Signs that keyboards have, by their canonical names."""
 
 
 def keys_for(id: str, keymap: Mapping[str, str] | None = None) -> tuple[str, ...]:
@@ -464,18 +467,9 @@ def _key_problem(key: str, spec: ActionSpec) -> str:
         if "ctrl" in modifiers and not (last.isascii() and last.isalpha()):
             return _("most terminals cannot send it")
         return ""
-    if _is_sign(last):
+    if last in _SIGNS:
         return _("most terminals cannot send it") if "ctrl" in modifiers else ""
     return _("there is no such key; use a letter, a figure, a sign, F1 to F12, or ctrl+ and a letter")
-
-
-def _is_sign(name: str) -> bool:
-    if name in _TEXTUAL_NAMES.values():
-        return True
-    try:
-        return unicodedata.lookup(name.replace("_", " ").upper()) <= "\u00ff"  # what keyboards have
-    except KeyError:
-        return False
 
 
 def _two_on_one_key(keymap: Mapping[str, str]) -> list[str]:
