@@ -49,9 +49,9 @@ class SimulatorProcess:
     def start(
         cls,
         *,
-        scenario: str = "healthy",
+        scenario: str | None = None,
         speed: float = 1.0,
-        seed: int = 0,
+        seed: int | None = None,
         now: datetime | str | None = None,
         state: Path | None = None,
         timeout_s: float = READY_TIMEOUT_S,
@@ -59,9 +59,9 @@ class SimulatorProcess:
         """Start one and wait until it serves.
 
         Args:
-            scenario: its name, or a file's.
+            scenario: its name, or a file's; `healthy` where None, or the kept state's.
             speed: simulated seconds a wall second.
-            seed: makes a run repeatable.
+            seed: makes a run repeatable; 0 where None, or the kept state's.
             now: its clock's first time, as text in ISO form; the machine's where None.
             state: directory in which it keeps its state; None keeps none.
             timeout_s: wall seconds that it may take to serve.
@@ -75,15 +75,18 @@ class SimulatorProcess:
     def launch(
         cls,
         *,
-        scenario: str = "healthy",
+        scenario: str | None = None,
         speed: float = 1.0,
-        seed: int = 0,
+        seed: int | None = None,
         now: datetime | str | None = None,
         state: Path | None = None,
     ) -> SimulatorProcess:
         """Start one without waiting; `wait_ready` must follow."""
-        command = [sys.executable, "-m", "console.simulator", "--watch-stdin", "--scenario", scenario]
-        command += ["--speed", f"{speed:g}", "--seed", str(seed)]
+        command = [sys.executable, "-m", "console.simulator", "--watch-stdin", "--speed", f"{speed:g}"]
+        if scenario is not None:
+            command += ["--scenario", scenario]
+        if seed is not None:
+            command += ["--seed", str(seed)]
         if now is not None:
             command += ["--now", now if isinstance(now, str) else now.isoformat()]
         if state is not None:

@@ -254,7 +254,7 @@ async def test_a_rival_moves_the_traffic_a_minute_after_the_first_move(make_clou
     cloud = await make_cloud(scenario="rival-operator", speed=200.0)
     await cloud.settled(await cloud.move(*TEN_PERCENT))
     async with asyncio.timeout(10):
-        while (await cloud.get()).last_modifier != "rival@demo.example":
+        while (await cloud.get()).last_modifier != "rival@demo.example":  # noqa: ASYNC110 - over the wire
             await asyncio.sleep(0.02)
     service = await cloud.get()
     assert {t.revision: t.percent for t in service.traffic if t.percent} == {STABLE: 60, CANARY: 40}

@@ -249,7 +249,10 @@ async def test_a_rival_can_be_called_and_faults_injected_and_cleared(cloud: Clou
         ({"expired": True}, "UNAUTHENTICATED"),
         ({"lost_permissions": ["*"]}, "PERMISSION_DENIED"),
         ({"fail_next": {"method": "UpdateService", "code": "RESOURCE_EXHAUSTED"}}, "RESOURCE_EXHAUSTED"),
-        ({"break_revision": {"service": "wa-backend", "revision": CANARY}, "fail_next": {"code": "ABORTED"}}, "ABORTED"),
+        (
+            {"break_revision": {"service": "wa-backend", "revision": CANARY}, "fail_next": {"code": "ABORTED"}},
+            "ABORTED",
+        ),
     ):
         assert (await control(cloud, "POST", "/fault", fault))[0] == 200
         with pytest.raises(Exception, match=code):

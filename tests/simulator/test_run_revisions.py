@@ -12,9 +12,7 @@ from tests.simulator.conftest import CANARY, PARENT, SERVICE, STABLE, Cloud, tar
 IMAGE = "us-central1-docker.pkg.dev/demo/wa-app/wa-backend"
 
 
-async def deploy(
-    cloud: Cloud, tag: str, *, name: str = "", traffic: list[run_v2.TrafficTarget] | None = None
-) -> str:
+async def deploy(cloud: Cloud, tag: str, *, name: str = "", traffic: list[run_v2.TrafficTarget] | None = None) -> str:
     """Change the template's image, as a deploy does; the operation's name."""
     template = run_v2.RevisionTemplate((await cloud.get()).template)
     template.containers[0].image = f"{IMAGE}:{tag}"
@@ -112,8 +110,7 @@ async def test_a_serving_tagged_or_latest_revision_is_not_deleted(cloud: Cloud) 
         await cloud.revisions.get_revision(name=old)
     listed = [r.name async for r in await cloud.revisions.list_revisions(parent=SERVICE)]
     shown = [
-        r.name
-        async for r in await cloud.revisions.list_revisions(request={"parent": SERVICE, "show_deleted": True})
+        r.name async for r in await cloud.revisions.list_revisions(request={"parent": SERVICE, "show_deleted": True})
     ]
     assert old not in listed
     assert old in shown

@@ -46,9 +46,7 @@ async def test_a_tag_keeps_its_own_target_and_address(cloud: Cloud) -> None:
         ([(STABLE, 100, "Loud")], "DNS label"),
     ],
 )
-async def test_a_split_that_cannot_be_is_refused(
-    cloud: Cloud, lines: list[tuple[str, int, str]], words: str
-) -> None:
+async def test_a_split_that_cannot_be_is_refused(cloud: Cloud, lines: list[tuple[str, int, str]], words: str) -> None:
     before = await cloud.get()
     with pytest.raises(Exception, match=words) as caught:
         await cloud.move(*lines)
@@ -139,9 +137,7 @@ async def test_reserved_annotations_are_refused(cloud: Cloud, key: str) -> None:
 
 async def test_validate_only_changes_nothing_and_still_refuses(cloud: Cloud) -> None:
     before = await cloud.get()
-    await cloud.update(
-        run_v2.Service(name=SERVICE, traffic=targets(*TEN_PERCENT)), "traffic", validate_only=True
-    )
+    await cloud.update(run_v2.Service(name=SERVICE, traffic=targets(*TEN_PERCENT)), "traffic", validate_only=True)
     assert cloud.last.done
     with pytest.raises(Exception, match="INVALID_ARGUMENT"):
         await cloud.update(
