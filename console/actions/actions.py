@@ -91,6 +91,10 @@ class Actions:
         """Whether a release that starts here has automatic rollback armed: in protected environments, unless told."""
         return self._site.auto_rollback_default
 
+    @auto_rollback_default.setter
+    def auto_rollback_default(self, armed: bool) -> None:
+        self._site.auto_rollback_default = armed
+
     @property
     def rolling_back(self) -> bool:
         """Whether a rollback is under way now."""
