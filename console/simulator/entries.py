@@ -193,7 +193,7 @@ class EntryMaker:
             status = REJECTED[(bits >> 5) & 3]
         else:
             status = 200
-        key = (service, arm.revision, status, kind_number)
+        key = ("request", service, arm.revision, status, kind_number)
         template = self._templates.get(key)
         if template is None:
             template = self._templates[key] = self._request_template(service, arm.revision, status, KINDS[kind_number])
@@ -266,7 +266,7 @@ class EntryMaker:
         return bytes(entry.SerializeToString())
 
     def _line_template(self, service: str, revision: str, line: Line, *, failed: bool) -> bytes:
-        key = (service, revision, line.severity, failed)
+        key = ("line", service, revision, line.severity, failed)
         if key not in self._templates:
             log = STDERR_LOG if failed else STDOUT_LOG
             self._templates[key] = bytes(self._template(service, revision, log, line.severity).SerializeToString())

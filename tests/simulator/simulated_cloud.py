@@ -49,7 +49,9 @@ class Cloud:
     logging: LoggingServiceV2AsyncClient
     monitoring: MetricServiceAsyncClient
 
-    async def listed(self, wanted: str, *, newest_first: bool = False, limit: int = 1000, page: int = 1000) -> list[Any]:
+    async def listed(
+        self, wanted: str, *, newest_first: bool = False, limit: int = 1000, page: int = 1000
+    ) -> list[Any]:
         """What ListLogEntries gives, page by page, as raw protobuf."""
         order = "timestamp desc" if newest_first else "timestamp asc"
         request = {"resource_names": PROJECT, "filter": wanted, "order_by": order, "page_size": page}
