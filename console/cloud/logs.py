@@ -146,9 +146,9 @@ class LogsApi:
         Raises:
             CloudError: one of its subclasses; InvalidRequestError for a filter that does not parse.
         """
-        from console.cloud import log_convert
-
         raw = await self._list(filter, limit, newest_first)
+        from console.cloud import log_convert  # imported by now, in a thread
+
         return log_convert.EntryReader().entries(raw)
 
     async def _list(self, filter: str, limit: int, newest_first: bool) -> builtins.list[Any]:
@@ -214,14 +214,14 @@ class LogsApi:
             since: UTC.
             limit: at most so many.
         """
-        from console.cloud import log_convert
-
         wanted = (
             f'logName="{self._project}/logs/cloudaudit.googleapis.com%2Factivity"'
             f' AND resource.type="cloud_run_revision" AND resource.labels.service_name="{service}"'
             f' AND timestamp>="{since:%Y-%m-%dT%H:%M:%S.%fZ}"'
         )
         raw = await self._list(wanted, limit, newest_first=True)
+        from console.cloud import log_convert  # imported by now, in a thread
+
         return [entry for entry in map(log_convert.audit_entry, raw) if entry is not None]
 
     @property

@@ -69,9 +69,10 @@ class RunApi:
             NotFoundError: no such service here.
             CloudError: anything else that went wrong.
         """
-        from console.cloud import convert
+        message = await self._get(name, timeout_s)
+        from console.cloud import convert  # imported by now, in a thread
 
-        return convert.service_from(await self._get(name, timeout_s))
+        return convert.service_from(message)
 
     async def _get(self, name: str, timeout_s: float) -> run_v2.Service:
         client = await self._connection.services()
