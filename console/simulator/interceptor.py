@@ -92,15 +92,23 @@ class FrontDoor(grpc.aio.ServerInterceptor):
         self.received: deque[Received] = deque(maxlen=1000)
         self.calls: dict[str, int] = {}
         """How many calls of each method came in."""
+        self._calls: set[asyncio.Task[Any]] = set()
         self._tails: set[asyncio.Task[Any]] = set()
         self._cut: set[asyncio.Task[Any]] = set()
 
     def cut_tails(self) -> int:
         """End every open stream with UNAVAILABLE, as a front end does that is being replaced; how many there were."""
-        for task in self._tails:
+        return self._end(self._tails)
+
+    def end_all(self) -> int:
+        """End every open call so; how many there were. (gRPC itself writes a traceback where it cancels them.)"""
+        return self._end(self._calls)
+
+    def _end(self, tasks: set[asyncio.Task[Any]]) -> int:
+        for task in tasks:
             self._cut.add(task)
             task.cancel()
-        return len(self._tails)
+        return len(tasks)
 
     async def intercept_service(
         self,
@@ -130,6 +138,9 @@ class FrontDoor(grpc.aio.ServerInterceptor):
         async def answer(request: Any, real: Any) -> Any:
             received = time.monotonic_ns()
             context = _Context(real, self.clock)
+            task = asyncio.current_task()
+            assert task is not None
+            self._calls.add(task)
             try:
                 await self._enter(method, real, received)
                 result = await behaviour(request, context)
@@ -137,11 +148,17 @@ class FrontDoor(grpc.aio.ServerInterceptor):
                     raise lost
             except StatusError as error:
                 await context.abort(_GRPC_CODES[int(error.code)], error.message)
-            except (grpc.aio.AbortError, asyncio.CancelledError):
+            except asyncio.CancelledError:
+                await self._end_if_cut(task, context)
+                raise
+            except grpc.aio.AbortError:
                 raise
             except Exception:
                 log.exception("%s failed", method)
                 await context.abort(grpc.StatusCode.INTERNAL, refusal(Code.INTERNAL).message)
+            finally:
+                self._calls.discard(task)
+                self._cut.discard(task)
             await context.date()
             return result
 
@@ -153,6 +170,7 @@ class FrontDoor(grpc.aio.ServerInterceptor):
             task = asyncio.current_task()
             assert task is not None
             self._tails.add(task)
+            self._calls.add(task)
             try:
                 await self._enter(method, real, time.monotonic_ns())
                 await context.date()
@@ -165,10 +183,8 @@ class FrontDoor(grpc.aio.ServerInterceptor):
             except StatusError as error:
                 await context.abort(_GRPC_CODES[int(error.code)], error.message)
             except asyncio.CancelledError:
-                if task not in self._cut:
-                    raise
-                task.uncancel()
-                await context.abort(grpc.StatusCode.UNAVAILABLE, refusal(Code.UNAVAILABLE).message)
+                await self._end_if_cut(task, context)
+                raise
             except grpc.aio.AbortError:
                 raise
             except Exception:
@@ -176,9 +192,16 @@ class FrontDoor(grpc.aio.ServerInterceptor):
                 await context.abort(grpc.StatusCode.INTERNAL, refusal(Code.INTERNAL).message)
             finally:
                 self._tails.discard(task)
+                self._calls.discard(task)
                 self._cut.discard(task)
 
         return answer
+
+    async def _end_if_cut(self, task: asyncio.Task[Any], context: _Context) -> None:
+        """Answer UNAVAILABLE where it was us who cancelled the call."""
+        if task in self._cut:
+            task.uncancel()
+            await context.abort(grpc.StatusCode.UNAVAILABLE, refusal(Code.UNAVAILABLE).message)
 
     async def _enter(self, method: str, real: Any, received: int) -> None:
         """Note the call, find out who sent it, and let faults happen.

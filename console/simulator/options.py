@@ -62,8 +62,6 @@ def parser() -> argparse.ArgumentParser:
 
 def run(argv: Sequence[str] | None) -> int:
     """Parse `argv`, serve until told to stop, and return the exit code."""
-    from console.errors import CanarioError
-
     arguments = parser().parse_args(argv)
     options = SimulatorOptions(
         scenario=arguments.scenario,
@@ -75,9 +73,16 @@ def run(argv: Sequence[str] | None) -> int:
     )
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")
     try:
-        asyncio.run(_serve(options, watch_stdin=arguments.watch_stdin))
-    except KeyboardInterrupt:
+        return _run(options, watch_stdin=arguments.watch_stdin)
+    except KeyboardInterrupt:  # before the signal handlers stood
         return 0
+
+
+def _run(options: SimulatorOptions, *, watch_stdin: bool) -> int:
+    from console.errors import CanarioError
+
+    try:
+        asyncio.run(_serve(options, watch_stdin=watch_stdin))
     except CanarioError as error:
         sys.stderr.write(f"canario simulate: {error}\n")
         return int(error.exit_code)
@@ -101,9 +106,11 @@ async def _serve(options: SimulatorOptions, *, watch_stdin: bool) -> None:
 
 
 def _say_ready(info: dict[str, object]) -> None:
-    with contextlib.suppress(BrokenPipeError):
+    try:
         sys.stdout.write(json.dumps(info) + "\n")
         sys.stdout.flush()
+    except BrokenPipeError:  # nobody reads it: go on serving, and say nothing when the interpreter flushes at its end
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _at_end_of_input(loop: asyncio.AbstractEventLoop, stop: asyncio.Event) -> None:

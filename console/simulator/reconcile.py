@@ -97,6 +97,8 @@ def _why_it_cannot_serve(record: ServiceRecord, made: Sequence[str]) -> StatusEr
     needed = [target.revision for target in traffic if target.type_ == rules.REVISION]
     if not traffic or any(target.type_ == rules.LATEST for target in traffic):
         needed.append(record.latest_created)
+    if needed == [""]:
+        return StatusError(Code.FAILED_PRECONDITION, "The service has no revision that could serve.")
     for name in [*needed, *made]:
         revision = record.revisions.get(name)
         if revision is None:

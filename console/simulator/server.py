@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -41,10 +42,14 @@ from console.simulator.store import Store
 from console.simulator.traffic import Traffic
 from console.words import _
 
+log = logging.getLogger(__name__)
+
 GRPC_OPTIONS = (
     ("grpc.max_receive_message_length", 64 * 1024 * 1024),
     ("grpc.max_send_message_length", 64 * 1024 * 1024),
     ("grpc.so_reuseport", 0),
+    ("grpc.keepalive_permit_without_calls", 1),
+    ("grpc.http2.min_recv_ping_interval_without_data_ms", 1_000),  # else a quiet tail's pings get it thrown out
 )
 
 
@@ -84,6 +89,10 @@ class Simulator:
         self.run = RunService(self.store, self.clock, self.permissions, self.logs)
         self.app = App(self.store, self.traffic, self.clock, seed=self.seed, record=self._record)
         self._due = asyncio.Event()
+        self._news = asyncio.Event()
+        self.failed = asyncio.Event()
+        """Set where the simulator itself has failed."""
+        self.failure: BaseException | None = None
         self._tasks: list[asyncio.Task[None]] = []
         self._control_server: asyncio.Server | None = None
         self._server: grpc.aio.Server | None = None
@@ -144,7 +153,8 @@ class Simulator:
         if self._control_server is not None:
             self._control_server.close()
         if self._server is not None:
-            await self._server.stop(grace=0)
+            ended = self.door.end_all()
+            await self._server.stop(grace=0.1 if ended else None)
         if self.state is not None:
             self._save()
             self.state.close()
@@ -169,7 +179,7 @@ class Simulator:
     def _save(self) -> None:
         if self.state is None:
             return
-        self.state.save(
+        self._keep(
             Saved(
                 scenario=self.scenario.name,
                 seed=self.seed,
@@ -182,19 +192,36 @@ class Simulator:
             )
         )
 
+    def _keep(self, saved: Saved) -> None:
+        assert self.state is not None
+        try:
+            self.state.save(saved)
+        except OSError as error:
+            log.warning("the state in %s cannot be kept: %s", self.state.path, error)
+
     async def _keep_time(self, state: StateDir) -> None:
         while True:
             await asyncio.sleep(1.0)
-            state.save_clock(self.clock.now())
+            with contextlib.suppress(OSError):
+                state.save_clock(self.clock.now())
 
     def _spawn(self, work: Any) -> None:
-        self._tasks.append(asyncio.get_running_loop().create_task(work))
+        task = asyncio.get_running_loop().create_task(work)
+        task.add_done_callback(self._ended)
+        self._tasks.append(task)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        """A task that fails is a bug: end loudly, rather than serve a cloud in which nothing ever finishes."""
+        if not task.cancelled() and task.exception() is not None:
+            self.failure = task.exception()
+            self.failed.set()
 
     # ---------------------------------------------------------------- in time
 
     def _changed(self, record: ServiceRecord) -> None:
         self.app.endpoints.follow(record)
         self._due.set()
+        self._news.set()
         self._save()
 
     async def _reconcile(self) -> None:
@@ -217,7 +244,8 @@ class Simulator:
     async def _rival(self, key: str, event: Rival) -> None:
         """Let someone else move the traffic, some time after it first moved."""
         while (moved := self.traffic.first_move(event.service)) is None:
-            await self.clock.sleep(1.0)
+            self._news.clear()
+            await self._news.wait()
         await self.clock.sleep_until(moved + event.after_first_move_s)
         self.happened.add(key)
         with contextlib.suppress(StatusError, ValueError):
@@ -341,6 +369,11 @@ async def serve(
     simulator = Simulator(options)
     try:
         ready(await simulator.start())
-        await (stop or asyncio.Event()).wait()
+        ends = [asyncio.ensure_future(event.wait()) for event in (stop or asyncio.Event(), simulator.failed)]
+        await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+        for end in ends:
+            end.cancel()
+        if simulator.failure is not None:
+            raise simulator.failure
     finally:
         await simulator.stop()

@@ -11,6 +11,7 @@ import base64
 import binascii
 import contextlib
 import json
+import logging
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,6 +27,8 @@ from console.simulator.records import Pending, ServiceRecord
 from console.simulator.revisions import RevisionRecord
 from console.simulator.store import Store
 from console.words import _
+
+log = logging.getLogger(__name__)
 
 VERSION = 1
 
@@ -128,8 +131,11 @@ class StateDir:
 
     def append_entry(self, serialised: bytes) -> None:
         """Keep one log entry."""
-        self._entries.write(base64.b64encode(serialised) + b"\n")
-        self._entries.flush()
+        try:
+            self._entries.write(base64.b64encode(serialised) + b"\n")
+            self._entries.flush()
+        except OSError as error:
+            log.warning("a log entry cannot be kept in %s: %s", self.path, error)
 
     def close(self) -> None:
         """No more is kept."""

@@ -205,6 +205,8 @@ class Store:
         found.message.delete_time = stamp(at)
         found.message.expire_time = stamp(at) + timedelta(days=30)
         owner.deleted[name] = found
+        if len(owner.deleted) > rules.MAX_REVISIONS:
+            del owner.deleted[next(iter(owner.deleted))]
 
     # ---------------------------------------------------------------- reconciling
 
@@ -216,7 +218,7 @@ class Store:
         """End every reconcile that is due at `at`."""
         due = [r for r in self.services.values() if r.pending is not None and r.pending.due <= at]
         for record in sorted(due, key=lambda r: r.pending.due if r.pending else 0.0):
-            self._finish(record)
+            self._finish(record, at)
 
     def _check(self, service: str, wanted: run_v2.Service, record: ServiceRecord) -> str | None:
         """Refuse what cannot be desired; else the name of the revision to make, or None.
@@ -227,7 +229,8 @@ class Store:
         """
         rules.check_annotations(wanted.annotations)
         rules.check_labels(wanted.labels)
-        rules.check_template(service, wanted.template)
+        if not record.revisions or wanted.template != record.desired.template:
+            rules.check_template(service, wanted.template)
         named = wanted.template.revision
         make: str | None = None
         if named:
@@ -289,14 +292,19 @@ class Store:
         self._changed(record)
         return operation
 
-    def _finish(self, record: ServiceRecord) -> None:
-        """End a reconcile, and with it the operations of all changes that it carried out."""
+    def _finish(self, record: ServiceRecord, at: float) -> None:
+        """End a reconcile, and with it the operations of all changes that it carried out.
+
+        Args:
+            record: the service.
+            at: now, which may be a little after it was due: traffic that has passed already is not split anew.
+        """
         assert record.pending is not None
         pending, record.pending = record.pending, None
         fault, self.reconcile_fault = self.reconcile_fault, None
-        failure = reconcile.end(record, pending.made, pending.due, fault)
-        self._prune(record, pending.due)
-        self._tell(record, pending.due)
+        failure = reconcile.end(record, pending.made, at, fault)
+        self._prune(record, at)
+        self._tell(record, at)
         self._changed(record)
         answer = packed(self.view(record))
         for name in pending.operations:
