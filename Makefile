@@ -42,11 +42,8 @@ lint: $(STAMP)
 bench: $(STAMP)
 	@$(BIN)/python -m bench
 
-POT := $(VENV)/canario.pot
 words: $(STAMP)
-	@$(BIN)/pybabel --quiet extract --keywords N_ --no-location --sort-output --omit-header -o $(POT) console widgets screens themes
-	@$(BIN)/pybabel --quiet update -i $(POT) -d console/locale -D canario -l es --no-fuzzy-matching --ignore-obsolete --ignore-pot-creation-date --no-wrap
-	@$(BIN)/pybabel --quiet compile -d console/locale -D canario -l es
+	@$(BIN)/python .ci/words.py
 	@$(BIN)/python -m pytest -q tests/test_words.py
 
 format: $(STAMP)
