@@ -1,7 +1,7 @@
 """`make words`: collect every word for people, bring the Spanish catalogue up to date, compile it.
 
-Our placeholders are `str.format`'s; gettext's tools take "10 % de" for an old-style format and refuse it, so their flag is
-left out. tests/test_words.py checks the placeholders.
+Our placeholders are `str.format`'s; gettext's tools take "10 % de" for an old-style format and refuse it, so their
+flag is left out. tests/test_words.py checks the placeholders.
 """
 
 from __future__ import annotations
