@@ -131,8 +131,8 @@ class HistoryScreen(ConsoleScreen):
             "abandoned": "○ " + _("abandoned"),
         }.get(release.ended or "", "● " + _("under way at {step} %").format(step=release.step))
         when = release.started.strftime("%Y-%m-%d %H:%M")
-        return Content.styled(f"{when}  ", "bold") + Content(
-            f"{present.short(release.canary, service)}  {word}\n  {release.started_by}"
+        return Content.styled(f"{when}  {present.short(release.canary, service)}", "bold") + Content(
+            f"\n  {word} · {release.started_by}"
         )
 
     def on_option_list_option_highlighted(self, event: OptionList.OptionHighlighted) -> None:

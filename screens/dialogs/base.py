@@ -60,6 +60,11 @@ class Dialog(ModalScreen[T]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "confirm", show=False),
         Binding("escape", "leave", show=False),
+        # the body is not focusable (an input may be), so its keys are the dialog's
+        Binding("up", "scroll_body(-1)", show=False),
+        Binding("down", "scroll_body(1)", show=False),
+        Binding("pageup", "page_body(-1)", show=False),
+        Binding("pagedown", "page_body(1)", show=False),
     ]
     AUTO_FOCUS = "Input"
 
@@ -68,6 +73,8 @@ class Dialog(ModalScreen[T]):
         self.view = view
         """The latest view."""
         self._quiet_since = monotonic()
+        self._composed = False
+        """Whether the whole body is there: Mount comes after the last of it, the foot alone may come sooner."""
 
     def compose(self) -> ComposeResult:
         """Banner, body, foot."""
@@ -81,6 +88,7 @@ class Dialog(ModalScreen[T]):
     def on_mount(self) -> None:
         """Start the quiet time once the dialog can be seen."""
         self._quiet_since = monotonic()
+        self._composed = True
         self.show(self.view)
 
     def heading(self) -> str:
@@ -98,8 +106,8 @@ class Dialog(ModalScreen[T]):
 
     def show(self, view: View) -> None:
         """Draw `view`; called ten times a second."""
-        if not self.is_running or not self.query("#foot"):
-            return  # not composed yet, or on its way out
+        if not self._composed or not self.is_running:
+            return  # not whole yet, or on its way out
         self.view = view
         self.query_one("#dialog-banner", Banner).show(present.banner(view))
         self.show_body(view)
@@ -156,6 +164,15 @@ class Dialog(ModalScreen[T]):
         quiet, self._quiet_since = now - self._quiet_since, now
         if quiet >= QUIET_S and self.can_confirm():
             self.confirm()
+
+    def action_scroll_body(self, lines: int) -> None:
+        """Arrows: read what doesn't fit."""
+        self.query_one("#body").scroll_relative(y=lines, animate=False)
+
+    def action_page_body(self, pages: int) -> None:
+        """Page keys: the same, by what can be seen at once."""
+        body = self.query_one("#body")
+        body.scroll_relative(y=pages * max(body.size.height - 1, 1), animate=False)
 
     def action_leave(self) -> None:
         """Esc."""

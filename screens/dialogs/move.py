@@ -118,6 +118,7 @@ class MoveDialog(Dialog[Confirmed | None]):
             return
         self._drawn = drawn
         self.query_one("#frame").border_title = Content(self.heading())
+        self.query_one("#splits").display = self.proposal.action.kind in (ActionKind.SHIFT, ActionKind.UNDO)
         self.query_one("#splits", Static).update(splits_content(self.proposal, view, self.width))
         self.query_one("#answers", Static).update(answers_content(self.proposal, self.problem, view, self.width))
         self.query_one("#warnings", Static).update(Content("\n".join(f"▲ {w}" for w in self.proposal.warnings)))
@@ -148,7 +149,7 @@ def heading_of(proposal: Proposal, view: View) -> str:
     after = proposal.after.get(proposal.canary or "", 0)
     match action.kind:
         case ActionKind.SHIFT:
-            return _("{environment}: move canary {before} % → {after} %?").format(
+            return _("{environment}: canary {before} % → {after} %?").format(
                 environment=f"▲ {view.rules.name.upper()}" if view.rules.protected else view.rules.name,
                 before=before,
                 after=after,

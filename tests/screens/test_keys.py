@@ -236,7 +236,7 @@ async def test_a_step_asks_first_and_enter_sends_it_with_what_was_seen() -> None
     async with app.run_test(size=(120, 40)) as pilot:
         await press(pilot, "2")
         text = " ".join(screen_text(app).split())
-        assert "PRODUCTION: move canary 10 % → 50 %?" in text
+        assert "PRODUCTION: canary 10 % → 50 %?" in text
         assert "now canary 00042-vez 10 % stable 00041-kud 90 %" in text.replace("\u00a0", " ")
         assert "then canary 00042-vez 50 % stable 00041-kud 50 %" in text.replace("\u00a0", " ")
         assert asked(app) == []
