@@ -126,7 +126,7 @@ class EnvironmentHeader(Drawn):
         badge, where, time, window = fit(
             (_badge(state), _place(state), _server_time(state), _window(state)),
             width,
-            order=(3, 1, 2, 1, 2, 3, 1, 2, 2),
+            order=(1, 3, 2, 1, 2, 3, 1, 2, 2),
         )
         return spread((badge, where), (time, window), width)
 

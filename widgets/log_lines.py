@@ -53,17 +53,12 @@ class Line(Protocol):
 
     @property
     def text(self) -> str:
-        """Cleaned, on one line."""
+        """Cleaned, on one line; of a request with status and latency."""
         ...
 
     @property
     def status(self) -> int:
         """HTTP status of a request, else 0."""
-        ...
-
-    @property
-    def latency_ms(self) -> float:
-        """Of a request, else 0."""
         ...
 
     @property
@@ -131,8 +126,7 @@ class LogFilter:
             if not wanted and not unwanted:
                 return True
             role = "canary" if canary and line.revision == canary else "stable"
-            status = line.status or ""
-            hay = f"{line.text[:SEARCHED]} {status} {line.severity} {line.revision} {role}".casefold()
+            hay = f"{line.text[:SEARCHED]} {line.severity} {line.revision} {role}".casefold()
             return all(word in hay for word in wanted) and not any(word in hay for word in unwanted)
 
         return passes
@@ -219,7 +213,7 @@ class LogRows:
             return 0
         if ring.next_sequence < self._next:
             self._next = 0
-        fresh = ring.since(max(self._next - OVERLAP, 0))
+        fresh = ring.since(self._next - OVERLAP)
         start = 0
         while start < len(fresh) and fresh[start].sequence < self._next:
             start += 1
@@ -238,7 +232,7 @@ class LogRows:
         """Show other lines: what the ring still holds, and, where only errors are asked for, older ones too."""
         self.filter, self.canary, self.stable = filter, canary, stable
         self._passes = passes = filter.predicate(canary)
-        held = list(self.ring.since(0)) if self.ring is not None else []
+        held = list(self.ring.since(-OVERLAP)) if self.ring is not None else []
         if RANKS.get(filter.floor, 0) >= ERROR_RANK:
             oldest = held[0].sequence if held else self._next
             held = [line for line in self._errors if line.sequence < oldest] + held

@@ -22,7 +22,7 @@ from console.text import clean
 from console.words import _, ngettext
 from widgets.drawing import Drawn, cut, spread
 from widgets.log_lines import Line, Ring
-from widgets.log_view import LogView, plain, shown_text
+from widgets.log_view import LogView, plain
 
 SHOWN_WHOLE = 4_000
 """Characters of one line in the detail below; ring lines are no longer."""
@@ -293,4 +293,4 @@ def whole(line: Line) -> Content:
         f"insertId {clean(line.insert_id, 80)}" if line.insert_id else "",
     ]
     head = " · ".join(fact for fact in facts if fact)
-    return Content(f"{head}\n{clean(shown_text(line), SHOWN_WHOLE)}")
+    return Content(f"{head}\n{clean(line.text, SHOWN_WHOLE)}")

@@ -585,7 +585,7 @@ class LogView(Widget, can_focus=True):
         segments = [Segment(text, base + partial(style, partial=True)) for text, style in head]
         indent = sum(cell_len(text) for text, _style in head)
         body = base + partial(level, partial=True) if level == "log--error" else base
-        text = shown_text(line)
+        text = clean(line.text)
         room = max(width - indent, 1)
         if not self.wrap or cell_len(text) <= room:
             if cell_len(text) > room:
@@ -600,15 +600,7 @@ class LogView(Widget, can_focus=True):
         return strips
 
 
-def shown_text(line: Line) -> str:
-    """Text of `line` with status and latency of a request."""
-    text = clean(line.text)
-    if line.status:
-        text = f"{text} {line.status} {line.latency_ms:,.0f} ms"
-    return text
-
-
 def plain(line: Line) -> str:
     """`line` as it is copied and saved: time to the millisecond, severity, revision, text."""
     stamp = f"{line.time:%Y-%m-%dT%H:%M:%S}.{line.time.microsecond // 1000:03}Z"
-    return f"{stamp} {clean(line.severity, 20)} {clean(line.revision, 80) or '-'} {shown_text(line)}"
+    return f"{stamp} {clean(line.severity, 20)} {clean(line.revision, 80) or '-'} {clean(line.text)}"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 import random
 from datetime import UTC, datetime, timedelta
 
@@ -123,7 +122,7 @@ def lines(first: int, count: int, at: datetime = NOW) -> list[LogLine]:
                 "wa-backend-00042-vez" if canary or bad else "wa-backend-00041-kud",
                 "KeyError: 'slots' in parse_reservation"
                 if bad
-                else "POST /webhook"
+                else "POST /webhook 200 412 ms"
                 if n % 3
                 else "reservar para 4 el viernes a las 8 🎉 " + "muy largo " * (n % 40),
                 500 if bad else 200 if n % 3 else 0,
@@ -145,13 +144,22 @@ class Gallery(App[None]):
     .-short #sparks { height: 2; }
     .-short .pane { border: none; }
     """
-    VERTICAL_BREAKPOINTS = [(0, "-short"), (32, "-tall")]
+    VERTICAL_BREAKPOINTS = [(0, "-short"), (32, "-tall")]  # noqa: RUF012 - as Textual declares it
 
-    def __init__(self, rate: int = 200, countdown: float | None = 7, rollback: RollbackLine | None = None) -> None:
+    def __init__(
+        self,
+        rate: int = 0,
+        *,
+        theme: str = "",
+        countdown: float | None = 7,
+        rollback: RollbackLine | None = None,
+        header: HeaderState = HEADER,
+    ) -> None:
         super().__init__()
-        for theme in themes.all_themes():
-            self.register_theme(theme)
-        self.theme = themes.default_theme(os.environ)
+        self.header = header
+        for each in themes.all_themes():
+            self.register_theme(each)
+        self.theme = themes.default_theme({"NO_COLOR": "1"} if self.no_color else {}, theme)
         self.ring = LogRing()
         self.rate = rate
         self.countdown = countdown
@@ -161,7 +169,7 @@ class Gallery(App[None]):
         return scrubbed(super().get_line_filters())
 
     def compose(self) -> ComposeResult:
-        yield EnvironmentHeader(HEADER)
+        yield EnvironmentHeader(self.header)
         with Vertical(classes="pane", id="release"):
             yield StepLine(STEPS)
             yield SplitBar()
@@ -190,7 +198,7 @@ class Gallery(App[None]):
         log.set_roles("wa-backend-00042-vez", "wa-backend-00041-kud")
         log.set_counts(0, 12)
         log.pull()
-        log.focus_log()
+        self.query_one(RevisionTable).focus()
         if self.rate:
             self.set_interval(0.1, self.feed)
 
@@ -201,10 +209,7 @@ class Gallery(App[None]):
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser()
-    parser.add_argument("--theme")
+    parser.add_argument("--theme", default="")
     parser.add_argument("--rate", type=int, default=200)
     options = parser.parse_args()
-    app = Gallery(options.rate)
-    if options.theme:
-        app.theme = options.theme
-    app.run()
+    Gallery(options.rate, theme=options.theme).run()
