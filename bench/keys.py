@@ -48,12 +48,9 @@ def _give_the_canary_traffic(simulator: SimulatorProcess) -> None:
     _wait(lambda: not _service(simulator)["reconciling"], "the rollback before is carried out")
     simulator.rival(canary_percent=10)
     _wait(lambda: not _service(simulator)["reconciling"], "the rival's move is carried out")
-    settled = time.monotonic()
-    _wait(
-        lambda: any(call["monotonic_ns"] / 1e9 > settled for call in _received(simulator, "GetService")),
-        "the console reads the service",
-    )
-    time.sleep(0.25)  # it has the answer, and draws it
+    reads = _reads(simulator)
+    _wait(lambda: _reads(simulator) > reads, "the console reads the service")
+    time.sleep(0.4)  # it has the answer, and draws it
 
 
 def _next_update(simulator: SimulatorProcess, before: int) -> float:
@@ -63,6 +60,11 @@ def _next_update(simulator: SimulatorProcess, before: int) -> float:
 
 def _updates(simulator: SimulatorProcess) -> list[dict[str, Any]]:
     return [call for call in _received(simulator, "UpdateService") if not call["principal"].startswith("rival")]
+
+
+def _reads(simulator: SimulatorProcess) -> int:
+    calls: Any = simulator.state()["calls"]
+    return int(calls.get("GetService", 0))
 
 
 def _received(simulator: SimulatorProcess, method: str) -> list[dict[str, Any]]:
