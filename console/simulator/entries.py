@@ -19,7 +19,7 @@ from google.cloud.logging_v2.types import LogEntry
 
 from console.simulator.filter_fields import ENTRY_CLASS, MISSING, Entry
 from console.simulator.lines import FAILED, KINDS, REJECTED, Kind, Line, address, chatter, complaint, hostile
-from console.simulator.traffic import TICK_NS, TICKS_PER_S, Arm, Request, ServiceTraffic
+from console.simulator.traffic import TICK_NS, TICKS_PER_S, Arm, Fate, Request, ServiceTraffic, Tally
 
 NS = 1_000_000_000
 REQUESTS_LOG = "run.googleapis.com%2Frequests"
@@ -38,6 +38,15 @@ class Group(IntEnum):
     FAILED = 1
     STDOUT = 2
     STDERR = 3
+
+
+_FATES = {
+    Group.SERVED: (Fate.QUIET, Fate.TALKING),
+    Group.FAILED: (Fate.FAILED,),
+    Group.STDOUT: (Fate.TALKING,),
+    Group.STDERR: (Fate.FAILED,),
+}
+"""Which requests leave a group's entries."""
 
 
 @dataclass(slots=True)
@@ -156,30 +165,30 @@ class EntryMaker:
 
     # ------------------------------------------------------------ making them
 
-    def make(self, traffic: ServiceTraffic, tick: int, arm: Arm, count: int, group: Group) -> list[Kept]:
+    def make(self, traffic: ServiceTraffic, tick: int, arm: Arm, tally: Tally, group: Group) -> list[Kept]:
         """The entries of one group of one arm in a tick.
 
         Args:
             traffic: the service's.
             tick: which.
             arm: the revision's part, one of the tick's era.
-            count: how many requests of that kind `traffic.counts` says there were.
+            tally: how many requests it had, as `traffic.tallies` told.
             group: which entries.
         """
-        if not count:
-            return []
-        failed = group in (Group.FAILED, Group.STDERR)
-        requests = traffic.requests(tick, arm, count, failed=failed)
-        prefix = f"{tick:x}{arm.key:08x}{group:d}"
         base_s, base_ns = tick // TICKS_PER_S, (tick % TICKS_PER_S) * TICK_NS
-        if group in (Group.SERVED, Group.FAILED):
-            return [
-                self._request(traffic.name, arm, request, f"{prefix}{number:x}", base_s, base_ns, failed=failed)
-                for number, request in enumerate(requests)
-            ]
         made: list[Kept] = []
-        for number, request in enumerate(requests):
-            self._application(traffic.name, arm, request, f"{prefix}{number:x}", base_s, base_ns, made, failed=failed)
+        for fate in _FATES[group]:
+            prefix = f"{tick:x}{arm.key:08x}{fate:d}"
+            requests = traffic.requests(tick, arm, tally[fate], fate)
+            failed = fate is Fate.FAILED
+            if group in (Group.SERVED, Group.FAILED):
+                for number, request in enumerate(requests):
+                    name = f"{prefix}{number:x}"
+                    made.append(self._request(traffic.name, arm, request, name, base_s, base_ns, failed=failed))
+            else:
+                for number, request in enumerate(requests):
+                    name = f"{prefix}{number:x}"
+                    self._application(traffic.name, arm, request, name, base_s, base_ns, made, failed=failed)
         return made
 
     def _request(
@@ -227,7 +236,8 @@ class EntryMaker:
         failed: bool,
     ) -> None:
         bits, chat = request.bits, arm.profile.chatter
-        mean = chat.error_lines_per_failure if failed else chat.lines_per_request
+        # those that talk at all are a process of their own: each of them writes a line at least
+        mean = chat.error_lines_per_failure if failed else max(1.0, chat.lines_per_request)
         lines = int(mean) + ((bits >> 32 & 0xFFFF) < (mean % 1.0) * 0x10000)
         # a line lies within the tick, so that ticks are in time order as wholes
         room = TICK_NS - request.offset_ns

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from console.simulator.clock import SimClock
 from console.simulator.revisions import image_tag
 from console.simulator.store import Store
-from console.simulator.traffic import TICKS_PER_S, Traffic, tick_at
+from console.simulator.traffic import TICKS_PER_S, Fate, Traffic, tick_at
 
 EDGES_S = (0.05, 0.1, 0.25, 0.5, 0.8, 1.0, 2.5, 5.0)
 """Upper edges of the latency histogram, seconds; the runbook's limits are among them."""
@@ -102,8 +102,8 @@ class Figures:
         traffic = self._traffic.service(service)
         found: list[float] = []
         for tick in range(now - LATENCY_TICKS, now):
-            for arm, ok, failed in traffic.counts(tick):
+            for arm, tally in traffic.tallies(tick):
                 if arm.revision == revision:
-                    found += [r.latency_s for r in traffic.requests(tick, arm, ok, failed=False)]
-                    found += [r.latency_s for r in traffic.requests(tick, arm, failed, failed=True)]
+                    for fate in Fate:
+                        found += [r.latency_s for r in traffic.requests(tick, arm, tally[fate], fate)]
         return found, len(found) * TICKS_PER_S / LATENCY_TICKS

@@ -14,7 +14,7 @@ from typing import Any, Protocol
 from console.simulator.entries import EntryMaker, Group, Kept, raw
 from console.simulator.filter_fields import ENTRY_CLASS, Entry
 from console.simulator.filters import Filter, Predicate
-from console.simulator.traffic import TICK_NS, Arm, Era, ServiceTraffic, Traffic
+from console.simulator.traffic import TICK_NS, Arm, Era, ServiceTraffic, Tally, Traffic
 
 MOST_KEPT = 200_000
 """Entries kept in memory; the oldest go first."""
@@ -180,12 +180,12 @@ class LogBook:
 
     # ------------------------------------------------------------ entries made from traffic
 
-    def made(self, traffic: ServiceTraffic, tick: int, arm: Arm, count: int, group: Group) -> list[Kept]:
+    def made(self, traffic: ServiceTraffic, tick: int, arm: Arm, tally: Tally, group: Group) -> list[Kept]:
         """The entries of one group in a tick, shared between readers; not to be changed."""
         key = (traffic.name, tick, arm.revision, group)
         found = self._cache.get(key)
         if found is None:
-            found = self.maker.make(traffic, tick, arm, count, group)
+            found = self.maker.make(traffic, tick, arm, tally, group)
             if self.readers > 1:
                 self._cache[key] = found
                 self._cached += len(found)
@@ -227,14 +227,11 @@ class Selector:
             plan = self._plan(traffic, era)
             if not plan:
                 continue
-            counts = {arm.revision: (served, failed) for arm, served, failed in traffic.counts(tick)}
+            tallies = {arm.revision: tally for arm, tally in traffic.tallies(tick)}
             for arm, groups in plan:
-                served, failed = counts[arm.revision]
+                tally = tallies[arm.revision]
                 for group, rule in groups:
-                    count = failed if group in (Group.FAILED, Group.STDERR) else served
-                    if not count:
-                        continue
-                    lines = self.book.made(traffic, tick, arm, count, group)
+                    lines = self.book.made(traffic, tick, arm, tally, group)
                     work += len(lines)
                     if rule is True:
                         taken.extend(lines)

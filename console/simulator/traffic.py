@@ -15,10 +15,12 @@ import math
 from bisect import bisect_left, bisect_right
 from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import IntEnum
 from functools import lru_cache
 from itertools import accumulate
 from random import Random
 from statistics import NormalDist
+from typing import NamedTuple
 from zlib import crc32
 
 from console.simulator.scenario import Outage, Profile, Scenario
@@ -34,6 +36,30 @@ _FOREVER = 1 << 62
 _NORMAL = NormalDist()
 
 
+class Fate(IntEnum):
+    """What becomes of a request; each kind is a Poisson process of its own."""
+
+    QUIET = 0
+    """Served, and nothing was written about it but the request's entry."""
+    FAILED = 1
+    """Answered with 5xx."""
+    TALKING = 2
+    """Served, and the application wrote lines."""
+
+
+class Tally(NamedTuple):
+    """How many requests of each fate."""
+
+    quiet: int
+    failed: int
+    talking: int
+
+    @property
+    def served(self) -> int:
+        """Those that did not fail."""
+        return self.quiet + self.talking
+
+
 @dataclass(frozen=True, slots=True)
 class Arm:
     """One revision's part of a service's traffic during an era."""
@@ -46,6 +72,8 @@ class Arm:
     """Mean number of requests a tick that do not fail."""
     failed_per_tick: float
     """Mean number of requests a tick answered with 5xx."""
+    talking_per_tick: float
+    """Mean number of those that do not fail about which the application writes lines."""
     start_up_s: float
     """Start-up time that some requests wait for now, seconds; 0 once warm."""
     mu: float
@@ -229,6 +257,7 @@ class ServiceTraffic:
             share=percent / 100,
             ok_per_tick=mean * (1 - failing),
             failed_per_tick=mean * failing,
+            talking_per_tick=mean * (1 - failing) * min(1.0, profile.chatter.lines_per_request),
             start_up_s=cold.start_up_ms / 1000 if is_cold else 0.0,
             mu=mu,
             sigma=(math.log(profile.latency.p95_ms / 1000) - mu) / _Z95,
@@ -261,22 +290,43 @@ class ServiceTraffic:
         """The eras that overlap the ticks from `start` to before `end`, oldest first."""
         return [era for era in self._eras if era.end > start and era.start < end]
 
-    def counts(self, tick: int) -> list[tuple[Arm, int, int]]:
-        """(arm, requests that did not fail, requests that failed) of one tick."""
+    def tallies(self, tick: int) -> list[tuple[Arm, Tally]]:
+        """How many requests of each fate each arm had in one tick."""
         era = self.era(tick)
         if era is None or not self.rate:
             return []
         generator = self._random
         generator.seed(self._seed | tick)
         draw = generator.random
-        return [(arm, poisson(arm.ok_per_tick, draw()), poisson(arm.failed_per_tick, draw())) for arm in era.arms]
+        return [
+            (
+                arm,
+                Tally(
+                    poisson(arm.ok_per_tick - arm.talking_per_tick, draw()),
+                    poisson(arm.failed_per_tick, draw()),
+                    poisson(arm.talking_per_tick, draw()),
+                ),
+            )
+            for arm in era.arms
+        ]
 
-    def requests(self, tick: int, arm: Arm, count: int, *, failed: bool) -> list[Request]:
-        """The `count` requests of an arm in a tick, by arrival, as `counts` told their number."""
+    def counts(self, tick: int) -> list[tuple[Arm, int, int]]:
+        """(arm, requests that did not fail, requests that failed) of one tick."""
+        return [(arm, tally.quiet + tally.talking, tally.failed) for arm, tally in self.tallies(tick)]
+
+    def requests(self, tick: int, arm: Arm, count: int, fate: Fate) -> list[Request]:
+        """An arm's requests of one fate in a tick, by arrival.
+
+        Args:
+            tick: which.
+            arm: one of the tick's era.
+            count: how many there were, as `tallies` told.
+            fate: which of them.
+        """
         if not count:
             return []
         generator = self._random
-        generator.seed(((self._seed | tick) << 40) | (arm.key << 1) | failed)
+        generator.seed(((self._seed | tick) << 40) | (arm.key << 2) | fate)
         draw, gauss, bits, exp = generator.random, generator.gauss, generator.getrandbits, math.exp
         mu, sigma = arm.mu, arm.sigma
         if arm.start_up_s:

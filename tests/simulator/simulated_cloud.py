@@ -50,7 +50,7 @@ class Cloud:
     monitoring: MetricServiceAsyncClient
 
     async def listed(
-        self, wanted: str, *, newest_first: bool = False, limit: int = 1000, page: int = 1000
+        self, wanted: str, *, newest_first: bool = False, limit: int = 100_000, page: int = 1000
     ) -> list[Any]:
         """What ListLogEntries gives, page by page, as raw protobuf."""
         order = "timestamp desc" if newest_first else "timestamp asc"

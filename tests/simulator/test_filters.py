@@ -275,7 +275,7 @@ def quoted(text: str) -> str:
 
 
 @settings(max_examples=200, deadline=None)
-@given(st.text(max_size=30).filter(lambda text: "\ud800" > text or not any("\ud800" <= c <= "\udfff" for c in text)))
+@given(st.text(max_size=30).filter(lambda text: not any("\ud800" <= c <= "\udfff" for c in text)))
 def test_a_quoted_text_finds_exactly_itself(text: str) -> None:
     assert matches(f"textPayload={quoted(text)}", line(text or " ")) is (text != "") or text == ""
     assert matches(f"textPayload:{quoted(text)}", line(f"¡{text}!"))
@@ -327,11 +327,10 @@ def test_what_it_says_of_a_group_beforehand_holds_for_every_entry_of_it(text: st
     maker = EntryMaker("demo", "us-central1")
     wanted = parse(text)
     tick = service.start_tick + second
-    for arm, served, failed in service.counts(tick):
+    for arm, tally in service.tallies(tick):
         for group in Group:
             rule = wanted.given(maker.facts("wa-backend", arm.revision, group))
-            count = failed if group in (Group.FAILED, Group.STDERR) else served
-            for kept in maker.make(service, tick, arm, count, group):
+            for kept in maker.make(service, tick, arm, tally, group):
                 told = rule if isinstance(rule, bool) else rule(kept.entry)
                 assert told is wanted.matches(kept.entry), (group, kept.entry)
 

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from console.simulator.scenario import load_scenario
-from console.simulator.traffic import TICKS_PER_S, Arm, ServiceTraffic, Traffic, poisson
+from console.simulator.traffic import TICKS_PER_S, Arm, Fate, ServiceTraffic, Traffic, poisson
 
 START = 1_795_601_100.0
 STABLE = "wa-backend-00041-kem"
@@ -51,10 +51,10 @@ def within(count: float, mean: float, deviations: float = 5.0) -> bool:
 
 def everything(of: ServiceTraffic, tick: int) -> list[object]:
     found: list[object] = []
-    for arm, served, failed in of.counts(tick):
-        found.append((arm.revision, served, failed))
-        found += of.requests(tick, arm, served, failed=False)
-        found += of.requests(tick, arm, failed, failed=True)
+    for arm, tally in of.tallies(tick):
+        found.append((arm.revision, tally))
+        for fate in Fate:
+            found += of.requests(tick, arm, tally[fate], fate)
     return found
 
 
@@ -127,9 +127,9 @@ def test_the_canarys_p95_is_the_scenarios(scenario: str, low: float, high: float
     of = service(scenario)
     latencies: list[float] = []
     for tick in range(first(of), first(of, 120)):
-        for arm, served, _failed in of.counts(tick):
+        for arm, tally in of.tallies(tick):
             if arm.revision == CANARY:
-                latencies += [request.latency_s * 1000 for request in of.requests(tick, arm, served, failed=False)]
+                latencies += [r.latency_s * 1000 for r in of.requests(tick, arm, tally.quiet, Fate.QUIET)]
     latencies.sort()
     assert low < latencies[int(len(latencies) * 0.95)] < high
 
@@ -147,9 +147,9 @@ def test_a_cold_start_fails_in_its_first_15_seconds_only() -> None:
 def _slowest(of: ServiceTraffic, second: float) -> float:
     found = []
     for tick in range(first(of, second), first(of, second + 5)):
-        for arm, served, _failed in of.counts(tick):
+        for arm, tally in of.tallies(tick):
             if arm.revision == CANARY:
-                found += [request.latency_s for request in of.requests(tick, arm, served, failed=False)]
+                found += [request.latency_s for request in of.requests(tick, arm, tally.quiet, Fate.QUIET)]
     return sorted(found)[-5]
 
 
