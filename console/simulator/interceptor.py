@@ -101,7 +101,7 @@ class FrontDoor(grpc.aio.ServerInterceptor):
         return self._end(self._tails)
 
     def end_all(self) -> int:
-        """End every open call so; how many there were. (gRPC itself writes a traceback where it cancels them.)"""
+        """End every open call so; how many there were. Where gRPC cancels them itself it writes a traceback."""
         return self._end(self._calls)
 
     def _end(self, tasks: set[asyncio.Task[Any]]) -> int:
