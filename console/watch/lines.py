@@ -49,8 +49,15 @@ class LineWriter:
         chosen = entries if len(entries) <= room else self._choose(entries, room)
         self.dropped += len(entries) - len(chosen)
         self._allowance -= len(chosen)
+        self._append(chosen)
+
+    def write_past(self, entries: Sequence[LogEntry]) -> None:
+        """Write entries that were listed, not tailed: all of them, outside the allowance."""
+        self._append(entries)
+
+    def _append(self, entries: Sequence[LogEntry]) -> None:
         sequence = self._ring.next_sequence
-        self._ring.extend([_line(entry, sequence + index) for index, entry in enumerate(chosen)])
+        self._ring.extend([_line(entry, sequence + index) for index, entry in enumerate(entries)])
 
     @staticmethod
     def _choose(entries: Sequence[LogEntry], room: int) -> Sequence[LogEntry]:

@@ -51,6 +51,8 @@ WHOLE_LIMIT = 5_000
 """Entries of all revisions that a back-fill lists at most (a page of 1,000 is one read of the quota's 60 a minute)."""
 CANARY_LIMIT = 25_000
 """Entries of the canary alone that it lists beyond that."""
+PAST_LINES = 2_000
+"""Newest listed entries that become lines of the log."""
 BACK_OFF_S = (0.5, 1.0, 2.0, 4.0, 8.0)
 """Wall seconds before each new attempt."""
 
@@ -174,18 +176,18 @@ class LogFeed:
         raise UnavailableError(_("Cloud Logging ended the log stream."))
 
     async def _take(self, batch: TailBatch) -> None:
-        await self._ingest(batch.entries, lines=True)
+        await self._ingest(batch.entries, self._writer.write)
         held_back = sum(batch.suppressed.values())
         if held_back:
             self.suppressed += held_back
             self._aggregator.suppress(held_back)
 
-    async def _ingest(self, entries: Sequence[LogEntry], *, lines: bool) -> None:
+    async def _ingest(self, entries: Sequence[LogEntry], write: Callable[[list[LogEntry]], None] | None) -> None:
         for start in range(0, len(entries), SLICE):
-            fresh: list[LogEntry] | None = [] if lines else None
+            fresh: list[LogEntry] | None = None if write is None else []
             self._aggregator.add(entries[start : start + SLICE], fresh)
-            if fresh:
-                self._writer.write(fresh)
+            if fresh and write is not None:
+                write(fresh)
             await asyncio.sleep(0)
 
     async def _keep(self) -> None:
@@ -248,7 +250,8 @@ class LogFeed:
         if len(entries) >= WHOLE_LIMIT:
             covered = max(since, int(min(entries[0].timestamp, entries[-1].timestamp)) + 1)
         entries.sort(key=_by_time)
-        await self._ingest(entries, lines=True)
+        await self._ingest(entries[:-PAST_LINES], None)
+        await self._ingest(entries[-PAST_LINES:], self._writer.write_past)
         if canary and covered > since:
             only = (
                 f'{start} AND timestamp<"{rfc3339(covered)}" AND resource.labels.revision_name="{canary}"'
@@ -258,7 +261,7 @@ class LogFeed:
             reached = since
             if len(entries) >= CANARY_LIMIT:
                 reached = max(since, int(min(entries[0].timestamp, entries[-1].timestamp)) + 1)
-            await self._ingest(entries, lines=False)
+            await self._ingest(entries, None)
             self._aggregator.cover(reached, covered, whole=False)
         return covered
 
