@@ -93,14 +93,27 @@ class Sample:
     revision: str
     by_code: dict[int, int] = field(default_factory=dict)
     """Requests by HTTP status."""
-    latency: dict[int, Distribution] = field(default_factory=dict)
-    """Milliseconds, by HTTP status."""
+    arm: Arm | None = None
+    """Its part of the traffic; None where it served nothing."""
+    seed: int = 0
+    """For what is drawn only when asked for."""
     cpu: Distribution | None = None
     """Utilisation of its instances, 0 to 1; None without instances."""
     active: int = 0
     """Instances that answer requests."""
     idle: int = 0
     """Instances that wait."""
+    _latency: dict[int, Distribution] | None = None
+
+    @property
+    def latency(self) -> dict[int, Distribution]:
+        """Milliseconds, by HTTP status; drawn at the first look."""
+        if self._latency is None:
+            arm, generator = self.arm, Random(self.seed)
+            self._latency = {}
+            if arm is not None:
+                self._latency = {code: _latencies(arm, count, generator) for code, count in self.by_code.items()}
+        return self._latency
 
 
 class Sampler:
@@ -155,22 +168,20 @@ class Sampler:
                     failed[arm.revision] = failed.get(arm.revision, 0) + bad
         samples = []
         for revision in sorted(set(arms) | set(traffic.warm_revisions(after - 1))):
-            sample = Sample(revision)
+            sample = Sample(revision, arm=arms.get(revision), seed=generator.getrandbits(64))
             if revision in arms:
-                self._requests(sample, arms[revision], served[revision], failed[revision], generator)
+                self._requests(sample, served[revision], failed[revision], generator)
             self._instances(sample, arms.get(revision), generator)
             samples.append(sample)
         return samples
 
-    def _requests(self, sample: Sample, arm: Arm, served: int, failed: int, generator: Random) -> None:
+    def _requests(self, sample: Sample, served: int, failed: int, generator: Random) -> None:
         rejected = min(served, _draw(served * REJECTED_SHARE, generator))
         sample.by_code[200] = served - rejected
         for codes, count in ((REJECTED, rejected), (FAILED, failed)):
             for code, part in _dealt(codes, count, generator).items():
                 sample.by_code[code] = part
         sample.by_code = {code: count for code, count in sample.by_code.items() if count}
-        for code, count in sample.by_code.items():
-            sample.latency[code] = _latencies(arm, count, generator)
 
     def _instances(self, sample: Sample, arm: Arm | None, generator: Random) -> None:
         profile = self.traffic.profile_of(sample.revision)
