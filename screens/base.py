@@ -60,6 +60,12 @@ class ConsoleScreen(Screen[None]):
         super().__init__()
         self.view: View | None = None
         """The last view that was drawn; None before the first."""
+        self._composed = False
+        """Whether the whole body is there: Mount comes after the last of it."""
+
+    def on_mount(self) -> None:
+        """From now on every widget can be found."""
+        self._composed = True
 
     def compose(self) -> ComposeResult:
         """Header, banner, body, keys."""
@@ -74,8 +80,8 @@ class ConsoleScreen(Screen[None]):
 
     def show(self, view: View) -> None:
         """Draw `view`. Called ten times a second."""
-        if not self.is_running or not self.query("#actions"):
-            return  # not composed yet, or on its way out
+        if not self._composed or not self.is_running:
+            return  # not whole yet, or on its way out
         self.view = view
         self.query_one("#header", EnvironmentHeader).show(present.header(view))
         self.query_one("#banner", Banner).show(self.banner(view))
