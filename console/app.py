@@ -7,7 +7,6 @@ made in `on_ready`, and its thread imports them (tests/screens/test_first_paint.
 from __future__ import annotations
 
 import asyncio
-import os
 import sys
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeVar
@@ -33,7 +32,7 @@ from screens.operator import Operator, Severity, settle
 from screens.rollback_desk import Engine, RollbackDesk
 from screens.view import View
 from themes import all_themes, default_theme
-from widgets.safe import ScrubFilter
+from widgets.safe import scrubbed
 
 if TYPE_CHECKING:
     from console.release.moves import Proposal
@@ -126,7 +125,6 @@ class ConsoleApp(App[int], inherit_bindings=False):
         self._make_engine = engine or self._real_engine
         self._engine: Engine | None = None
         self._place = Place.of(settings, environment)
-        self._scrub = ScrubFilter()
         self._notice = ("", 0.0)
         self._busy = ""
         self._view: View | None = None
@@ -138,7 +136,8 @@ class ConsoleApp(App[int], inherit_bindings=False):
         self.operator = Operator(self)
         for theme in all_themes():
             self.register_theme(theme)
-        self.theme = default_theme(os.environ, settings.theme)
+        # App took NO_COLOR out of the environment when it was made
+        self.theme = default_theme({"NO_COLOR": "1"} if self.no_color else {}, settings.theme)
         self.set_keymap({spec.id: ",".join(keys_for(spec.id, settings.keymap)) for spec in ACTIONS})
 
     # ------------------------------------------------------------------ life
@@ -173,7 +172,7 @@ class ConsoleApp(App[int], inherit_bindings=False):
 
     def get_line_filters(self) -> Sequence[LineFilter]:
         """The last gate before the terminal: no sequence of a stranger leaves."""
-        return [*super().get_line_filters(), self._scrub]
+        return scrubbed(super().get_line_filters())
 
     def _handle_exception(self, error: Exception) -> None:
         """A bug: a sentence for the operator, the rest to the log file, and an end."""
