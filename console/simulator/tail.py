@@ -33,6 +33,8 @@ BATCH_BYTES = 1_500_000
 
 _SLICE_S = 0.005
 _PAUSE_S = 0.05
+_MOST_READY = 10_000
+"""Entries held in memory for one round; the rest waits for the next."""
 _LOOK_BACK = 80
 """Ticks before the session's start in which requests may have begun that are only now received."""
 _RESPONSE = TailLogEntriesResponse.pb()
@@ -119,6 +121,8 @@ class TailSession:
         self._waiting: list[tuple[int, int, str, Kept]] = []
         """Entries whose time to be sent has not come: a heap of (when, timestamp, insertId, entry)."""
         self._suppressed: dict[int, int] = {}
+        self._behind = False
+        """Whether the last round left something to send."""
 
     def close(self) -> None:
         """End the session."""
@@ -147,7 +151,7 @@ class TailSession:
         """
         clock = self.book.clock
         while True:
-            await asyncio.sleep(max(_PAUSE_S, min(0.1, 0.1 / clock.speed)))
+            await asyncio.sleep(0 if self._behind else max(_PAUSE_S, min(0.1, 0.1 / clock.speed)))
             if self.cut:
                 raise StatusError(Code.UNAVAILABLE, "The service is currently unavailable.")
             now = self.book.now_ns
@@ -170,7 +174,7 @@ class TailSession:
         ready: list[Kept] = []
         last = last_whole_tick(now - self.window_ns)
         began = perf_counter()
-        while self._cursor <= last:
+        while self._cursor <= last and len(ready) < _MOST_READY:
             for kept in self.selector.made(self._cursor)[0]:
                 if kept.received_ns < self.opened_ns:
                     continue
@@ -182,6 +186,7 @@ class TailSession:
             if perf_counter() - began > _SLICE_S:
                 await asyncio.sleep(0)
                 began = perf_counter()
+        self._behind = self._cursor <= last
         while self._waiting and self._waiting[0][0] <= now:
             ready.append(heapq.heappop(self._waiting)[3])
         ready.sort(key=lambda kept: (kept.stamp_ns, kept.insert_id))
