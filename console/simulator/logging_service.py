@@ -38,7 +38,7 @@ from console.simulator.traffic import TICK_NS
 SERVICE = "google.logging.v2.LoggingServiceV2"
 DEFAULT_PAGE = 50
 LARGEST_PAGE = 1000
-SCAN_BUDGET = 100_000
+SCAN_BUDGET = 50_000
 """Ticks and entries looked at for one page; then the page ends with a token, as Google's do when time is up."""
 LARGEST_ENTRY = 256 * 1024
 """Bytes of one entry."""

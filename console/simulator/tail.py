@@ -140,7 +140,8 @@ class TailSession:
             self._wait(kept)
 
     def _wait(self, kept: Kept) -> None:
-        due = max(kept.received_ns, kept.stamp_ns + self.window_ns)
+        # a writer's clock may be ahead: its entry waits for the window, not for its own time
+        due = max(kept.received_ns, min(kept.stamp_ns, kept.received_ns) + self.window_ns)
         heapq.heappush(self._waiting, (due, kept.stamp_ns, kept.insert_id, kept))
 
     async def messages(self) -> AsyncIterator[bytes]:
