@@ -32,9 +32,7 @@ def service(shares: Mapping[str, int] | None = None, *, tags: Any = (("canary", 
         "template_fingerprint": "t1",
         "last_modifier": "maria@acme.example",
     }
-    return Service(
-        "wa-backend", "demo", "us-central1", "etag-1", traffic=split, effective=serves, **(values | fields)
-    )
+    return Service("wa-backend", "demo", "us-central1", "etag-1", traffic=split, effective=serves, **(values | fields))
 
 
 def revisions(*names: str, **ready: bool) -> tuple[Revision, ...]:

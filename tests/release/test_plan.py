@@ -30,9 +30,7 @@ def test_a_whole_release_needs_three_bakes() -> None:
     assert PLAN.total_time(100) == timedelta(0)
 
 
-@pytest.mark.parametrize(
-    "steps", [(), (50,), (50, 10, 100), (10, 10, 100), (0, 100), (10, 50, 100, 110), (-5, 100)]
-)
+@pytest.mark.parametrize("steps", [(), (50,), (50, 10, 100), (10, 10, 100), (0, 100), (10, 50, 100, 110), (-5, 100)])
 def test_steps_that_do_not_rise_to_100_are_refused(steps: tuple[int, ...]) -> None:
     with pytest.raises(SettingsError):
         RolloutPlan(steps)
