@@ -4,8 +4,8 @@ A second is closed by the watermark (see `LogFeed`): nothing more is expected fo
 all the same is added to the oldest second still open, once (by insertId), and flagged. Pure: no I/O, no clock.
 
 Memory is bounded by time, not by traffic alone: at most `MAX_OPEN` open seconds, insertIds of the open seconds and
-of the last `REMEMBERED_S` closed ones (the tail's own limit of 60,000 entries a minute bounds each), the newest
-`TRACES` traces of ERROR lines.
+of the last `REMEMBERED_S` before the newest heard (the tail's own limit of 60,000 entries a minute bounds each), the
+newest `TRACES` traces of ERROR lines.
 """
 
 from __future__ import annotations
@@ -191,7 +191,9 @@ class Aggregator:
             closed.append(second)
         self.next_second = end
         self._covered = [span for span in self._covered if span[1] > end]
-        for old in [s for s in self._ids if s < end - REMEMBERED_S]:
+        # through a silence the last heard stay known: a stuck stream's gap is listed from there
+        heard = min(end, int(self.newest_received) or end)
+        for old in [s for s in self._ids if s < heard - REMEMBERED_S]:
             del self._ids[old]
         return closed
 

@@ -7,7 +7,8 @@ Rules (issue 2, section 3; issue 3, "Ticks"):
 * When the stream breaks, nothing is closed. On reconnecting, the tail is opened first and the gap listed then: both
   overlap and insertIds settle who is counted. What a bounded list cannot reach back to stays unobserved.
 * The same list at the start back-fills a bake under way, so that a restart of the console does not lose it.
-* A stream that is open and mute while entries are being logged is stuck: a probe finds out, and it is opened again.
+* A stream that is open and mute while entries are being logged is stuck: a probe finds out, and it is opened again;
+  what it kept back is counted late.
 """
 
 from __future__ import annotations
@@ -147,6 +148,7 @@ class LogFeed:
         """One stream, from opening to its end, which is always an error."""
         if self._ready is not None and self._gap_from is None:
             await self._until_ready(self._ready)
+        self._begin()
         reader = asyncio.create_task(self._read())
         keeper = asyncio.create_task(self._keep())
         try:
@@ -219,26 +221,28 @@ class LogFeed:
             raise UnavailableError(_("The cloud's time is not known yet."))
         return now.timestamp()
 
-    async def _catch_up(self) -> None:
-        """List what lies between the last stream and this one, and let seconds close again."""
-        now = self._now()
-        wanted = self._wanted()
+    def _begin(self) -> None:
+        """Decide, before anything is heard, from which second on this console counts."""
         if self._gap_from is None:
-            first = now - FIRST_LOOK_S
-            if wanted.since is not None:
-                first = min(first, wanted.since)
+            now = self._now()
+            since = self._wanted().since
+            first = now - FIRST_LOOK_S if since is None else min(now - FIRST_LOOK_S, since)
             self._gap_from = max(first, now - LOOK_BACK_S)
             self._aggregator.begin(int(self._gap_from))
-        since = int(max(self._gap_from, now - LOOK_BACK_S))
+
+    async def _catch_up(self) -> None:
+        """List what lies between the last stream and this one, and let seconds close again."""
+        gap_from = self._gap_from if self._gap_from is not None else self._now()
+        since = int(max(gap_from, self._now() - LOOK_BACK_S))
         for attempt in range(3):
             try:
-                covered = await self._back_fill(since, wanted.canary)
+                covered = await self._back_fill(since, self._wanted().canary)
                 break
             except CanarioError as error:
                 self._problem = error.what
                 await self._clock.sleep(BACK_OFF_S[attempt])
         else:
-            covered = int(now) + 1  # the gap stays a gap
+            covered = int(self._now()) + 1  # the gap stays a gap
         self._aggregator.cover(covered, float("inf"))
         self._live = True
 
@@ -270,9 +274,10 @@ class LogFeed:
         if not self._live:
             return
         self._live = False
-        complete = max(self._aggregator.next_second or 0, self._aggregator.newest_received - LAG_S)
-        self._aggregator.uncover(complete)
-        self._gap_from = complete
+        heard = self._aggregator.newest_received - LAG_S
+        self._aggregator.uncover(max(self._aggregator.next_second or 0, heard))
+        # not from the open seconds on: the silence before the break may have been the stream's, not the service's
+        self._gap_from = max(self._gap_from or 0.0, heard)
 
     def close_seconds(self, *, reachable: bool) -> list[Second]:
         """The seconds that the watermark has passed since the last call; none while the stream is down.

@@ -48,6 +48,7 @@ def assess(
         problems.append(_("There is no revision to roll back to."))
     else:
         problems += _target_problems(name, target.shares, revisions)
+        warnings += target.notes if target.source == "fallback" else ()
         warnings += _prune_warnings(name, service, signs.newer)
         if signs.instances and not signs.instances.get(name):
             warnings.append(

@@ -143,7 +143,9 @@ ENTRY = st.tuples(st.floats(0, 6), st.sampled_from([CANARY, STABLE]), st.sampled
 
 @settings(max_examples=80, deadline=None)
 @given(st.lists(ENTRY, max_size=60), st.randoms(use_true_random=False))
-def test_order_and_repetition_change_no_count(entries: list[tuple[float, str, int, int]], chance: random.Random) -> None:
+def test_order_and_repetition_change_no_count(
+    entries: list[tuple[float, str, int, int]], chance: random.Random
+) -> None:
     unique = {number: request(START + at, name, status, id=f"x{number}") for at, name, status, number in entries}
     straight = opened()
     straight.add(list(unique.values()))

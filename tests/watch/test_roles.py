@@ -1,0 +1,86 @@
+"""Who is canary, who is stable, and when a bake began."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from console.release.split import TrafficSplit
+from console.release.state import Move, Release, lines_of
+from console.watch.roles import Roles, assign, bake_start
+from tests.watch.fakes import CANARY, REVISIONS, STABLE, START, service
+
+
+def release(**changes: object) -> Release:
+    """A release of the canary from a split that was all stable."""
+    values: dict[str, object] = {
+        "id": "r1",
+        "canary": CANARY,
+        "stable": STABLE,
+        "baseline": lines_of(TrafficSplit.of({STABLE: 100})),
+        "started": START,
+        "started_by": "maria@demo.example",
+    }
+    return Release.model_validate(values | changes)
+
+
+def test_before_a_release_the_tag_names_the_canary() -> None:
+    roles = assign(service(), None, REVISIONS, START)
+    assert roles == Roles(CANARY, STABLE, 0, "")
+
+
+def test_a_release_names_its_canary_and_its_share() -> None:
+    roles = assign(service({CANARY: 10, STABLE: 90}), release(), REVISIONS, START)
+    assert roles == Roles(CANARY, STABLE, 10, "r1")
+
+
+def test_at_100_percent_the_stable_is_the_one_that_served_before() -> None:
+    roles = assign(service({CANARY: 100}), release(step=100), REVISIONS, START)
+    assert roles == Roles(CANARY, STABLE, 100, "r1")
+
+
+def test_a_promoted_canary_is_watched_for_an_hour() -> None:
+    ended = release(ended="promoted", ended_at=START)
+    promoted = service({CANARY: 100})
+    assert assign(promoted, ended, REVISIONS, START + timedelta(minutes=5)).canary == CANARY
+    assert assign(promoted, ended, REVISIONS, START + timedelta(hours=2)) == Roles(None, CANARY, 0, "")
+
+
+def test_a_rolled_back_canary_stays_in_sight() -> None:
+    roles = assign(service(), release(ended="rolled back", ended_at=START), REVISIONS, START)
+    assert roles == Roles(CANARY, STABLE, 0, "r1")
+
+
+def test_without_tag_and_release_there_is_no_canary() -> None:
+    assert assign(service(tag=None), None, REVISIONS, START) == Roles(None, STABLE, 0, "")
+
+
+def test_nothing_is_known_before_the_first_read() -> None:
+    assert assign(None, None, (), None) == Roles()
+
+
+def move(at: int, percent: int) -> Move:
+    """A move, `at` seconds after START."""
+    return Move(kind="shift", at=START + timedelta(seconds=at), by="maria", percent=percent, before=())
+
+
+def test_a_bake_seen_beginning_begins_now() -> None:
+    at_ten = release(step=10, moves=(move(0, 10),))
+    roles = Roles(CANARY, STABLE, 10, "r1")
+    now = START + timedelta(seconds=4)
+    assert bake_start(roles, at_ten, now=now, last_look=now - timedelta(seconds=1)) == now
+
+
+def test_a_console_that_joins_takes_the_recorded_moment() -> None:
+    at_ten = release(step=10, moves=(move(0, 10),))
+    roles = Roles(CANARY, STABLE, 10, "r1")
+    now = START + timedelta(seconds=200)
+    assert bake_start(roles, at_ten, now=now, last_look=None) == START
+    assert bake_start(roles, at_ten, now=now, last_look=START - timedelta(minutes=5)) == START
+
+
+def test_a_share_that_nobody_recorded_bakes_from_now() -> None:
+    at_ten = release(step=10, moves=(move(0, 10),))
+    roles = Roles(CANARY, STABLE, 30, "r1")
+    now = START + timedelta(seconds=200)
+    assert bake_start(roles, at_ten, now=now, last_look=None) == now
+    assert bake_start(roles, None, now=now, last_look=None) == now
