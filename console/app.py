@@ -160,9 +160,7 @@ class ConsoleApp(App[int], inherit_bindings=False):
     def _real_engine(self, environment: Environment) -> Engine:
         from console.session import SessionThread
 
-        return SessionThread(
-            self.settings, environment, endpoint=self.endpoint, as_email=self.as_email, drive=True
-        )
+        return SessionThread(self.settings, environment, endpoint=self.endpoint, as_email=self.as_email, drive=True)
 
     async def on_unmount(self) -> None:
         """Stop the session, without holding the terminal for it."""
@@ -235,7 +233,8 @@ class ConsoleApp(App[int], inherit_bindings=False):
             for note in answer.notes:
                 self.say(note, "warning" if not answer.already else "information")
             if answer.already and not answer.notes:
-                self.say(_("The traffic is back already: nothing to roll back."))
+                target = present.short(answer.target, self.environment.service) or _("the stable revision")
+                self.say(_("Nothing to roll back: {target} has the traffic already.").format(target=target))
 
     def complain(self, error: BaseException) -> None:
         """Log a bug and say so once, in a sentence."""

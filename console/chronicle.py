@@ -131,9 +131,7 @@ def tell(
 def _happenings(written: list[Version]) -> list[Happening]:
     last = written[-1].release
     found = [
-        Happening(
-            last.started, "started", _("release of {canary} begins").format(canary=last.canary), last.started_by
-        )
+        Happening(last.started, "started", _("release of {canary} begins").format(canary=last.canary), last.started_by)
     ]
     found += _moves(written)
     before: Release | None = None
@@ -178,9 +176,7 @@ def _changes(before: Release | None, version: Version) -> list[Happening]:
         found.append(Happening(verdict.at, "verdict", f"{text} · {verdict.sentence}" if verdict.sentence else text))
     driver, former = release.driver, before.driver if before is not None else None
     if driver is not None and former is not None and driver.session != former.session:
-        found.append(
-            Happening(version.at, "driver", _("takes over from {who}").format(who=former.email), driver.email)
-        )
+        found.append(Happening(version.at, "driver", _("takes over from {who}").format(who=former.email), driver.email))
     if before is not None and before.auto_rollback != release.auto_rollback:
         text = _("automatic rollback armed") if release.auto_rollback else _("automatic rollback DISARMED")
         found.append(Happening(version.at, "auto", text, version.by))

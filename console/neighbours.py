@@ -93,9 +93,7 @@ async def _services_here(session: Session) -> Mapping[str, Service] | CanarioErr
         return error
 
 
-def _neighbour(
-    environment: Environment, named: bool, services: Mapping[str, Service] | CanarioError
-) -> Neighbour:
+def _neighbour(environment: Environment, named: bool, services: Mapping[str, Service] | CanarioError) -> Neighbour:
     if isinstance(services, CanarioError):
         return Neighbour(environment, named, problem=str(services))
     service = services.get(environment.service)

@@ -205,9 +205,7 @@ ACTIONS: tuple[ActionSpec, ...] = (
         command="canario deploy IMAGE --tag canary",
     ),
     ActionSpec("canary", N_("Canary"), ("c",), N_("The canary screen."), group=Group.SCREENS),
-    ActionSpec(
-        "logs", N_("Logs"), ("l",), N_("The log screen."), group=Group.SCREENS, command="canario logs --follow"
-    ),
+    ActionSpec("logs", N_("Logs"), ("l",), N_("The log screen."), group=Group.SCREENS, command="canario logs --follow"),
     ActionSpec("metrics", N_("Metrics"), ("m",), N_("The charts."), group=Group.SCREENS),
     ActionSpec(
         "history",

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import ClassVar
 
-from textual import events
 from textual.app import ComposeResult
 from textual.containers import Container, Horizontal, Vertical
 from textual.content import Content
@@ -28,7 +27,7 @@ class CanaryScreen(ConsoleScreen):
     NAME: ClassVar[str] = "canary"
     CSS_PATH = Path(__file__).with_suffix(".tcss")
     HORIZONTAL_BREAKPOINTS = [(0, "-tiny"), (60, "-narrow"), (100, "-wide")]  # noqa: RUF012 - Textual declares it so
-    VERTICAL_BREAKPOINTS = [(0, "-flat"), (16, "-short"), (32, "-tall"), (50, "-huge")]  # noqa: RUF012 - Textual declares it so
+    VERTICAL_BREAKPOINTS = [(0, "-flat"), (16, "-short"), (32, "-tall"), (50, "-huge")]  # noqa: RUF012 - as above
 
     def compose_body(self) -> ComposeResult:
         """The panes, most important first."""
@@ -47,7 +46,7 @@ class CanaryScreen(ConsoleScreen):
         with Container(id="log"):
             yield LogPane(id="log-view")
 
-    def on_mount(self, event: events.Mount) -> None:
+    def on_mount(self) -> None:
         """Name the panes."""
         self.query_one("#release").border_title = _("release")
         self.query_one("#revisions").border_title = _("revisions")
@@ -103,7 +102,5 @@ class CanaryScreen(ConsoleScreen):
         newest = max((s.newest for s in (canary, stable) if s.newest is not None), default=None)
         age = float(int((view.now - newest).total_seconds())) if newest is not None and view.now is not None else None
         waiting = present.waiting_for(view, _("waiting for the first requests"))
-        self.query_one("#error-rate", Sparkline).show(
-            canary.error_rate, stable.error_rate, age_s=age, waiting=waiting
-        )
+        self.query_one("#error-rate", Sparkline).show(canary.error_rate, stable.error_rate, age_s=age, waiting=waiting)
         self.query_one("#p95", Sparkline).show(canary.p95_ms, stable.p95_ms, age_s=age, waiting=waiting)

@@ -82,15 +82,13 @@ def look(place: Place, engine: Engine | None, desk: RollbackDesk, notes: Notes, 
     )
 
 
-def _rollback(
-    session: Session | None, snapshot: Snapshot, desk: RollbackDesk, monotonic: float
-) -> RollbackView | None:
+def _rollback(session: Session | None, snapshot: Snapshot, desk: RollbackDesk, monotonic: float) -> RollbackView | None:
     if desk.failed is not None:
         return desk.failed
     progress = session.actions.rollback_progress if session is not None else None
     if progress is None:
         return RollbackView("sending", took_s=desk.sent_for()) if desk.running else None
-    if progress.state == "done" and _moved_on(snapshot):
+    if progress.state == "done" and (desk.already or _moved_on(snapshot)):
         return None
     target = moves.largest(progress.target) or ""
     return RollbackView(

@@ -49,6 +49,10 @@ class Asks(Protocol):
         """Run something on the session's loop."""
         ...
 
+    def complain(self, error: BaseException) -> None:
+        """Log a bug and say so."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class _Kind:
@@ -275,6 +279,10 @@ class MetricsScreen(ConsoleScreen):
             data = await self._read(span)
         except CanarioError as error:
             self._problem = clean(str(error))
+            return
+        except Exception as error:  # noqa: BLE001 - a bug in charts must not take the console, and rollback, away
+            self._problem = _("The charts can't be drawn ({kind}).").format(kind=type(error).__name__)
+            cast("Asks", self.app).complain(error)
             return
         if (span, source) == (self._span, self._source):
             self._problem = ""

@@ -105,9 +105,7 @@ class Operator:
         canary = view.snapshot.canary
         service = view.snapshot.service
         if service is not None and canary is not None and service.desired_shares().get(canary, 0) == percent:
-            self._host.say(
-                _("The canary has {percent} % already: nothing to move.").format(percent=percent), "warning"
-            )
+            self._host.say(_("The canary has {percent} % already: nothing to move.").format(percent=percent), "warning")
             return
         self._open(Action(ActionKind.SHIFT, percent=percent, canary=canary))
 
@@ -257,8 +255,10 @@ class Operator:
             if answer:
                 leave()
 
-        question = _("Go to {environment} while a release is under way here?") if to else _(
-            "Leave while a release is under way?"
+        question = (
+            _("Go to {environment} while a release is under way here?")
+            if to
+            else _("Leave while a release is under way?")
         )
         self._host.open_dialog(
             ConfirmDialog(view, question.format(environment=to), lines, _("Go") if to else _("Leave"), _("Stay")), then

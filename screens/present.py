@@ -129,9 +129,11 @@ def warnings(view: View) -> tuple[str, ...]:
         )
     if snapshot.time is not None and abs(snapshot.time.skew) > SKEW_SHOWN:
         found.append(
-            _("This machine's clock is {seconds} s off the cloud's; the cloud's is the one that counts.").format(
-                seconds=f"{snapshot.time.skew.total_seconds():+.0f}"
-            )
+            (
+                _("This machine's clock is {span} ahead of the cloud's; the cloud's is the one that counts.")
+                if snapshot.time.skew > timedelta(0)
+                else _("This machine's clock is {span} behind the cloud's; the cloud's is the one that counts.")
+            ).format(span=span(abs(snapshot.time.skew)))
         )
     return tuple(dict.fromkeys(found))
 
@@ -304,19 +306,16 @@ def verdict_state(view: View) -> VerdictState:
 
 
 def verdict_notice(view: View) -> str:
-    """The panel's last line: an expired driver, then the warnings, then where the automatic rollback lives."""
+    """The panel's last line: what Esc holds back, then the warnings, then where the automatic rollback lives."""
     driver = view.driver
-    if view.unguarded:
-        key = first_key("take_over", view.keymap)
-        if driver is None:
-            return _("Nobody drives this release, so nobody guards it. {key} takes over.").format(key=key)
-        return _("{who} is gone: nobody guards this release. {key} takes over.").format(who=driver.email, key=key)
     if view.held_s > 0:
         return _("Esc holds the automatic rollback back for {seconds} s more.").format(seconds=round(view.held_s))
     found = warnings(view)
     if found:
-        return found[0] if len(found) == 1 else _("{first} (+{more} more: {key})").format(
-            first=found[0], more=len(found) - 1, key=first_key("help", view.keymap)
+        if len(found) == 1:
+            return found[0]
+        return _("{n} warnings, {key} shows all: {first}").format(
+            n=len(found), key=first_key("help", view.keymap), first=found[0]
         )
     if view.auto_rollback and view.you_drive:
         return _("Automatic rollback lives only while this console does.")
@@ -362,7 +361,9 @@ def rollback_sentence(rollback: RollbackView, service: str) -> str:
 
 
 def banner(view: View, *, panel: bool = False) -> str:
-    """What must not be missed on any screen or dialog: a rollback that waits or runs, a countdown, a lost connection.
+    """What must not be missed on any screen or dialog.
+
+    A rollback that waits or runs, a countdown, a lost connection, a release that nobody guards.
 
     Args:
         view: what is true now.
@@ -383,6 +384,11 @@ def banner(view: View, *, panel: bool = False) -> str:
             )
     if view.connection == "failed":
         return _("No connection: {problem} Trying again; traffic stays as it is.").format(problem=view.problem)
+    if view.unguarded:
+        key, driver = first_key("take_over", view.keymap), view.driver
+        if driver is None:
+            return _("Nobody drives this release, so nobody guards it · {key} takes over").format(key=key)
+        return _("{who} is gone: nobody guards this release · {key} takes over").format(who=driver.email, key=key)
     return ""
 
 
@@ -457,7 +463,12 @@ def ago(then: datetime | None, now: datetime | None) -> str:
     """How long ago `then` was, in figures: `47 s`, `12 min`, `3 h`, `6 d`; empty where unknown."""
     if then is None or now is None:
         return ""
-    seconds = max(0, int((now - then).total_seconds()))
+    return span(now - then)
+
+
+def span(length: timedelta) -> str:
+    """`length` in figures: `47 s`, `12 min`, `3 h`, `6 d`; nothing shorter than zero."""
+    seconds = max(0, int(length.total_seconds()))
     if seconds < 60:
         return _("{n} s").format(n=seconds)
     if seconds < 3600:

@@ -67,6 +67,8 @@ class RollbackDesk:
         self._asked_at = 0.0
         self._waiting = False
         self._failed: RollbackView | None = None
+        self.already = False
+        """Whether the last one found nothing to roll back."""
 
     @property
     def waiting(self) -> bool:
@@ -83,7 +85,7 @@ class RollbackDesk:
         if self.running:
             return _("A rollback is under way already: the screen follows it.")
         self._asked_at = self._monotonic()
-        self._failed = None
+        self._failed, self.already = None, False
         self._waiting = True
         self.tick()
         if self._waiting:
@@ -119,7 +121,9 @@ class RollbackDesk:
             return None
         self._future = None
         try:
-            return future.result()
+            outcome = future.result()
+            self.already = outcome.already
+            return outcome
         except CancelledError:
             error = CanarioError(_("The rollback was cut off before the cloud answered."), remedy=_("Press r again."))
         except CanarioError as problem:

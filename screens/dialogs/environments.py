@@ -62,8 +62,7 @@ class EnvironmentsDialog(Dialog[Neighbour | None]):
         yield plain(_("reading how each one stands …"), id="loading")
 
     def on_mount(self) -> None:
-        """Start reading."""
-        super().on_mount()
+        """Start reading (Textual runs the base's handler too)."""
         self.run_worker(self._read(), exit_on_error=False)
 
     async def _read(self) -> None:

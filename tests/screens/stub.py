@@ -340,7 +340,11 @@ def make_app(latest: Snapshot | None, *, demo: object = None, settings: Settings
     environment = chosen.environment("production")
     stub = StubEngine(chosen.rules(environment), latest, environment)
     app = ConsoleApp(
-        chosen, environment, demo=demo, engine=lambda _environment: stub, clock=StillClock()  # type: ignore[arg-type]
+        chosen,
+        environment,
+        demo=demo,
+        engine=lambda _environment: stub,
+        clock=StillClock(),  # type: ignore[arg-type]
     )
     app.stub = stub  # type: ignore[attr-defined]
     return app

@@ -143,7 +143,7 @@ async def test_the_screen_says_where_the_automatic_rollback_lives() -> None:
         ),
         (
             lambda: snapshot(10, time=ServerTime(NOON, 1000.0, skew=timedelta(seconds=90))),
-            "clock is +90 s off",
+            "clock is 1 min ahead",
         ),
         (
             lambda: snapshot(10, service=service(50, effective=10, reconciling=False)),
@@ -185,5 +185,3 @@ async def test_text_of_strangers_is_never_markup() -> None:
             app.repaint()
         assert "rollback" not in [name for name, _ in app.stub.actions.asked]
         assert "\x1b" not in screen_text(app)
-
-

@@ -477,5 +477,3 @@ async def test_a_blocked_action_is_told_and_kept_on_the_screen() -> None:
         await settle(pilot)
         await settle(pilot)
         assert screen_text(app).count("juan moved it to 30 %. Look again.") >= 1
-
-
