@@ -58,7 +58,7 @@ class Plot:
 
 def ceiling(highest: float) -> float:
     """A round figure that is not below `highest`: 1, 2, 2.5 or 5 times a power of ten."""
-    if not highest > 0 or math.isinf(highest):
+    if not highest > 1e-9 or math.isinf(highest):
         return 1.0
     power = 10.0 ** math.floor(math.log10(highest))
     return next((step * power for step in (1.0, 2.0, 2.5, 5.0, 10.0) if step * power >= highest * 0.999999), power * 10)
