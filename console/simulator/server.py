@@ -53,6 +53,10 @@ GRPC_OPTIONS = (
 )
 
 
+SHORTEST_UNCUT_S = 8.0
+"""Wall seconds that a stream lives at least, however fast the clock: a reader needs wall time to connect again."""
+
+
 class Simulator:
     """Everything that one simulator process holds.
 
@@ -252,9 +256,9 @@ class Simulator:
             self.move_as(event.principal, event.service, self.rival_split(event.service, event.canary_percent))
 
     async def _cut_tails(self) -> None:
-        """Cut every open stream now and then."""
+        """Cut every open stream now and then, by simulated time."""
         while (wait := self.faults.next_cut()) is not None:
-            await self.clock.sleep(wait)
+            await asyncio.gather(self.clock.sleep(wait), asyncio.sleep(SHORTEST_UNCUT_S))
             self.door.cut_tails()
 
     # ---------------------------------------------------------------- others' doings
