@@ -7,7 +7,6 @@ hold, the team's environments do not.
 
 from __future__ import annotations
 
-import sys
 import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
@@ -88,7 +87,7 @@ def demo(
             _("{outcome!r} is no outcome.").format(outcome=expect[:40]),
             remedy=_("Choose one of: {names}.").format(names=", ".join(OUTCOMES)),
         )
-    if auto_headless and not headless and not sys.stdout.isatty():
+    if auto_headless and not headless and terminal_problem():
         headless, expect = True, expect or chosen.outcome.replace(" ", "-")
         speed = speed or 20.0
         say(

@@ -276,12 +276,12 @@ def test_with_no_project_anywhere_the_operator_is_told_how_to_set_one(tmp_path: 
 def test_the_demo_keeps_the_users_keys_and_nothing_of_the_teams_services(team: Team, tmp_path: Path) -> None:
     settings = load(
         team(
-            "[keymap]\nmore = 'w'\n[environments.production]\nservice = 'shop'\nproject = 'acme-prod'\n"
+            "[keymap]\nmore = 'z'\n[environments.production]\nservice = 'shop'\nproject = 'acme-prod'\n"
             "[plan]\nsteps = [100]\n"
         )
     )
     demo = settings.for_demo(tmp_path / "demo.db")
-    assert demo.keymap == {"more": "w"}
+    assert demo.keymap == {"more": "z"}
     assert demo.environment("production").service == "wa-backend"
     assert demo.plan.steps == (10, 50, 100)
     assert not demo.notify.slack
