@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import binascii
 import contextlib
+import fcntl
 import json
 import logging
 from collections.abc import Iterable, Mapping
@@ -56,7 +57,7 @@ class StateDir:
         path: made where it is not there.
 
     Raises:
-        SettingsError: it cannot be made or written.
+        SettingsError: it cannot be made or written, or another simulator uses it.
     """
 
     def __init__(self, path: Path) -> None:
@@ -64,6 +65,13 @@ class StateDir:
         try:
             path.mkdir(parents=True, exist_ok=True)
             self._entries: IO[bytes] = (path / "entries").open("ab")
+            fcntl.flock(self._entries, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            self._entries.close()
+            raise SettingsError(
+                _("The state directory {path} is another simulator's, which is running.").format(path=path),
+                remedy=_("End that one, or give --state another directory."),
+            ) from error
         except OSError as error:
             raise SettingsError(
                 _("The state directory {path} cannot be written: {problem}.").format(path=path, problem=error),

@@ -199,7 +199,10 @@ def _audits(channel: grpc.Channel) -> list[str]:
 
 
 def test_state_of_another_scenario_or_a_later_time_or_torn_is_refused(simulator: Start, tmp_path: Path) -> None:
-    simulator(scenario="bad-canary", state=tmp_path).stop()
+    first = simulator(scenario="bad-canary", state=tmp_path)
+    with pytest.raises(SimulatorError, match="another simulator's, which is running"):
+        SimulatorProcess.start(state=tmp_path)
+    first.stop()
     with pytest.raises(SimulatorError, match="of the scenario bad-canary, not healthy"):
         SimulatorProcess.start(scenario="healthy", state=tmp_path)
     with pytest.raises(SimulatorError, match="cannot go back"):
