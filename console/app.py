@@ -8,24 +8,23 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Awaitable, Callable, Iterable, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeVar
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from rich.text import Text
-from textual.app import App, SystemCommand
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.filter import LineFilter
 from textual.screen import Screen
 
+from console.app_keys import DemoControl, KeyActions, bindings
 from console.clock import Clock, SystemClock
 from console.crash import crash_sentence, log, log_path, log_to_file, terminal_problem
 from console.errors import CanarioError, ExitCode
-from console.registry import ACTIONS, keys_for, shown_key
-from console.registry import Place as KeyPlace
+from console.registry import ACTIONS, keys_for
 from console.release.guardrails import Action
 from console.text import clean
 from console.words import _
-from screens import present
+from screens import announcer, present
 from screens.canary import CanaryScreen
 from screens.lookout import Notes, Place, look
 from screens.operator import Operator, Severity, settle
@@ -49,45 +48,9 @@ NOTICE_S = 60.0
 """How long a kept notice stands in the header."""
 SMALL = 16
 """Lines under which a toast would cover what an operator must see."""
-SPEEDS = (1.0, 2.0, 5.0, 10.0, 20.0, 50.0)
-"""Speeds of the demo's clock that `<` and `>` step through."""
 
 
-class DemoControl(Protocol):
-    """What `<` and `>` need of the simulator."""
-
-    @property
-    def speed(self) -> float:
-        """Simulated seconds a wall second."""
-        ...
-
-    def set_speed(self, speed: float) -> object:
-        """Set it; blocks on HTTP, so it is called in a thread."""
-        ...
-
-
-def _bindings() -> list[BindingType]:
-    bindings: list[BindingType] = []
-    for spec in ACTIONS:
-        if spec.place in (KeyPlace.LOGS, KeyPlace.METRICS):
-            continue  # bound by their screens, so that they mean nothing elsewhere
-        # Esc must win over dialogs and inputs while a countdown runs, and mean what it meant before otherwise
-        priority = spec.place is KeyPlace.ANYWHERE or spec.id == "stop_countdown"
-        bindings.append(
-            Binding(
-                ",".join(spec.keys),
-                present.binding_action(spec.id),
-                spec.title,
-                show=False,
-                priority=priority,
-                id=spec.id,
-            )
-        )
-    bindings.append(Binding("ctrl+c", "interrupted", show=False))
-    return bindings
-
-
-class ConsoleApp(App[int], inherit_bindings=False):
+class ConsoleApp(KeyActions, inherit_bindings=False):
     """The console.
 
     Args:
@@ -102,7 +65,7 @@ class ConsoleApp(App[int], inherit_bindings=False):
 
     TITLE = "canario"
     ENABLE_COMMAND_PALETTE = True
-    BINDINGS: ClassVar[list[BindingType]] = _bindings()
+    BINDINGS: ClassVar[list[BindingType]] = bindings()
 
     def __init__(
         self,
@@ -167,6 +130,22 @@ class ConsoleApp(App[int], inherit_bindings=False):
         engine, self._engine = self._engine, None
         if engine is not None:
             await asyncio.to_thread(engine.stop)
+
+    async def go_to(self, environment: Environment) -> None:
+        """Leave this environment and open another: a new session, the same screens."""
+        if self.desk.running or self.desk.waiting:
+            self.say(_("A rollback is under way here: stay until it has ended."), "warning")
+            return
+        old, self._engine = self._engine, None
+        self.environment = environment
+        self._place = Place.of(self.settings, environment)
+        self.desk = RollbackDesk(lambda: self._engine, self.clock.monotonic)
+        self._notice = ("", 0.0)
+        self.repaint()
+        if old is not None:
+            await asyncio.to_thread(old.stop)
+        self._engine = self._make_engine(environment)
+        self._engine.start()
 
     def get_line_filters(self) -> Sequence[LineFilter]:
         """The last gate before the terminal: no sequence of a stranger leaves."""
@@ -247,24 +226,14 @@ class ConsoleApp(App[int], inherit_bindings=False):
 
     def _announce(self, view: View) -> None:
         """Terminal title and bell: what an operator in another window should notice."""
-        verdict = view.snapshot.verdict
-        state = ""
-        if view.rollback is not None:
-            state = view.rollback.state
-        elif view.countdown_s is not None:
-            state = "countdown"
-        elif verdict is not None:
-            state = verdict.word.value
+        state, title = announcer.state(view), announcer.title(view)
         if state != self._rung:
-            if state in ("countdown", "done", "failed", "FAIL") and self.settings.notify.bell:
+            if state in announcer.RINGS and self.settings.notify.bell:
                 self.bell()
             self._rung = state
-        canary = view.snapshot.canary
-        share = view.snapshot.service.effective_shares().get(canary or "", 0) if view.snapshot.service else 0
-        title = f"canario · {view.rules.name} · {view.snapshot.service_name} · {share} % {state}".strip()
         if title != self._title and self._driver is not None and not self.is_headless:
             self._title = title
-            self._driver.write(f"\x1b]2;{clean(title, 120)}\x07")
+            self._driver.write(f"\x1b]2;{title}\x07")
 
     # ------------------------------------------------------------------ what the operator's hand needs
 
@@ -312,173 +281,6 @@ class ConsoleApp(App[int], inherit_bindings=False):
         self.run_worker(
             settle(work, lambda text: self.say(text, "error", keep=True), self.complain), exit_on_error=False
         )
-
-    # ------------------------------------------------------------------ keys
-
-    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Which keys mean something now."""
-        if action == "stop_countdown":
-            return self.desk.waiting or (self.session is not None and self.session.autopilot.countdown is not None)
-        if action == "step":
-            return isinstance(parameters[0], int) and parameters[0] <= len(self._place.rules.plan.steps)
-        if action in ("slower", "faster"):
-            return self.demo is not None
-        return True
-
-    def action_rollback(self) -> None:
-        """`r`, `F9`: at once, from anywhere."""
-        text = self.desk.ask()
-        if text:
-            self.say(text, "warning")
-        self.repaint()
-
-    def action_stop_countdown(self) -> None:
-        """Esc, while a rollback waits or counts down."""
-        if self.desk.cancel():
-            self.say(_("The rollback that was waiting is cancelled: nothing was sent."), "warning")
-        elif self.session is not None:
-            self.session.autopilot.stop_countdown()
-            self.say(
-                _("Countdown stopped. {keys} rolls back now.").format(
-                    keys=present.all_keys(("rollback", "rollback_anywhere"), self.settings.keymap)
-                ),
-                "warning",
-            )
-        self.repaint()
-
-    def action_step(self, number: int) -> None:
-        """`1` to `9`."""
-        self.operator.step(number)
-
-    def action_more(self) -> None:
-        """`+`."""
-        self.operator.nudge(5)
-
-    def action_less(self) -> None:
-        """`-`."""
-        self.operator.nudge(-5)
-
-    def action_undo(self) -> None:
-        """`u`."""
-        self.operator.undo()
-
-    def action_auto_rollback(self) -> None:
-        """`a`."""
-        self.operator.auto_rollback()
-
-    def action_take_over(self) -> None:
-        """`t`."""
-        self.operator.take_over()
-
-    def action_deploy(self) -> None:
-        """`d`."""
-        self.operator.deploy()
-
-    def action_show_screen(self, name: str) -> None:
-        """`c`, `l`, `m`, `h`."""
-        self.switch_mode(name)
-        self.call_after_refresh(self.repaint)
-
-    async def action_on_screen(self, id: str) -> None:
-        """A key of the log or of the charts: the screen knows whether it has them."""
-        act = getattr(self.screen, "act", None)
-        if act is not None:
-            await act(id)
-
-    def action_environments(self) -> None:
-        """`e`."""
-        from console import neighbours
-        from screens.dialogs.environments import EnvironmentsDialog
-
-        async def look_around() -> tuple[neighbours.Neighbour, ...]:
-            return await self.ask(
-                lambda session: neighbours.look_around(
-                    session, self.settings, endpoint=self.endpoint, as_email=self.as_email
-                )
-            )
-
-        def then(chosen: neighbours.Neighbour | None) -> None:
-            here = (self.environment.name, self.environment.service)
-            if chosen is not None and (chosen.environment.name, chosen.environment.service) != here:
-                self.operator.leave(lambda: self.spawn(self._go_to(chosen.environment)), to=chosen.environment.name)
-
-        here = (self.environment.name, self.environment.service)
-        self.open_dialog(EnvironmentsDialog(self.current, neighbours.known(self.settings), look_around, here), then)
-
-    async def _go_to(self, environment: Environment) -> None:
-        """Leave this environment and open another: a new session, the same screens."""
-        if self.desk.running or self.desk.waiting:
-            self.say(_("A rollback is under way here: stay until it has ended."), "warning")
-            return
-        old, self._engine = self._engine, None
-        self.environment = environment
-        self._place = Place.of(self.settings, environment)
-        self.desk = RollbackDesk(lambda: self._engine, self.clock.monotonic)
-        self._notice = ("", 0.0)
-        self.repaint()
-        if old is not None:
-            await asyncio.to_thread(old.stop)
-        self._engine = self._make_engine(environment)
-        self._engine.start()
-
-    def action_keys(self) -> None:
-        """`?`."""
-        from screens.dialogs.help import HelpDialog
-
-        self.open_dialog(HelpDialog(self.current), lambda _answer: None)
-
-    def action_leave(self) -> None:
-        """`q`."""
-        self.operator.leave(lambda: self.exit(0))
-
-    def action_interrupted(self) -> None:
-        """Ctrl+C: say how to leave."""
-        self.say(_("Press {key} to leave.").format(key=present.first_key("quit", self.settings.keymap)))
-
-    def action_slower(self) -> None:
-        """`<`."""
-        self.spawn(self._set_speed(-1))
-
-    def action_faster(self) -> None:
-        """`>`."""
-        self.spawn(self._set_speed(1))
-
-    async def _set_speed(self, direction: int) -> None:
-        if self.demo is None:
-            return
-        now = self.demo.speed
-        slower = [speed for speed in SPEEDS if speed < now]
-        faster = [speed for speed in SPEEDS if speed > now]
-        wanted = (faster[0] if faster else now) if direction > 0 else (slower[-1] if slower else now)
-        if wanted == now:
-            self.say(_("The demo's clock runs at {speed}× already: no further.").format(speed=f"{now:g}"))
-            return
-        await asyncio.to_thread(self.demo.set_speed, wanted)
-
-    def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
-        """The command palette lists the registry, and the themes."""
-        for spec in ACTIONS:
-            if not spec.listed or spec.id in ("palette", "rollback_anywhere", "stop_countdown"):
-                continue
-            if spec.place is KeyPlace.DEMO and self.demo is None:
-                continue
-            if spec.place in (KeyPlace.LOGS, KeyPlace.METRICS):
-                continue
-            title, what, _when, _by = spec.words()
-            if spec.id.startswith("step_"):
-                number = int(spec.id.removeprefix("step_"))
-                if number > len(self._place.rules.plan.steps):
-                    continue
-                title = _("Canary to {percent} %").format(percent=self._place.rules.plan.steps[number - 1])
-            keys = " ".join(shown_key(key) for key in keys_for(spec.id, self.settings.keymap))
-            yield SystemCommand(title, f"{keys}  {what}", self._runner(spec.id))
-        yield SystemCommand(_("Theme"), _("Choose the colours."), self.action_change_theme)
-
-    def _runner(self, id: str) -> Callable[[], Awaitable[bool]]:
-        async def run() -> bool:
-            return await self.run_action(f"app.{present.binding_action(id)}")
-
-        return run
 
 
 def _logs_screen() -> Screen[Any]:

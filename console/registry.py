@@ -8,17 +8,12 @@ commands' help all read it. Plain data: it knows neither Textual nor settings, s
 from __future__ import annotations
 
 import sys
-import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from console.words import _
-
-
-def N_(message: str) -> str:  # noqa: N802 - gettext's own name for it
-    """Mark `message` for the catalogues; it is translated where it is shown."""
-    return message
+from console.keys import canonical_key, key_problem, shown_key
+from console.words import N_, _
 
 
 class Place(StrEnum):
@@ -286,66 +281,10 @@ ACTIONS: tuple[ActionSpec, ...] = (
 )
 """Every action, most important first."""
 
-RESERVED_KEYS: Mapping[str, str] = {
-    "k": N_("the checklist"),
-    "g": N_("the migrations"),
-    "i": N_("the incident screen"),
-}
-"""Keys kept free for screens that are still to come."""
-
-TERMINAL_CLASHES: Mapping[str, str] = {
-    "ctrl+s": N_("it freezes many terminals"),
-    "ctrl+q": N_("it thaws a frozen terminal"),
-    "ctrl+j": N_("terminals send it for Enter"),
-    "ctrl+m": N_("terminals send it for Enter"),
-    "ctrl+i": N_("terminals send it for Tab"),
-    "ctrl+h": N_("terminals send it for Backspace"),
-    "ctrl+b": N_("tmux takes it"),
-    "ctrl+a": N_("screen takes it"),
-    "ctrl+c": N_("it copies, and people press it to get out"),
-    "ctrl+z": N_("it suspends the program"),
-    "ctrl+enter": N_("most terminals cannot send it"),
-    "enter": N_("dialogs and lists need it"),
-    "tab": N_("it moves between fields"),
-    "shift+tab": N_("it moves between fields"),
-    "escape": N_("it leaves dialogs and stops the countdown"),
-    "up": N_("it moves the cursor"),
-    "down": N_("it moves the cursor"),
-    "left": N_("it moves the cursor"),
-    "right": N_("it moves the cursor"),
-}
-"""Keys that no keymap may use, and why (FACTS.md; `man stty`)."""
-
 _BY_ID: dict[str, ActionSpec] = {spec.id: spec for spec in ACTIONS}
 _PLACES_TOGETHER: dict[Place, frozenset[Place]] = {
     Place.LOGS: frozenset({Place.LOGS, Place.ANYWHERE, Place.SCREENS, Place.DEMO}),
     Place.METRICS: frozenset({Place.METRICS, Place.ANYWHERE, Place.SCREENS, Place.DEMO}),
-}
-_NAMED_KEYS = frozenset(
-    {"home", "end", "pageup", "pagedown", "insert", "delete", "backspace", "space", "enter", "escape", "tab"}
-    | {"up", "down", "left", "right"}
-    | {f"f{number}" for number in range(1, 13)}
-)
-_TEXTUAL_NAMES = {
-    "solidus": "slash",
-    "reverse_solidus": "backslash",
-    "commercial_at": "at",
-    "hyphen_minus": "minus",
-    "plus_sign": "plus",
-    "low_line": "underscore",
-}
-_SHOWN = {
-    "plus": "+",
-    "minus": "-",
-    "question_mark": "?",
-    "less_than_sign": "<",
-    "greater_than_sign": ">",
-    "slash": "/",
-    "escape": "Esc",
-    "space": "Space",
-    "enter": "Enter",
-    "pageup": "PgUp",
-    "pagedown": "PgDn",
 }
 
 
@@ -356,46 +295,6 @@ def action(id: str) -> ActionSpec:
         KeyError: there is none.
     """
     return _BY_ID[id]
-
-
-def canonical_key(key: str) -> str:
-    """`key` as Textual names it: `+` is `plus`, `F9` is `f9`, `Ctrl+X` is `ctrl+x`; a capital letter stays one."""
-    text = key.strip()
-    if len(text) == 1:
-        if text.isalnum():
-            return text
-        name = unicodedata.name(text, "").lower().replace("-", "_").replace(" ", "_")
-        return _TEXTUAL_NAMES.get(name, name)
-    *modifiers, last = text.split("+") if not text.endswith("+") else [*text[:-1].split("+"), "+"]
-    modifiers = [m.lower() for m in modifiers if m]
-    if len(last) == 1:
-        if last.isalnum() and "ctrl" in modifiers:
-            last = last.lower()
-        elif not last.isalnum():
-            last = canonical_key(last)
-    else:
-        last = last.lower()
-    return "+".join([*modifiers, last])
-
-
-def shown_key(key: str) -> str:
-    """`key` as a person reads it: `f9` is `F9`, `plus` is `+`, `ctrl+p` is `Ctrl+P`."""
-    if key in _SHOWN:
-        return _SHOWN[key]
-    if "+" in key:
-        *modifiers, last = key.split("+")
-        return "+".join([*(m.capitalize() for m in modifiers), _SHOWN.get(last, last.upper())])
-    if len(key) > 1 and key[0] == "f" and key[1:].isdigit():
-        return key.upper()
-    return _SIGNS.get(key, key)
-
-
-_SIGNS = {
-    canonical_key(chr(code)): chr(code)
-    for code in range(0x21, 0x100)
-    if chr(code).isprintable() and not chr(code).isalnum()
-}
-"""Signs that keyboards have, by their canonical names."""
 
 
 def keys_for(id: str, keymap: Mapping[str, str] | None = None) -> tuple[str, ...]:
@@ -434,7 +333,7 @@ def validate_keymap(keymap: Mapping[str, str]) -> list[str]:
         if not asked and not _BY_ID[id].fixed:
             problems.append(_("The keymap gives {id} no key. Name one, or leave the line out.").format(id=id))
         for key in asked:
-            problem = _key_problem(key, _BY_ID[id])
+            problem = "" if canonical_key(key) in _BY_ID[id].keys else key_problem(key)
             if problem:
                 problems.append(_("The keymap gives {id} the key {key!r}: {why}.").format(id=id, key=key, why=problem))
     return [*problems, *_two_on_one_key(keymap)]
@@ -444,30 +343,6 @@ def _split_keys(keys: str) -> list[str]:
     if keys.strip() == ",":
         return [","]
     return [key.strip() for key in keys.split(",") if key.strip()]
-
-
-def _key_problem(key: str, spec: ActionSpec) -> str:
-    name = canonical_key(key)
-    if name in spec.keys:
-        return ""
-    if name in TERMINAL_CLASHES:
-        return _(TERMINAL_CLASHES[name])
-    if name in RESERVED_KEYS:
-        return _("it is kept for {screen}").format(screen=_(RESERVED_KEYS[name]))
-    *modifiers, last = name.split("+")
-    if not name or not last or any(m not in ("ctrl", "alt", "shift") for m in modifiers):
-        return _("there is no such key; use a letter, a figure, a sign, F1 to F12, or ctrl+ and a letter")
-    if last in _NAMED_KEYS:
-        return _("most terminals cannot send it") if "ctrl" in modifiers and last in {"space", "tab"} else ""
-    if len(last) == 1 and last.isalnum():
-        if "shift" in modifiers:
-            return _("write the capital letter instead of shift+")
-        if "ctrl" in modifiers and not (last.isascii() and last.isalpha()):
-            return _("most terminals cannot send it")
-        return ""
-    if last in _SIGNS:
-        return _("most terminals cannot send it") if "ctrl" in modifiers else ""
-    return _("there is no such key; use a letter, a figure, a sign, F1 to F12, or ctrl+ and a letter")
 
 
 def _two_on_one_key(keymap: Mapping[str, str]) -> list[str]:

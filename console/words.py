@@ -34,6 +34,11 @@ def _(message: str) -> str:
     return _current.gettext(message) if message else ""
 
 
+def N_(message: str) -> str:  # noqa: N802 - gettext's own name for it
+    """Mark `message` for the catalogues; it is translated where it is shown."""
+    return message
+
+
 def ngettext(singular: str, plural: str, count: int) -> str:
     """`singular` or `plural`, whichever suits `count`, in the operator's language."""
     return _current.ngettext(singular, plural, count)

@@ -11,7 +11,7 @@ from textual.screen import Screen
 from textual.widget import Widget
 from textual.widgets import Static
 
-from screens import present
+from screens import footer, present
 from screens.view import View
 from widgets.action_bar import ActionBar
 from widgets.header import EnvironmentHeader
@@ -85,7 +85,7 @@ class ConsoleScreen(Screen[None]):
         self.view = view
         self.query_one("#header", EnvironmentHeader).show(present.header(view))
         self.query_one("#banner", Banner).show(self.banner(view))
-        self.query_one("#actions", ActionBar).show(present.action_entries(view, self.NAME))
+        self.query_one("#actions", ActionBar).show(footer.action_entries(view, self.NAME))
         self.show_body(view)
 
     def show_body(self, view: View) -> None:
@@ -112,4 +112,4 @@ class ConsoleScreen(Screen[None]):
     async def on_action_bar_pressed(self, event: ActionBar.Pressed) -> None:
         """A click on a key does what the key does."""
         event.stop()
-        await self.app.run_action(f"app.{present.binding_action(event.action)}")
+        await self.app.run_action(f"app.{footer.binding_action(event.action)}")

@@ -9,11 +9,10 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from console.registry import ACTIONS, ActionSpec, Place, action, keys_for, shown_key
 from console.release.window import moment
 from console.watch.snapshot import FeedState, Snapshot
 from console.words import _, ngettext
-from widgets.action_bar import ActionEntry
+from screens.footer import all_keys, first_key
 from widgets.header import FeedBadge, HeaderState
 from widgets.revision_table import RevisionRow
 from widgets.split_bar import Share
@@ -390,73 +389,6 @@ def banner(view: View, *, panel: bool = False) -> str:
             return _("Nobody drives this release, so nobody guards it · {key} takes over").format(key=key)
         return _("{who} is gone: nobody guards this release · {key} takes over").format(who=driver.email, key=key)
     return ""
-
-
-def first_key(id: str, keymap: Mapping[str, str]) -> str:
-    """The first key of an action, as shown."""
-    keys = keys_for(id, keymap)
-    return shown_key(keys[0]) if keys else ""
-
-
-def all_keys(ids: tuple[str, ...], keymap: Mapping[str, str]) -> str:
-    """All keys of some actions, as shown."""
-    return " ".join(shown_key(key) for id in ids for key in keys_for(id, keymap))
-
-
-def binding_action(id: str) -> str:
-    """The app action that a registry id runs."""
-    if id.startswith("step_"):
-        return f"step({id.removeprefix('step_')})"
-    if id == "rollback_anywhere":
-        return "rollback"
-    if id.startswith(("log_", "metrics_")):
-        return f"on_screen('{id}')"
-    if id in ("canary", "logs", "metrics", "history"):
-        return f"show_screen('{id}')"
-    return {"palette": "command_palette", "help": "keys", "quit": "leave"}.get(id, id)
-
-
-def action_entries(view: View, screen: str = "") -> tuple[ActionEntry, ...]:
-    """The footer: rollback first and always, then what matters in the order of the registry."""
-    keys = all_keys(("rollback", "rollback_anywhere"), view.keymap)
-    entries = [ActionEntry("rollback", keys, _("Roll back"), True, sacred=True)]
-    steps = view.rules.plan.steps
-    for number, percent in enumerate(steps[:9], 1):
-        entries.append(
-            ActionEntry(
-                f"step_{number}", first_key(f"step_{number}", view.keymap), f"{percent} %", _can_step(view, percent)
-            )
-        )
-    entries.append(ActionEntry("help", first_key("help", view.keymap), action("help").words()[0]))
-    change = f"{first_key('more', view.keymap)} {first_key('less', view.keymap)}"
-    entries.append(ActionEntry("more", change, "±5", view.snapshot.canary is not None))
-    release = view.snapshot.release
-    for spec in ACTIONS:
-        if spec.footer and _in_footer(spec, view) and spec.id != screen:
-            label = spec.words()[0]
-            enabled = True
-            if spec.id == "auto_rollback":
-                label += " ●" if view.auto_rollback else " ○"
-            elif spec.id == "undo":
-                enabled = release is not None and bool(release.moves)
-            entries.append(ActionEntry(spec.id, first_key(spec.id, view.keymap), label, enabled))
-    if view.unguarded:
-        entries.insert(1, ActionEntry("take_over", first_key("take_over", view.keymap), action("take_over").words()[0]))
-    return tuple(entries)
-
-
-def _in_footer(spec: ActionSpec, view: View) -> bool:
-    if spec.id in ("rollback", "rollback_anywhere", "more", "less", "help") or spec.id.startswith("step_"):
-        return False
-    return spec.place is Place.SCREENS or (spec.place is Place.DEMO and view.demo is not None)
-
-
-def _can_step(view: View, percent: int) -> bool:
-    snapshot = view.snapshot
-    if snapshot.service is None or snapshot.canary is None:
-        return False
-    now = snapshot.service.desired_shares().get(snapshot.canary, 0)
-    return percent != now and view.rules.plan.allows(now, percent)
 
 
 def ago(then: datetime | None, now: datetime | None) -> str:

@@ -13,7 +13,8 @@ from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Input, Static
 
-from console.registry import keys_for, shown_key
+from console.keys import shown_key
+from console.registry import keys_for
 from console.words import _
 from screens import present
 from screens.base import Banner

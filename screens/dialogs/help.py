@@ -6,7 +6,8 @@ from textual.app import ComposeResult
 from textual.content import Content
 from textual.widgets import Static
 
-from console.registry import ACTIONS, ActionSpec, Group, Place, keys_for, shown_key
+from console.keys import shown_key
+from console.registry import ACTIONS, ActionSpec, Group, Place, keys_for
 from console.words import _
 from screens import present
 from screens.dialogs.base import Dialog, hanging

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from console.app import ConsoleApp
-from console.registry import ACTIONS, Place, action, canonical_key, key_table, keys_for, shown_key, validate_keymap
+from console.keys import canonical_key, shown_key
+from console.registry import ACTIONS, Place, action, key_table, keys_for, validate_keymap
 
 README = Path(__file__).parents[2] / "README.md"
 

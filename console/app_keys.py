@@ -1,0 +1,246 @@
+"""What each key does in the app: the registry's actions, a small method each; `console.app` is the rest of the app."""
+
+from __future__ import annotations
+
+import asyncio
+from abc import abstractmethod
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+
+from textual.app import App, SystemCommand
+from textual.binding import Binding, BindingType
+from textual.screen import Screen
+
+from console.registry import ACTIONS, Place
+from console.words import _
+from screens import footer
+from screens.operator import Operator, Severity
+from screens.rollback_desk import RollbackDesk
+from screens.view import View
+
+if TYPE_CHECKING:
+    from console.session import Session
+    from console.settings import Environment, Settings
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+SPEEDS = (1.0, 2.0, 5.0, 10.0, 20.0, 50.0)
+"""Speeds of the demo's clock that `<` and `>` step through."""
+
+
+class DemoControl(Protocol):
+    """What `<` and `>` need of the simulator."""
+
+    @property
+    def speed(self) -> float:
+        """Simulated seconds a wall second."""
+        ...
+
+    def set_speed(self, speed: float) -> object:
+        """Set it; blocks on HTTP, so it is called in a thread."""
+        ...
+
+
+def bindings() -> list[BindingType]:
+    """A binding an action, with the registry's id, so that a keymap can move it."""
+    bound: list[BindingType] = []
+    for spec in ACTIONS:
+        if spec.place in (Place.LOGS, Place.METRICS):
+            continue  # bound by their screens, so that they mean nothing elsewhere
+        # Esc must win over dialogs and inputs while a countdown runs, and mean what it meant before otherwise
+        priority = spec.place is Place.ANYWHERE or spec.id == "stop_countdown"
+        bound.append(
+            Binding(
+                ",".join(spec.keys),
+                footer.binding_action(spec.id),
+                spec.title,
+                show=False,
+                priority=priority,
+                id=spec.id,
+            )
+        )
+    bound.append(Binding("ctrl+c", "interrupted", show=False))
+    return bound
+
+
+class KeyActions(App[int], inherit_bindings=False):
+    """The keys' half of `console.app.ConsoleApp`."""
+
+    settings: Settings
+    environment: Environment
+    endpoint: str | None
+    as_email: str | None
+    demo: DemoControl | None
+    desk: RollbackDesk
+    operator: Operator
+
+    @property
+    @abstractmethod
+    def current(self) -> View:
+        """The newest view."""
+
+    @property
+    @abstractmethod
+    def session(self) -> Session | None:
+        """The open session, or None."""
+
+    @abstractmethod
+    def repaint(self) -> None:
+        """Look and draw now."""
+
+    @abstractmethod
+    def say(self, text: str, severity: Severity = "information", *, keep: bool = False) -> None:
+        """Tell the operator."""
+
+    @abstractmethod
+    async def ask(self, make: Callable[[Session], Awaitable[T]]) -> T:
+        """Run something on the session's loop."""
+
+    @abstractmethod
+    def open_dialog(self, dialog: Screen[R], then: Callable[[R | None], None]) -> None:
+        """Show a dialog."""
+
+    @abstractmethod
+    def spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        """Let it run beside the screen."""
+
+    @abstractmethod
+    async def go_to(self, environment: Environment) -> None:
+        """Open another environment."""
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Which keys mean something now."""
+        if action == "stop_countdown":
+            return self.desk.waiting or (self.session is not None and self.session.autopilot.countdown is not None)
+        if action == "step":
+            return isinstance(parameters[0], int) and parameters[0] <= len(self.current.rules.plan.steps)
+        if action in ("slower", "faster"):
+            return self.demo is not None
+        return True
+
+    def action_rollback(self) -> None:
+        """`r`, `F9`: at once, from anywhere."""
+        text = self.desk.ask()
+        if text:
+            self.say(text, "warning")
+        self.repaint()
+
+    def action_stop_countdown(self) -> None:
+        """Esc, while a rollback waits or counts down."""
+        if self.desk.cancel():
+            self.say(_("The rollback that was waiting is cancelled: nothing was sent."), "warning")
+        elif self.session is not None:
+            self.session.autopilot.stop_countdown()
+            self.say(
+                _("Countdown stopped. {keys} rolls back now.").format(
+                    keys=footer.all_keys(("rollback", "rollback_anywhere"), self.settings.keymap)
+                ),
+                "warning",
+            )
+        self.repaint()
+
+    def action_step(self, number: int) -> None:
+        """`1` to `9`."""
+        self.operator.step(number)
+
+    def action_more(self) -> None:
+        """`+`."""
+        self.operator.nudge(5)
+
+    def action_less(self) -> None:
+        """`-`."""
+        self.operator.nudge(-5)
+
+    def action_undo(self) -> None:
+        """`u`."""
+        self.operator.undo()
+
+    def action_auto_rollback(self) -> None:
+        """`a`."""
+        self.operator.auto_rollback()
+
+    def action_take_over(self) -> None:
+        """`t`."""
+        self.operator.take_over()
+
+    def action_deploy(self) -> None:
+        """`d`."""
+        self.operator.deploy()
+
+    def action_show_screen(self, name: str) -> None:
+        """`c`, `l`, `m`, `h`."""
+        self.switch_mode(name)
+        self.call_after_refresh(self.repaint)
+
+    async def action_on_screen(self, id: str) -> None:
+        """A key of the log or of the charts: the screen knows whether it has them."""
+        act = getattr(self.screen, "act", None)
+        if act is not None:
+            await act(id)
+
+    def action_environments(self) -> None:
+        """`e`."""
+        from console import neighbours
+        from screens.dialogs.environments import EnvironmentsDialog
+
+        async def look_around() -> tuple[neighbours.Neighbour, ...]:
+            return await self.ask(
+                lambda session: neighbours.look_around(
+                    session, self.settings, endpoint=self.endpoint, as_email=self.as_email
+                )
+            )
+
+        def then(chosen: neighbours.Neighbour | None) -> None:
+            here = (self.environment.name, self.environment.service)
+            if chosen is not None and (chosen.environment.name, chosen.environment.service) != here:
+                self.operator.leave(lambda: self.spawn(self.go_to(chosen.environment)), to=chosen.environment.name)
+
+        here = (self.environment.name, self.environment.service)
+        self.open_dialog(EnvironmentsDialog(self.current, neighbours.known(self.settings), look_around, here), then)
+
+    def action_keys(self) -> None:
+        """`?`."""
+        from screens.dialogs.help import HelpDialog
+
+        self.open_dialog(HelpDialog(self.current), lambda _answer: None)
+
+    def action_leave(self) -> None:
+        """`q`."""
+        self.operator.leave(lambda: self.exit(0))
+
+    def action_interrupted(self) -> None:
+        """Ctrl+C: say how to leave."""
+        self.say(_("Press {key} to leave.").format(key=footer.first_key("quit", self.settings.keymap)))
+
+    def action_slower(self) -> None:
+        """`<`."""
+        self.spawn(self._set_speed(-1))
+
+    def action_faster(self) -> None:
+        """`>`."""
+        self.spawn(self._set_speed(1))
+
+    async def _set_speed(self, direction: int) -> None:
+        if self.demo is None:
+            return
+        now = self.demo.speed
+        slower = [speed for speed in SPEEDS if speed < now]
+        faster = [speed for speed in SPEEDS if speed > now]
+        wanted = (faster[0] if faster else now) if direction > 0 else (slower[-1] if slower else now)
+        if wanted == now:
+            self.say(_("The demo's clock runs at {speed}× already: no further.").format(speed=f"{now:g}"))
+            return
+        await asyncio.to_thread(self.demo.set_speed, wanted)
+
+    def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
+        """The command palette lists the registry, and the themes."""
+        for title, explanation, id in footer.palette(self.current):
+            yield SystemCommand(title, explanation, self._runner(id))
+        yield SystemCommand(_("Theme"), _("Choose the colours."), self.action_change_theme)
+
+    def _runner(self, id: str) -> Callable[[], Awaitable[bool]]:
+        async def run() -> bool:
+            return await self.run_action(f"app.{footer.binding_action(id)}")
+
+        return run
