@@ -12,7 +12,6 @@ from console.words import _
 from widgets.drawing import NOTHING, Drawn, Piece, fit, inert, span, spread
 
 _FEED_GLYPHS = {"live": ("●", ".good"), "late": ("◐", ".warn"), "down": ("✖", ".bad"), "waiting": ("○", ".faint")}
-_DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +145,10 @@ def _whole_seconds(state: HeaderState) -> HeaderState:
     return replace(state, time=time, feeds=feeds, skew_s=round(state.skew_s))
 
 
+def _day(moment: datetime) -> str:
+    return (_("Mon"), _("Tue"), _("Wed"), _("Thu"), _("Fri"), _("Sat"), _("Sun"))[moment.weekday()]
+
+
 def _badge(state: HeaderState) -> Piece:
     name = inert(state.environment, 40).upper()
     if state.protected:
@@ -166,7 +169,7 @@ def _place(state: HeaderState) -> Piece:
 def _server_time(state: HeaderState) -> Piece:
     if state.time is None:
         return [Content.styled(_("server time not known yet"), ".faint"), Content.styled("--:--:--", ".faint")]
-    day = _(_DAYS[state.time.weekday()])
+    day = _day(state.time)
     clock = f"{state.time:%H:%M:%S}"
     skew = ""
     if abs(state.skew_s) >= 5:
@@ -194,7 +197,7 @@ def _window(state: HeaderState) -> Piece:
         ]
     opens = _("unknown")
     if state.window_opens:
-        opens = f"{_(_DAYS[state.window_opens.weekday()])} {state.window_opens:%H:%M}"
+        opens = f"{_day(state.window_opens)} {state.window_opens:%H:%M}"
         if state.time and state.window_opens - state.time > timedelta(days=6):
             opens = f"{state.window_opens:%Y-%m-%d %H:%M}"
     reason = f" ({inert(state.window_reason, 40)})" if state.window_reason else ""

@@ -359,7 +359,7 @@ def _state(row: RevisionRow) -> str:
     if not row.ready:
         return _("✖ not ready")
     if row.verdict:
-        return f"{VERDICT_GLYPHS.get(row.verdict, '○')} {_(row.verdict)}"
+        return f"{VERDICT_GLYPHS.get(row.verdict, '○')} {row.verdict}"
     if row.rolled_back:
         return _("◀ rolled back")
     return _("✔ ready")

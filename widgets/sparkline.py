@@ -185,15 +185,13 @@ class Sparkline(Drawn):
         return [title, *(line for role, values, rows in parts for line in self._tall(role, values, rows, width))]
 
     def _side_by_side(self, width: int) -> Content:
-        title, age = fit(([Content.styled(self.title, ".strong"), NOTHING], [self._age(), NOTHING]), max(width - 44, 0))
-        room = (
-            width
-            - title.cell_length
-            - age.cell_length
-            - (2 if title.cell_length else 0)
-            - (2 if age.cell_length else 0)
-        )
-        each = max((room - 2) // 2, 1)
+        title = Content.styled(self.title, ".strong")
+        # a fresh figure's age is the first thing that can be spared, the name of what is measured the last
+        old = self._age_s is not None and self._age_s >= STALE_S
+        ages = [self._age(), Content.styled("▲", ".warn")] if old else [self._age(), NOTHING]
+        title, age = fit(([title, NOTHING], ages), max(width - (28 if old else 44), len(self.title)))
+        edges = [part.cell_length + 2 for part in (title, age) if part.cell_length]
+        each = max((width - sum(edges) - 2) // 2, 1)
         arms = [self._one("canary", self._canary, each), self._one("stable", self._stable, each)]
         return spread([title, *arms], [age], width)
 
@@ -214,7 +212,7 @@ class Sparkline(Drawn):
 
     def _one(self, role: str, values: Sequence[float | None], width: int) -> Content:
         word = _role(role) if width >= 26 else _role(role)[:1]
-        figure = self._figure(values)
+        figure = self._figure(values, narrow=width < 26)
         room = width - len(word) - figure.cell_length - 2
         if room < 3:
             return Content.assemble((word, ROLE_STYLES[role]), " ", figure)
@@ -250,13 +248,14 @@ class Sparkline(Drawn):
                 parts.append((character, style))
         return Content.assemble(*parts)
 
-    def _figure(self, values: Sequence[float | None]) -> Content:
+    def _figure(self, values: Sequence[float | None], *, narrow: bool = False) -> Content:
         value = newest(values)
         figure = self.scale.figure(value)
-        wide = {"%": 7, "ms": 8}.get(self.scale.unit, 7)
+        wide = 0 if narrow else {"%": 7, "ms": 8}.get(self.scale.unit, 7)
         if self.scale.crossed(value):
             return Content.styled(f"{figure.rjust(wide)} ▲", ".bad")
-        return Content.styled(f"{figure.rjust(wide)}  ", ".strong" if value is not None else ".faint")
+        blank = "" if narrow else "  "
+        return Content.styled(f"{figure.rjust(wide)}{blank}", ".strong" if value is not None else ".faint")
 
     def _limit(self) -> Content:
         if self.scale.limit is None:

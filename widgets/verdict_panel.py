@@ -10,7 +10,7 @@ from textual.content import Content
 
 from console.verdict.base import Evidence, RuleReading, Verdict
 from console.words import _
-from widgets.drawing import VERDICT_GLYPHS, VERDICT_STYLES, Drawn, inert, pad
+from widgets.drawing import NOTHING, VERDICT_GLYPHS, VERDICT_STYLES, Drawn, fit, inert, pad
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +86,7 @@ class VerdictPanel(Drawn):
         if state.verdict:
             details += [self._bar(evidence, width) for evidence in _aligned(state.verdict.evidence)]
             details += _rules(state.verdict.rules, width)
-        notice = [Content.styled(inert(state.notice), ".warn")] if state.notice else []
+        notice = Content.styled(inert(state.notice), ".warn").wrap(width)[:2] if state.notice else []
         most = max(1, height - len(urgent)) if height else 3
         said = _sentence(state, width)[: min(most, 3)]
         return [*said, *urgent, *notice, *details]
@@ -97,17 +97,21 @@ class VerdictPanel(Drawn):
         filled = self.BAR if fill >= 1 else min(int(fill * self.BAR + 0.5), self.BAR - 1)
         full = fill >= 1
         style = (".bad" if evidence.against else ".good") if full else ".faint" if fill < 0.5 else ""
-        word = ""
+        word, short = "", ""
         if full:
-            word = _("✖ against the canary") if evidence.against else _("✔ reached")
+            word, short = (_("✖ against the canary"), "✖") if evidence.against else (_("✔ reached"), "✔")
         bar = "▰" * filled + "▱" * (self.BAR - filled)
-        return Content.assemble(
-            f"{inert(evidence.name, 40)}  ",
-            (bar, style),
-            f"  {inert(evidence.value, 40)} ",
-            (_("of {limit}").format(limit=inert(evidence.limit, 40)), ".faint"),
-            (f"  {word}" if word else "", style),
+        limit = _("of {limit}").format(limit=inert(evidence.limit, 40))
+        parts = fit(
+            (
+                [Content(inert(evidence.name, 40))],
+                [Content.styled(bar, style), NOTHING],
+                [Content.assemble(f"{inert(evidence.value, 40)} ", (limit, ".faint"))],
+                [Content.styled(word, style), Content.styled(short, style)],
+            ),
+            width,
         )
+        return Content("  ").join([part for part in parts if part.cell_length])
 
 
 def _settled(state: VerdictState) -> VerdictState:
@@ -133,7 +137,7 @@ def _sentence(state: VerdictState, width: int) -> list[Content]:
         return [Content.styled(inert(state.waiting) or _("no verdict yet"), ".faint")]
     word = str(verdict.word)
     style = VERDICT_STYLES.get(word, "")
-    whole = Content.assemble((f"{VERDICT_GLYPHS.get(word, '○')} {_(word)}", style), "  ", inert(verdict.sentence, 400))
+    whole = Content.assemble((f"{VERDICT_GLYPHS.get(word, '○')} {word}", style), "  ", inert(verdict.sentence, 400))
     if verdict.word == "FAIL":
         whole = whole.stylize(".strong", 0, len(word) + 2)
     return whole.wrap(width) if whole.cell_length > width else [whole]

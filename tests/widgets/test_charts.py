@@ -94,7 +94,8 @@ async def test_charts_show_both_arms_their_newest_figures_and_the_moves() -> Non
 
     app = Screens(MetricsScreen(read), view())
     async with app.run_test(size=(120, 40)) as pilot:
-        shown = await app.until(pilot, "◀ 0 %")
+        await app.until(pilot, "◀ 0 %")
+        shown = await app.until(pilot, "◀ rolled back maria")
     for kind in KINDS:
         assert kind.title in shown
     assert "3.2 % ▲" in shown
