@@ -42,6 +42,12 @@ class Terminal:
         )
         return "\n".join(" ".join(line.split()) for line in answer.stdout.splitlines())
 
+    def raw(self) -> str:
+        """What the window shows, with its colours as escape sequences."""
+        return subprocess.run(
+            [*self._tmux, "capture-pane", "-t", "t", "-p", "-e"], check=True, capture_output=True, text=True
+        ).stdout
+
     def wait_for(self, what: str | Callable[[str], bool], timeout_s: float = 30.0) -> str:
         """Read until a text is there, or something holds of what is shown."""
         end = time.monotonic() + timeout_s

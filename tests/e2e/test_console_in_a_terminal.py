@@ -206,3 +206,34 @@ def test_a_terminal_of_forty_by_ten_still_rolls_back(
     screen.wait_for("FAIL")
     screen.press("F9")
     screen.wait_for("100 %")
+
+
+@pytest.mark.slow
+def test_a_bug_ends_in_a_sentence_and_a_file_and_never_in_a_traceback(
+    terminal: Callable[..., Terminal], simulator: Callable[..., SimulatorProcess], own_home: Path
+) -> None:
+    cloud = simulator(scenario="healthy")
+    broken = "from console.app import ConsoleApp\nConsoleApp.action_undo = lambda self: 1 / 0\n"
+    screen = terminal()
+    screen.start(console_on(cloud).replace("from console.settings", broken + "from console.settings"))
+    screen.wait_for("1 starts the release")
+    screen.press("u")
+    text = screen.wait_for("ENDED 1")
+    assert "canario failed (ZeroDivisionError). The traffic stays as it is" in " ".join(text.split())
+    assert "Traceback" not in text
+    assert "ZeroDivisionError: division by zero" in (own_home / "state" / "canario" / "console.log").read_text()
+
+
+@pytest.mark.slow
+def test_without_colour_the_screen_says_the_same(
+    terminal: Callable[..., Terminal], simulator: Callable[..., SimulatorProcess], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+    cloud = simulator(scenario="bad-canary", speed=20)
+    screen = terminal()
+    screen.start(console_on(cloud))
+    start_release(screen)
+    text = screen.wait_for("✖ FAIL")
+    assert "▲ PRODUCTION" in text
+    assert "38;" not in screen.raw()
+    assert "48;" not in screen.raw()

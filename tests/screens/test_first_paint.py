@@ -47,6 +47,7 @@ def test_no_terminal_is_told_in_a_sentence_with_what_to_do(monkeypatch: pytest.M
 def test_a_dumb_terminal_is_told_which_one_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.stdin", _Terminal())
     monkeypatch.setattr("sys.stdout", _Terminal())
+    monkeypatch.setattr("sys.stderr", _Terminal())
     monkeypatch.setenv("TERM", "dumb")
     assert "TERM=dumb" in crash.terminal_problem()
     monkeypatch.setenv("TERM", "xterm-256color")

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from console.app import ConsoleApp
 from console.keys import canonical_key, shown_key
-from console.registry import ACTIONS, Place, action, key_table, keys_for, validate_keymap
-
-README = Path(__file__).parents[2] / "README.md"
+from console.registry import ACTIONS, Place, action, keys_for, validate_keymap
 
 
 def test_no_two_actions_share_a_key_and_every_default_is_usable() -> None:
@@ -104,11 +100,3 @@ def test_keys_are_shown_as_people_know_them() -> None:
         "R",
         "Esc",
     ]
-
-
-def test_the_readmes_key_table_is_the_registrys() -> None:
-    text = README.read_text(encoding="utf-8")
-    if "<!-- keys:begin -->" not in text:
-        pytest.xfail("the README has no key table yet")
-    table = text.partition("<!-- keys:begin -->")[2].partition("<!-- keys:end -->")[0].strip()
-    assert table == key_table(), "print it anew: python -m console.registry"
