@@ -16,8 +16,10 @@ from typing import Annotated
 import typer
 
 from console import __version__
+from console.commands.output import say, warn
 from console.commands.running import Where, check_name, check_percent, find_place, run, run_async
-from console.errors import UsageError
+from console.crash import terminal_problem
+from console.errors import ExitCode, UsageError
 from console.words import _
 
 app = typer.Typer(
@@ -92,6 +94,9 @@ def _open_console(where: Where) -> int:
 
         return play("healthy", speed=1.0, email=where.email)
     place = find_place(where, settings)
+    if problem := terminal_problem():
+        (say if sys.stdout.isatty() else warn)(problem)
+        return ExitCode.FAILED
     from console.app import run_console
 
     return run_console(place.settings, place.environment, endpoint=place.endpoint, as_email=place.email)

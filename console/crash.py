@@ -48,7 +48,8 @@ def crash_sentence(error: BaseException) -> str:
 
 def terminal_problem() -> str:
     """Why the console can't be drawn here, in a sentence with what to do; empty where it can."""
-    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+    # Textual draws on standard error, so that one counts too
+    if not (sys.stdin.isatty() and sys.stdout.isatty() and sys.stderr.isatty()):
         return _(
             "The console needs a terminal. Without one, use `canario status`, `canario shift`, `canario rollback`."
         )

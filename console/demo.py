@@ -7,6 +7,7 @@ hold, the team's environments do not.
 
 from __future__ import annotations
 
+import sys
 import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
@@ -107,8 +108,9 @@ def play(scenario: str, *, speed: float, seed: int = 0, email: str | None = None
     who = identity(email, "demo")
     settings = find_settings()
     if problem := terminal_problem():
-        warn(problem)
-        warn(_("To watch the same release without a terminal: canario demo --headless"))
+        tell = say if sys.stdout.isatty() else warn
+        tell(problem)
+        tell(_("To watch the same release without a terminal: canario demo --headless"))
         return ExitCode.FAILED
     with tempfile.TemporaryDirectory(prefix="canario-demo-") as folder:
         ours = settings.for_demo(Path(folder) / "journal.db")
