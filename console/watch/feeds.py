@@ -274,7 +274,9 @@ class MetricsFeed:
                 self._problem = ""
             except Exception as error:  # noqa: BLE001 - shown as the feed's problem; the other feeds go on
                 self._problem = problem_of(error)
-            await self._clock.sleep(max(1.0, METRICS_S / self._server_clock.rate))
+            # asked again each second, for the cloud's rate is learned, and may change
+            while (later := self._server_clock.now()) is not None and (later - now).total_seconds() < METRICS_S:
+                await self._clock.sleep(1.0)
 
     async def _read(self, now: datetime) -> None:
         from console.cloud.metrics import Metric
