@@ -21,7 +21,7 @@ def canario(tmp_path: Path, own_home: Path) -> Canario:
 
     def run(*arguments: str, timeout: float = 60, cwd: Path | None = None, **variables: str):  # type: ignore[no-untyped-def]
         return subprocess.run(
-            [sys.executable, "-m", "console.cli", *arguments],
+            [Path(sys.executable).with_name("canario"), *arguments],
             cwd=cwd or folder,
             env={**os.environ, **variables},
             stdin=subprocess.DEVNULL,

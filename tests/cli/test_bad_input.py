@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+CANARIO = Path(sys.executable).with_name("canario")
+
 
 def told(done: subprocess.CompletedProcess[str]) -> str:
     assert "Traceback" not in done.stdout + done.stderr
@@ -111,7 +113,7 @@ def test_a_filter_that_does_not_parse_is_refused_in_the_clouds_words(simulator, 
 def test_a_reader_that_stops_reading_is_no_error(simulator, canario) -> None:
     endpoint = simulator().grpc
     reader = subprocess.run(
-        f"{sys.executable} -m console.cli logs --follow --json --endpoint {endpoint} | head -n 3",
+        f"{CANARIO} logs --follow --json --endpoint {endpoint} | head -n 3",
         shell=True,
         capture_output=True,
         text=True,
@@ -128,7 +130,7 @@ def test_a_reader_that_stops_reading_is_no_error(simulator, canario) -> None:
 def test_ctrl_c_ends_a_command_with_a_sentence(simulator, own_home: Path) -> None:
     endpoint = simulator().grpc
     follower = subprocess.Popen(
-        [sys.executable, "-m", "console.cli", "logs", "--follow", "--endpoint", endpoint],
+        [CANARIO, "logs", "--follow", "--endpoint", endpoint],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
