@@ -25,6 +25,8 @@ class CanaryScreen(ConsoleScreen):
     """Release, revisions, sparklines and the newest log lines in one picture."""
 
     NAME: ClassVar[str] = "canary"
+    AUTO_FOCUS = ""
+    """Nothing: a cursor in the table would shout louder than a verdict. Tab goes there."""
     CSS_PATH = Path(__file__).with_suffix(".tcss")
     HORIZONTAL_BREAKPOINTS = [(0, "-tiny"), (60, "-narrow"), (100, "-wide")]  # noqa: RUF012 - Textual declares it so
     VERTICAL_BREAKPOINTS = [(0, "-flat"), (16, "-short"), (32, "-tall"), (50, "-huge")]  # noqa: RUF012 - as above

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import ClassVar
 
 from textual.content import Content
 
@@ -68,6 +67,13 @@ class HeaderState:
     """Banner line of the demo (`demo · Wed 10:05 UTC · 5 times as fast · < > speed`), or empty."""
 
 
+# Reverse video is what stays where there is no colour; a component class would lose it (Textual 8.2.8 drops `reverse`
+# when it turns a component's style into a visual one), so these are styles of the text itself.
+PROTECTED = "bold reverse $error on $background"
+OPEN = "bold reverse $primary on $background"
+DEMO = "reverse $warning on $background"
+
+
 class EnvironmentHeader(Drawn):
     """Two lines at the top of every screen; a third for what is wrong, another for the demo's banner.
 
@@ -82,12 +88,8 @@ class EnvironmentHeader(Drawn):
     EnvironmentHeader {
         padding: 0 1;
         background: $panel;
-        & .protected { color: $error; background: $background; text-style: bold reverse; }
-        & .open { color: $primary; background: $background; text-style: bold reverse; }
-        & .demo { color: $warning; background: $background; text-style: reverse; }
     }
     """
-    COMPONENT_CLASSES: ClassVar[set[str]] = {"protected", "open", "demo"}
 
     def __init__(
         self,
@@ -116,7 +118,7 @@ class EnvironmentHeader(Drawn):
         lines += [Content.assemble((f"▲ {text}", ".bad")) for text in _alerts(state)]
         if state.demo:
             banner = f" {inert(state.demo)} "
-            lines.append(Content.styled(banner + " " * max(width - len(banner), 0), ".demo"))
+            lines.append(Content.styled(banner + " " * max(width - len(banner), 0), DEMO))
         if height and len(lines) > height:
             lines = lines[:height]
         return lines
@@ -152,8 +154,8 @@ def _day(moment: datetime) -> str:
 def _badge(state: HeaderState) -> Piece:
     name = inert(state.environment, 40).upper()
     if state.protected:
-        return [Content.styled(f" ▲ {name} ", ".protected"), Content.styled(f"▲{name}", ".protected")]
-    return [Content.styled(f" ○ {name.lower()} ", ".open"), Content.styled(f"○{name.lower()}", ".open")]
+        return [Content.styled(f" ▲ {name} ", PROTECTED), Content.styled(f"▲{name}", PROTECTED)]
+    return [Content.styled(f" ○ {name.lower()} ", OPEN), Content.styled(f"○{name.lower()}", OPEN)]
 
 
 def _place(state: HeaderState) -> Piece:

@@ -53,7 +53,9 @@ class Dialog(ModalScreen[T]):
     }
     Dialog #body { height: auto; scrollbar-size-vertical: 1; }
     Dialog #foot { height: auto; margin: 1 0 0 0; color: $text; text-style: bold; }
-    Dialog Input { margin: 0; background: $boost; }
+    Dialog Input.-textual-compact {
+        margin: 0; padding: 0 1; background: $panel; border-left: outer $accent !important;
+    }
     Dialog .faint { color: $text-muted; }
     Dialog .problem { color: $text-error; text-style: bold; height: auto; }
     """
