@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from rich.cells import cell_len, chop_cells, set_cell_size
+from rich.cells import set_cell_size
 from rich.segment import Segment
 from rich.style import Style
 from textual import events
@@ -21,26 +21,14 @@ from textual.widget import Widget
 
 from console.text import clean
 from console.words import _, ngettext
-from widgets.log_lines import ARMS, ERROR_RANK, FLOORS, RANKS, Line, LogFilter, LogRows, Ring, is_error
+from widgets.log_art import plain, strips_of
+from widgets.log_lines import ARMS, FLOORS, Line, LogFilter, LogRows, Ring
+from widgets.log_window import LogWindow
 
 __all__ = ["Line", "LogView", "Ring", "plain"]
 
-WORDS = {
-    "DEFAULT": "-",
-    "DEBUG": "debug",
-    "INFO": "info",
-    "NOTICE": "note",
-    "WARNING": "Warn",
-    "ERROR": "ERROR",
-    "CRITICAL": "CRIT",
-    "ALERT": "ALERT",
-    "EMERGENCY": "EMERG",
-}
-"""Severities in five cells; what is worse is written larger."""
 COPIED_LINES = 500
 """Most lines copied at once: terminals take some 75 kB by OSC 52."""
-MOST_ROWS = 200
-"""Most screen rows of one wrapped line."""
 
 
 class LogView(Widget, can_focus=True):
@@ -129,7 +117,7 @@ class LogView(Widget, can_focus=True):
         """The answer to the last key (`no error further down`), until the next."""
         self.waiting = ""
         """Said while there is no line at all."""
-        self._top: tuple[int, int] | None = None
+        self._window = LogWindow(self.rows, self._rows_of)
         self._cursor: int | None = None
         self._new = 0
         self._shown: list[tuple[int, int]] | None = None
@@ -185,7 +173,7 @@ class LogView(Widget, can_focus=True):
     @property
     def following(self) -> bool:
         """Whether the newest line is kept in sight."""
-        return self._top is None
+        return self._window.top is None
 
     @property
     def chosen(self) -> Line | None:
@@ -250,7 +238,8 @@ class LogView(Widget, can_focus=True):
         if not len(self.rows):
             return
         self._pause()
-        self._scroll(step * max(self.size.height - 1, 1))
+        self._window.scroll(step * max(self.size.height - 1, 1))
+        self._redraw()
         picture = self._picture()
         if picture and self._cursor is not None:
             self._set_cursor(picture[0][0] if step < 0 else picture[-1][0])
@@ -298,9 +287,10 @@ class LogView(Widget, can_focus=True):
         """Wrap long lines, or cut them."""
         self.note = ""
         self.wrap = not self.wrap
-        if self._top is not None:
-            self._top = (self._top[0], 0)
         self._strips.clear()
+        if self._window.top is not None:
+            self._window.top = (self._window.top[0], 0)
+            self._window.settle()
         self._redraw()
         self._tell()
 
@@ -330,13 +320,16 @@ class LogView(Widget, can_focus=True):
         """Back in time."""
         event.stop()
         self._pause()
-        self._scroll(-3)
+        self._window.scroll(-3)
+        self._redraw()
 
     def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
         """Forward; at the end it follows again."""
         event.stop()
-        if not self.following and self._scroll(3):
-            self._follow()
+        if not self.following:
+            if self._window.scroll(3):
+                self._follow()
+            self._redraw()
 
     def on_click(self, event: events.Click) -> None:
         """Choose the line."""
@@ -356,7 +349,7 @@ class LogView(Widget, can_focus=True):
     # ---- moving
 
     def _follow(self) -> None:
-        self._top = None
+        self._window.top = None
         self._new = 0
         if self._cursor is not None:
             self._cursor = None
@@ -365,32 +358,16 @@ class LogView(Widget, can_focus=True):
         self._tell()
 
     def _pause(self) -> None:
-        if self._top is None:
-            picture = self._picture()
-            self._top = picture[0] if picture else (self.rows.first, 0)
+        if self.following:
+            self._window.hold()
             self._new = 0
             self._tell()
 
     def _go_to(self, place: int) -> None:
         self._pause()
         place = min(max(place, self.rows.first), self.rows.end - 1)
-        self._bring_into_sight(place)
+        self._window.show(place)
         self._set_cursor(place)
-
-    def _bring_into_sight(self, place: int) -> None:
-        height = max(self.size.height, 1)
-        top, skipped = self._top or (self.rows.first, 0)
-        if place < top or (place == top and skipped):
-            self._top = (place, 0)
-        else:
-            # walk up from the wanted line until the screen is full: the highest top that still shows it
-            start, room = place, height - self._rows_of(place)
-            while start > self.rows.first and room - self._rows_of(start - 1) >= 0:
-                start -= 1
-                room -= self._rows_of(start)
-            if (top, skipped) < (start, 0):
-                self._top = (start, 0)
-        self._top = min(self._top or (self.rows.first, 0), self._lowest_top())
 
     def _set_cursor(self, place: int) -> None:
         self._cursor = place
@@ -398,39 +375,14 @@ class LogView(Widget, can_focus=True):
         self._tell()
         self.post_message(self.Chosen(self, self.chosen, False))
 
-    def _scroll(self, rows: int) -> bool:
-        """Move by screen rows. Returns whether the end is in sight now."""
-        top, skipped = self._top or (self.rows.first, 0)
-        skipped += rows
-        while skipped < 0 and top > self.rows.first:
-            top -= 1
-            skipped += self._rows_of(top)
-        skipped = max(skipped, 0)
-        while top < self.rows.end - 1 and skipped >= self._rows_of(top):
-            skipped -= self._rows_of(top)
-            top += 1
-        lowest = self._lowest_top()
-        self._top = min((top, skipped), lowest)
-        self._redraw()
-        return self._top == lowest
-
-    def _lowest_top(self) -> tuple[int, int]:
-        """Top with which the newest line stands at the bottom."""
-        room = max(self.size.height, 1)
-        place = self.rows.end
-        while place > self.rows.first and room > 0:
-            place -= 1
-            room -= self._rows_of(place)
-        return (place, max(-room, 0))
-
     def _keep_within(self) -> None:
         """Old rows fell off: the reader stays, unless what they read is gone."""
         first = self.rows.first
         if self._cursor is not None and self._cursor < first:
             self._cursor = first if len(self.rows) else None
             self._redraw()
-        if self._top is not None and self._top[0] < first:
-            self._top = (first, 0)
+        if self._window.top is not None and self._window.top[0] < first:
+            self._window.settle()
             self._redraw()
 
     def _seek_error(self, step: int) -> None:
@@ -449,19 +401,18 @@ class LogView(Widget, can_focus=True):
         self.note = ""
         canary, stable = roles if roles is not None else (self.rows.canary, self.rows.stable)
         cursor = self.chosen
-        top = None if self._top is None else self.rows.at(self._top[0])
+        top = None if self._window.top is None else self.rows.at(self._window.top[0])
         self.rows.choose(filter, canary, stable)
         self._strips.clear()
-        if self._top is not None:
-            if not len(self.rows):
-                self._top = None
-            else:
-                place = self.rows.place_of(top.sequence) if top is not None else self.rows.first
-                self._top = min((min(place, self.rows.end - 1), 0), self._lowest_top())
+        if not len(self.rows):
+            self._window.top = None
+        elif self._window.top is not None:
+            self._window.top = (self.rows.place_of(top.sequence) if top is not None else self.rows.first, 0)
+            self._window.settle()
         if self._cursor is not None:
             place = self.rows.place_of(cursor.sequence) if cursor is not None else self.rows.first
             self._cursor = min(place, self.rows.end - 1) if len(self.rows) else None
-            if self._cursor is not None and self._top is not None:
+            if self._cursor is not None and not self.following:
                 self._go_to(self._cursor)
         self._new = 0
         self._redraw()
@@ -486,11 +437,10 @@ class LogView(Widget, can_focus=True):
     def on_resize(self, event: events.Resize) -> None:
         """Lines are drawn for one width; the line under the cursor stays in sight."""
         self._strips.clear()
-        self._shown = None
+        self._window.height = self.size.height
+        self._window.settle()
         if self._cursor is not None:
-            self._bring_into_sight(self._cursor)
-        elif self._top is not None:
-            self._top = min(self._top, self._lowest_top())
+            self._window.show(self._cursor)
         self._redraw()
 
     def notify_style_update(self) -> None:
@@ -500,16 +450,8 @@ class LogView(Widget, can_focus=True):
 
     def _picture(self) -> list[tuple[int, int]]:
         """(place, row within the line) of each screen row, upper first."""
-        if self._shown is not None:
-            return self._shown
-        height = self.size.height
-        picture: list[tuple[int, int]] = []
-        place, skipped = self._lowest_top() if self._top is None else self._top
-        while place < self.rows.end and len(picture) < height:
-            picture += [(place, row) for row in range(skipped, self._rows_of(place))]
-            skipped = 0
-            place += 1
-        self._shown = picture[:height]
+        if self._shown is None:
+            self._shown = self._window.picture()
         return self._shown
 
     def _rows_of(self, place: int) -> int:
@@ -519,9 +461,17 @@ class LogView(Widget, can_focus=True):
         strips = self._strips.get(place)
         if strips is None:
             line = self.rows.at(place)
-            strips = self._draw(line) if line is not None else [Strip.blank(max(self.size.width - 1, 0))]
+            width = max(self.size.width - 1, 1)
+            if line is None:
+                return [Strip.blank(width)]
+            role = self.rows.role_of(line.revision)
+            strips = strips_of(line, role, width, wrap=self.wrap, style=self._style)
             self._strips[place] = strips
         return strips
+
+    def _style(self, component: str) -> Style:
+        base = self.rich_style
+        return base + self.get_component_rich_style(component, partial=True) if component else base
 
     def render_line(self, y: int) -> Strip:
         """See `Widget.render_line`."""
@@ -532,10 +482,9 @@ class LogView(Widget, can_focus=True):
             text = self.waiting or _("waiting for the first line")
             if self.rows.seen and self.rows.filter != LogFilter():
                 text = _("no line passes the filter")
-            calm = style + self.get_component_rich_style("log--calm", partial=True)
-            return (
-                Strip([Segment(set_cell_size(clean(text, 300), width), calm)]) if y == 0 else Strip.blank(width, style)
-            )
+            if y:
+                return Strip.blank(width, style)
+            return Strip([Segment(set_cell_size(clean(text, 300), width), self._style("log--calm"))], width)
         # the newest line stands on the ground while there are few
         index = y - (self.size.height - len(picture))
         if not 0 <= index < len(picture):
@@ -555,52 +504,4 @@ class LogView(Widget, can_focus=True):
         size = max(height * height // held, 1)
         start = self._picture()[0][0] - self.rows.first
         at = height - size if self.following else min(start * (height - size) // max(held - height, 1), height - size)
-        return Strip(
-            [
-                Segment(
-                    "┃" if at <= y < at + size else "│",
-                    style + self.get_component_rich_style("log--bar", partial=True),
-                )
-            ],
-            1,
-        )
-
-    def _draw(self, line: Line) -> list[Strip]:
-        """`line` in strips, one a screen row, each exactly as wide as the view less its bar."""
-        width = max(self.size.width - 1, 1)
-        base = self.rich_style
-        rank = RANKS.get(line.severity, 0)
-        role = self.rows.role_of(line.revision)
-        level = "log--error" if is_error(line) else "log--warning" if rank >= RANKS["WARNING"] else "log--calm"
-        word = WORDS.get(line.severity, "-")
-        if is_error(line) and rank < ERROR_RANK:
-            word = "ERROR"
-        name = {"canary": _("canary"), "stable": _("stable")}.get(role, line.revision.rpartition("-")[2] or "-")
-        if width >= 60:
-            head = [(f"{line.time:%H:%M:%S} ", "log--time"), (f"{word:<5} ", level)]
-            head.append((set_cell_size(clean(name, 20), 6) + " ", f"log--{role}"))
-        else:
-            head = [(f"{line.time:%M:%S} ", "log--time"), (f"{word[:1]} ", level), (f"{name[:1]} ", f"log--{role}")]
-        partial = self.get_component_rich_style
-        segments = [Segment(text, base + partial(style, partial=True)) for text, style in head]
-        indent = sum(cell_len(text) for text, _style in head)
-        body = base + partial(level, partial=True) if level == "log--error" else base
-        text = clean(line.text)
-        room = max(width - indent, 1)
-        if not self.wrap or cell_len(text) <= room:
-            if cell_len(text) > room:
-                text = set_cell_size(text, room - 1) + "…"
-            return [Strip([*segments, Segment(set_cell_size(text, room), body)], width)]
-        chunks = chop_cells(text, room)[:MOST_ROWS]
-        strips = [Strip([*segments, Segment(set_cell_size(chunks[0], room), body)], width)]
-        strips += [
-            Strip([Segment(" " * indent, base), Segment(set_cell_size(chunk, room), body)], width)
-            for chunk in chunks[1:]
-        ]
-        return strips
-
-
-def plain(line: Line) -> str:
-    """`line` as it is copied and saved: time to the millisecond, severity, revision, text."""
-    stamp = f"{line.time:%Y-%m-%dT%H:%M:%S}.{line.time.microsecond // 1000:03}Z"
-    return f"{stamp} {clean(line.severity, 20)} {clean(line.revision, 80) or '-'} {clean(line.text)}"
+        return Strip([Segment("┃" if at <= y < at + size else "│", self._style("log--bar"))], 1)
