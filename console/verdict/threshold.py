@@ -13,7 +13,8 @@ A step's bake, as this judge reads the runbook:
   had enough of them. Promotion is blocked; a person decides about rolling back.
 * **PASS**: the bake time was observed, the requests needed are there, and neither the last minute nor the whole
   bake is over a limit.
-* **WARN** while baking: P95 over the 800 ms target, under the 1 s limit. Only shown: it never blocks a PASS.
+* **WARN** while baking: P95 over the 800 ms target, under the 1 s limit, in a minute of 100 requests or
+  more. Only shown: it never blocks a PASS.
 * **INCONCLUSIVE** otherwise, with what is missing.
 
 Seconds that were not observed (`Tick.observed` false) never count toward the bake nor toward the requests needed.
@@ -36,6 +37,8 @@ P95_LIMIT_MS = 1000.0
 P95_TARGET_MS = 800.0
 ARMING_REQUESTS = 500
 """Canary requests that the last minute must hold before it can be a breach."""
+WARNING_REQUESTS = 100
+"""Canary requests of the last minute from which on its P95 means enough to warn of."""
 ERROR_LINES_LIMIT = 5
 """Lines a minute."""
 
@@ -114,7 +117,7 @@ class ThresholdJudge:
         if tick.observed:
             self._observed_s += 1
             self._credit += tick.canary.requests
-        over = self._step > 0 and bool(self._over(self._canary))
+        over = self._step > 0 and self._over(self._canary)
         self._breach = over and self._canary.requests >= self._arming_requests
         if self._breach:
             self._breached_at = self._now
@@ -132,21 +135,36 @@ class ThresholdJudge:
     def _now(self) -> datetime | None:
         return None if self._last_second is None else datetime.fromtimestamp(self._last_second + 1, UTC)
 
-    def _over(self, counts: Counts) -> str:
-        """Which limit `counts` are over, in words; empty where none."""
-        rate = counts.error_rate
-        if rate is None:
-            return ""
+    def _over(self, counts: Counts) -> bool:
+        """Whether `counts` are over a limit."""
+        rate, p95 = counts.error_rate, counts.quantile_ms(0.95)
+        return (rate is not None and rate > self._error_limit) or (p95 is not None and p95 > self._p95_limit_ms)
+
+    def _over_minute(self) -> str:
+        """Which limit the last minute is over, in words."""
+        rate = self._canary.error_rate or 0.0
         if rate > self._error_limit:
-            return _("{rate} errors in {requests} canary requests, over the limit of {limit}").format(
-                rate=percent(rate), requests=count(counts.requests), limit=percent(self._error_limit)
+            return _(
+                "{rate} errors in {requests} canary requests of the last minute, over the limit of {limit}"
+            ).format(rate=percent(rate), requests=count(self._canary.requests), limit=percent(self._error_limit))
+        return _("P95 of {p95} in {requests} canary requests of the last minute, over the limit of {limit}").format(
+            p95=milliseconds(self._canary.quantile_ms(0.95) or 0.0),
+            requests=count(self._canary.requests),
+            limit=milliseconds(self._p95_limit_ms),
+        )
+
+    def _over_bake(self) -> str:
+        """Which limit the whole bake is over, in words."""
+        rate = self._whole.error_rate or 0.0
+        if rate > self._error_limit:
+            return _("{rate} errors in {requests} canary requests of this bake, over the limit of {limit}").format(
+                rate=percent(rate), requests=count(self._whole.requests), limit=percent(self._error_limit)
             )
-        p95 = counts.quantile_ms(0.95)
-        if p95 is not None and p95 > self._p95_limit_ms:
-            return _("P95 of {p95} in {requests} canary requests, over the limit of {limit}").format(
-                p95=milliseconds(p95), requests=count(counts.requests), limit=milliseconds(self._p95_limit_ms)
-            )
-        return ""
+        return _("P95 of {p95} in {requests} canary requests of this bake, over the limit of {limit}").format(
+            p95=milliseconds(self._whole.quantile_ms(0.95) or 0.0),
+            requests=count(self._whole.requests),
+            limit=milliseconds(self._p95_limit_ms),
+        )
 
     def _judge(self) -> Verdict:
         needed = max(0, self._minimum_requests - self._credit) if self._step > 0 else 0
@@ -179,9 +197,7 @@ class ThresholdJudge:
             return Word.INCONCLUSIVE, _("The canary gets no share of the traffic yet, so there is nothing to judge.")
         compared = self._compared()
         if self._breach:
-            return Word.FAIL, _(
-                "{over} in the last minute{compared}; a healthy minute would start the bake over."
-            ).format(over=self._over(self._canary), compared=compared)
+            return Word.FAIL, f"{self._over_minute()}{compared}."
         if self._failing and self._breached_at is not None:
             return Word.FAIL, _(
                 "Over a limit until {time} UTC, and no healthy minute since: {requests} canary requests in the last"
@@ -191,15 +207,17 @@ class ThresholdJudge:
                 requests=count(self._canary.requests),
                 arming=count(self._arming_requests),
             )
-        over_whole = self._over(self._whole) if self._whole.requests >= self._arming_requests else ""
-        if over_whole:
-            return Word.FAIL, _(
-                "{over} in this bake; the last minute's {minute} requests are too few, or well, so that no automatic"
-                " rollback starts."
-            ).format(over=over_whole, minute=count(self._canary.requests))
+        if self._whole.requests >= self._arming_requests and self._over(self._whole):
+            if not self._over(self._canary):
+                why = _("No automatic rollback: the last minute is within the limits.")
+            else:
+                why = _(
+                    "No automatic rollback: the last minute has {requests} of the {arming} requests it takes."
+                ).format(requests=count(self._canary.requests), arming=count(self._arming_requests))
+            return Word.FAIL, f"{self._over_bake()}. {why}"
         p95 = self._canary.quantile_ms(0.95)
         slow = ""
-        if p95 is not None and p95 > P95_TARGET_MS:
+        if p95 is not None and p95 > P95_TARGET_MS and self._canary.requests >= WARNING_REQUESTS:
             slow = _("P95 of {p95} in the last minute is over the target of {target}.").format(
                 p95=milliseconds(p95), target=milliseconds(P95_TARGET_MS)
             )
