@@ -29,7 +29,7 @@ from screens.canary import CanaryScreen
 from screens.lookout import Notes, Place, look
 from screens.operator import Operator, Severity, settle
 from screens.rollback_desk import Engine, RollbackDesk
-from screens.view import View
+from screens.view import DemoView, View
 from themes import all_themes, default_theme
 from widgets.safe import scrubbed
 
@@ -179,7 +179,7 @@ class ConsoleApp(KeyActions, inherit_bindings=False):
         notes = Notes(
             notice=text if now - since < NOTICE_S else "",
             busy=self._busy,
-            demo_speed=self.demo.speed if self.demo is not None else None,
+            demo=DemoView(self.demo.speed, self.demo.running) if self.demo is not None else None,
             keymap=self.settings.keymap,
         )
         return look(self._place, self._engine, self.desk, notes, now)

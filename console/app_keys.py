@@ -37,6 +37,11 @@ class DemoControl(Protocol):
         """Simulated seconds a wall second."""
         ...
 
+    @property
+    def running(self) -> bool:
+        """Whether the simulator has not ended."""
+        ...
+
     def set_speed(self, speed: float) -> object:
         """Set it; blocks on HTTP, so it is called in a thread."""
         ...

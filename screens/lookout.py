@@ -48,7 +48,7 @@ class Notes:
 
     notice: str = ""
     busy: str = ""
-    demo_speed: float | None = None
+    demo: DemoView | None = None
     keymap: Mapping[str, str] | None = None
 
 
@@ -74,7 +74,7 @@ def look(place: Place, engine: Engine | None, desk: RollbackDesk, notes: Notes, 
         rollback_waiting=desk.what_it_waits_for(),
         notice=notes.notice or (session.autopilot.problem or session.problem if session is not None else ""),
         auto_rollback=release.auto_rollback if release is not None and release.under_way else place.automatic,
-        demo=DemoView(notes.demo_speed) if notes.demo_speed is not None else None,
+        demo=notes.demo,
         keymap=notes.keymap or {},
         error_limit=place.error_limit,
         p95_limit_ms=place.p95_limit_ms,

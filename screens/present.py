@@ -78,6 +78,10 @@ def demo_line(view: View) -> str:
     if view.demo is None:
         return ""
     slower, faster = first_key("slower", view.keymap), first_key("faster", view.keymap)
+    if not view.demo.running:
+        return _("demo · the simulator has ended: nothing moves any more; {key} leaves").format(
+            key=first_key("quit", view.keymap)
+        )
     speed = f"{view.demo.speed:g}"
     if view.now is None:
         return _("demo · clock {speed}× · {slower} {faster} change it").format(
@@ -148,6 +152,9 @@ def waiting_for(view: View, what: str) -> str:
         return _("no connection: {problem}").format(problem=view.problem or _("trying again"))
     if view.connection == "connecting":
         return _("connecting to {project} …").format(project=view.snapshot.project)
+    service = next((feed for feed in view.snapshot.feeds if feed.name == "service"), None)
+    if view.snapshot.service is None and service is not None and service.problem:
+        return service.problem
     return what
 
 

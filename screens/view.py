@@ -40,6 +40,8 @@ class DemoView:
 
     speed: float
     """Simulated seconds a wall second."""
+    running: bool = True
+    """Whether the simulator is still there."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -112,6 +112,13 @@ async def test_every_pane_says_what_it_waits_for_before_data_comes() -> None:
     assert text.count("connecting to acme-prod") >= 3
 
 
+async def test_a_service_that_is_not_there_is_named_in_the_panes() -> None:
+    missing = FeedHealth("service", FeedState.DOWN, problem="There is no service wa-backend in acme-prod.")
+    app = make_app(Snapshot("acme-prod", "us-central1", "wa-backend", feeds=(missing,)))
+    text = await drawn(app)
+    assert text.count("There is no service wa-backend in acme-prod.") >= 2
+
+
 async def test_a_closed_window_says_when_it_opens() -> None:
     text = await drawn(make_app(snapshot(10, now=FRIDAY)))
     assert "closed" in text

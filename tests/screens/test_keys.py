@@ -414,8 +414,8 @@ async def test_ctrl_c_says_how_to_leave_and_leaves_the_console_up() -> None:
 
 
 class Clockwork:
-    scenario = "healthy"
     speed = 5.0
+    running = True
 
     def set_speed(self, speed: float) -> None:
         self.speed = speed
@@ -433,6 +433,15 @@ async def test_the_demos_clock_is_turned_by_less_and_greater_than() -> None:
         await press(pilot, "<", "<")
         await app.workers.wait_for_complete()
         assert clock.speed == 2.0
+
+
+async def test_a_simulator_that_has_ended_is_told_in_the_demos_banner() -> None:
+    clock = Clockwork()
+    clock.running = False
+    app = make_app(healthy(), demo=clock)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await settle(pilot)
+        assert "the simulator has ended" in screen_text(app)
 
 
 async def test_outside_the_demo_the_clocks_keys_mean_nothing() -> None:
