@@ -16,6 +16,7 @@ from console.actions.recovery import settle_unfinished
 from console.actions.rollback import Rollback
 from console.actions.seat import Seat
 from console.actions.site import Site
+from console.journal.scrub import scrub_text
 from console.notify import Notifier
 from console.release.guardrails import Action, ActionKind, EnvironmentRules, Facts
 from console.release.moves import Proposal, propose
@@ -31,6 +32,14 @@ if TYPE_CHECKING:
 
 COMMAND_GIVES_UP = timedelta(minutes=2)
 """Wall time after which a command's rollback stops trying to reach a silent cloud; a console's never stops."""
+
+REASON_LIMIT = 400
+"""Characters of a reason that are kept: the annotation carries the last twenty moves'."""
+
+
+def written(reason: str) -> str:
+    """A typed reason as it may be kept and shown to others: one safe line, nothing that looks secret."""
+    return scrub_text(reason.strip(), REASON_LIMIT)
 
 
 class Actions:
@@ -141,7 +150,7 @@ class Actions:
             ConflictError: somebody moved traffic or deployed meanwhile; nothing of ours was done.
             CloudError: the cloud refused, or could not carry it out.
         """
-        return await self._mover.move(Action(ActionKind.SHIFT, percent, canary), seen, reason)
+        return await self._mover.move(Action(ActionKind.SHIFT, percent, canary), seen, written(reason))
 
     async def undo(self, *, seen: Service | None = None, reason: str = "") -> Outcome:
         """Go back to the split before the last move, guarded like a move where that raises the canary's share.
@@ -152,7 +161,7 @@ class Actions:
             ConflictError: as `shift`.
             CloudError: as `shift`.
         """
-        return await self._mover.move(Action(ActionKind.UNDO), seen, reason)
+        return await self._mover.move(Action(ActionKind.UNDO), seen, written(reason))
 
     async def deploy(self, image: str, *, tag: str = "canary", reason: str = "") -> Outcome:
         """Make a new revision of `image` that gets no traffic, under `tag`; guarded.
@@ -163,7 +172,7 @@ class Actions:
             ConflictError: as `shift`.
             CloudError: as `shift`.
         """
-        return await self._mover.deploy(image, tag=tag, reason=reason)
+        return await self._mover.deploy(image, tag=tag, reason=written(reason))
 
     async def rollback(
         self,
@@ -205,7 +214,7 @@ class Actions:
             self._site.door,
             environment=self.rules.name,
             to=to,
-            reason=reason.strip(),
+            reason=written(reason),
             automatic=automatic,
             give_up_after=give_up_after if give_up_after is not None or self.renews else COMMAND_GIVES_UP,
             report=report,
@@ -221,7 +230,7 @@ class Actions:
             BlockedError: disarming with a broken journal, or while another drives and no reason is given.
             CloudError: the annotation cannot be written.
         """
-        return await self._seat.set_auto_rollback(armed, reason=reason)
+        return await self._seat.set_auto_rollback(armed, reason=written(reason))
 
     async def take_over(self, *, reason: str = "") -> Outcome:
         """Take the driver's seat of the release under way: free where the lease ran out, else with a reason.
@@ -231,7 +240,7 @@ class Actions:
             BlockedError: as `shift`.
             CloudError: as `shift`.
         """
-        return await self._seat.take_over(reason=reason)
+        return await self._seat.take_over(reason=written(reason))
 
     async def finish(self, figures: tuple[str, ...] = ()) -> Outcome | None:
         """Write down that the release at 100 % has baked: over, promoted. None where there is no such release.

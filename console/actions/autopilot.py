@@ -33,6 +33,9 @@ LOOK_S = 0.1
 RENEW_AFTER = LEASE / 3
 """Server time after which a lease is renewed: a third of it, so that two renewals may fail."""
 
+SLACK = timedelta(seconds=2)
+"""How far our notion of server time may be off (a `date` has one-second steps): no offer that is then refused."""
+
 RECORD_EVERY = timedelta(seconds=30)
 """Server time between two records of the verdict at least (issue 2, section 5)."""
 
@@ -113,7 +116,7 @@ class Autopilot:
             return False
         if release.driver is None:
             return True
-        return release.driver.session != self._actions.session_id and release.driver.expires <= now
+        return release.driver.session != self._actions.session_id and release.driver.expires + SLACK <= now
 
     async def run(self) -> None:
         """Look, count down, roll back, renew, record, until cancelled; nothing but that ends it."""

@@ -10,8 +10,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeVar
 
 from console.clock import Clock
-from console.errors import BlockedError, CanarioError, ConflictError, JournalError, UsageError
+from console.errors import BlockedError, CanarioError, ConflictError, JournalError
 from console.journal import Entry, Journal
+from console.journal.scrub import scrub, scrub_text
 from console.notify import Message, Notifier
 from console.release.guardrails import REASON_LENGTH, Answer, blocked_by, reason_counts
 from console.words import _
@@ -50,9 +51,9 @@ class Door:
         """
         whole = {**self.context, "process": process_mark(), **payload}
         now = self.cloud.server_clock.now()
-        number = await asyncio.to_thread(self.journal.intent, kind, whole, server_time=now)
-        self._copy({"phase": "intent", "entry": number, "kind": kind, **_flat(whole)})
-        return number
+        entry: Entry = await asyncio.to_thread(self.journal.write_intent, kind, whole, server_time=now)
+        self._copy({"phase": "intent", "entry": entry.id, "kind": kind, "hash": entry.hash, **_flat(whole)})
+        return entry.id
 
     async def outcome(self, number: int, result: str, payload: Mapping[str, object]) -> str:
         """Write an outcome, off the loop; never raises.
@@ -176,8 +177,6 @@ def refuse(answers: tuple[Answer, ...], reason: str) -> None:
 
 
 def _flat(payload: Mapping[str, object]) -> dict[str, str | int | float | bool]:
-    from console.journal.scrub import scrub, scrub_text
-
     return {
         key: value if isinstance(value, str | int | float | bool) else scrub_text(str(value))
         for key, value in scrub(payload).items()
@@ -185,4 +184,4 @@ def _flat(payload: Mapping[str, object]) -> dict[str, str | int | float | bool]:
     }
 
 
-__all__ = ["AUDIT_LOG", "Door", "UsageError", "guarded", "process_mark", "refuse"]
+__all__ = ["AUDIT_LOG", "Door", "guarded", "process_mark", "refuse"]

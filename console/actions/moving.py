@@ -30,8 +30,34 @@ class Moved:
     release: Release
 
 
+class Turn:
+    """One call's turn to write.
+
+    Given back once the write is answered, so that a canary can be lowered while the cloud still carries the last move
+    out.
+    """
+
+    def __init__(self, lock: asyncio.Lock) -> None:
+        self._lock = lock
+        self._held = False
+
+    async def __aenter__(self) -> Turn:
+        await self._lock.acquire()
+        self._held = True
+        return self
+
+    async def __aexit__(self, *_error: object) -> None:
+        self.give_back()
+
+    def give_back(self) -> None:
+        """Let the next one write; may be called twice."""
+        if self._held:
+            self._held = False
+            self._lock.release()
+
+
 class Mover:
-    """Moves and deployments on one service, one at a time."""
+    """Moves and deployments on one service; their calls are sent one at a time."""
 
     def __init__(self, site: Site) -> None:
         self._site = site
@@ -40,7 +66,7 @@ class Mover:
     async def move(self, action: Action, seen: Service | None, reason: str) -> Outcome:
         """See `Actions.shift` and `Actions.undo`."""
         started, rollbacks = self._site.access.clock.monotonic(), self._site.rollbacks
-        async with self._moving:
+        async with Turn(self._moving) as turn:
             facts = await self._site.access.facts(canary=action.canary, seen=seen)
             if action.canary is not None and facts.revision(action.canary) is None:
                 raise UsageError(
@@ -66,7 +92,7 @@ class Mover:
                     "after": dict(proposal.after),
                     "overridden": [answer.rule for answer in overridden(proposal.answers, reason)],
                 },
-                act=lambda: self._send_move(action, proposal, facts, reason, rollbacks),
+                act=lambda: self._send_move(action, proposal, facts, reason, rollbacks, turn),
                 told=lambda done: self._move_messages(action.kind, done, reason),
                 result=lambda done: {"after": done.service.effective_shares(), "release": done.release.id},
             )
@@ -74,7 +100,9 @@ class Mover:
             rules = tuple(answer.rule for answer in overridden(done.proposal.answers, reason))
             return replace(outcome, notes=(*notes, *outcome.notes), overridden=rules)
 
-    async def _send_move(self, action: Action, proposal: Proposal, facts: Facts, reason: str, rollbacks: int) -> Moved:
+    async def _send_move(
+        self, action: Action, proposal: Proposal, facts: Facts, reason: str, rollbacks: int, turn: Turn
+    ) -> Moved:
         """Send a move; merge where only annotations changed, give up where traffic or template did."""
         assert facts.service is not None
         looked_at = facts.service
@@ -103,6 +131,7 @@ class Mover:
                 refuse(proposal.answers, reason)
                 continue
             self._site.access.note(pending.service)
+            turn.give_back()
             settled = await self._site.access.settle(pending.operation)
             return Moved(proposal, settled, release)
         raise AssertionError("unreachable")
@@ -161,7 +190,7 @@ class Mover:
             raise UsageError(_("A deployment needs a container image."), remedy=_("canario deploy IMAGE --tag canary"))
         started = self._site.access.clock.monotonic()
         action = Action(ActionKind.DEPLOY, image=image.strip(), tag=tag)
-        async with self._moving:
+        async with Turn(self._moving) as turn:
             facts = await self._site.access.facts()
             proposal = propose(action, self._site.rules, facts, self._site.access.server_time())
             (service, former), notes = await guarded(
@@ -170,7 +199,7 @@ class Mover:
                 answers=proposal.answers,
                 reason=reason,
                 payload={"image": action.image, "tag": tag},
-                act=lambda: self._send_deploy(action, facts),
+                act=lambda: self._send_deploy(action, facts, turn),
                 told=lambda done: (
                     *self._site.overrides(f"deploy {action.image}", proposal, reason),
                     deployed(
@@ -196,7 +225,7 @@ class Mover:
             overridden=rules,
         )
 
-    async def _send_deploy(self, action: Action, facts: Facts) -> tuple[Service, Service]:
+    async def _send_deploy(self, action: Action, facts: Facts, turn: Turn) -> tuple[Service, Service]:
         former = service = facts.service
         assert former is not None
         assert service is not None
@@ -210,5 +239,6 @@ class Mover:
                     raise await self._site.conflict(former, service, error) from error
                 continue
             self._site.access.note(pending.service)
+            turn.give_back()
             return await self._site.access.settle(pending.operation), former
         raise AssertionError("unreachable")

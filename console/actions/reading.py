@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from console.clock import Clock
-from console.errors import CloudError, ConflictError, NotFoundError, UnavailableError
+from console.errors import ConflictError, NotFoundError, UnavailableError
 from console.journal import Journal
 from console.release.guardrails import Facts, shares_text
 from console.release.service import Service
@@ -202,4 +202,4 @@ def serving(service: Service) -> str:
     return _("Serving now: {shares}.").format(shares=shares_text(service.effective_shares()))
 
 
-__all__ = ["MERGES", "SETTLE_S", "CloudError", "ServiceAccess", "differences", "serving"]
+__all__ = ["MERGES", "SETTLE_S", "ServiceAccess", "differences", "serving"]

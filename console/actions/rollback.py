@@ -17,6 +17,7 @@ from console.actions.outcome import Outcome, RollbackProgress
 from console.actions.reading import ServiceAccess, differences, serving
 from console.cloud.run import PendingChange
 from console.errors import (
+    BlockedError,
     CanarioError,
     CloudError,
     ConfirmationLostError,
@@ -29,7 +30,7 @@ from console.errors import (
     UsageError,
 )
 from console.notify import rolled_back as rolled_back_message
-from console.release.guardrails import ActionKind, shares_text
+from console.release.guardrails import REASON_LENGTH, ActionKind, reason_counts, shares_text
 from console.release.moves import RollbackTarget, keeps_users_on, rollback_target
 from console.release.service import Revision, Service
 from console.release.state import Release, read_release
@@ -96,6 +97,7 @@ class Rollback:
 
         Raises:
             UsageError: `to` cannot be gone back to.
+            BlockedError: `to` was itself rolled back, and no reason says why it is good now.
             CloudError: the cloud refuses (permission, credentials, no such service), there is nowhere to go, or
                 `give_up_after` has passed.
         """
@@ -147,6 +149,15 @@ class Rollback:
 
     def _target(self, service: Service) -> RollbackTarget:
         release, _problem = read_release(service.annotations)
+        mark = release.was_rolled_back(self._to) if release is not None and self._to is not None else None
+        if mark is not None and not reason_counts(self._reason):
+            raise BlockedError(
+                (_("{revision} was itself rolled back by {who}").format(revision=mark.revision, who=mark.by),),
+                overridable=True,
+                remedy=_("Leave --to out, or give a reason of at least {count} characters (--reason TEXT).").format(
+                    count=REASON_LENGTH
+                ),
+            )
         target = rollback_target(service, release, self._revisions(), to=self._to, gone=frozenset(self._gone))
         if not target.shares:
             raise CloudError(

@@ -176,7 +176,15 @@ class Journal:
         Raises:
             JournalError: it could not be written.
         """
-        return self._append("intent", kind, None, "", payload, server_time).id
+        return self.write_intent(kind, payload, server_time=server_time).id
+
+    def write_intent(self, kind: str, payload: Mapping[str, object], *, server_time: datetime | None = None) -> Entry:
+        """`intent`, returning the whole row (its hash goes into the copy).
+
+        Raises:
+            JournalError: it could not be written.
+        """
+        return self._append("intent", kind, None, "", payload, server_time)
 
     def outcome(
         self, intent_id: int, result: str, payload: Mapping[str, object], *, server_time: datetime | None = None

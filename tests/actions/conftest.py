@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +10,34 @@ import pytest
 
 from console.simulator.process import SimulatorProcess
 from tests.actions.operators import Team
+from tests.conftest import WEDNESDAY
 
 MakeTeam = Callable[..., Team]
+
+
+class Supply:
+    """Healthy simulators, the next one starting while a test runs on the last."""
+
+    def __init__(self) -> None:
+        self._next = self._launch()
+
+    def _launch(self) -> SimulatorProcess:
+        return SimulatorProcess.launch(scenario="healthy", speed=20, seed=7, now=WEDNESDAY)
+
+    def take(self) -> SimulatorProcess:
+        taken = self._next.wait_ready()
+        self._next = self._launch()
+        return taken
+
+    def stop(self) -> None:
+        self._next.stop()
+
+
+@pytest.fixture(scope="module")
+def supply() -> Iterator[Supply]:
+    simulators = Supply()
+    yield simulators
+    simulators.stop()
 
 
 @pytest.fixture
@@ -30,6 +56,10 @@ async def team_on(simulator: Callable[..., SimulatorProcess], tmp_path: Path) ->
 
 
 @pytest.fixture
-def team(team_on: MakeTeam) -> Team:
-    """A team on a healthy service, on a Wednesday at noon."""
-    return team_on()
+async def team(supply: Supply, tmp_path: Path) -> AsyncIterator[Team]:
+    """A team on a healthy service, on a Wednesday at noon, twenty times as fast as we."""
+    process = supply.take()
+    joined = Team(process, tmp_path)
+    yield joined
+    await joined.leave()
+    process.stop()

@@ -10,7 +10,7 @@ import pytest
 from console.errors import BlockedError, CloudError, ConflictError, UsageError
 from console.release.state import ANNOTATION
 from tests.actions.conftest import MakeTeam
-from tests.actions.operators import CANARY, OLDER, REASON, STABLE, Team, updates
+from tests.actions.operators import CANARY, OLDER, REASON, STABLE, Team, until, updates
 from tests.conftest import FRIDAY
 
 
@@ -247,6 +247,27 @@ async def test_lowering_another_operators_canary_is_free(team: Team) -> None:
     assert outcome.release is not None
     assert outcome.release.driver is not None
     assert outcome.release.driver.email == "maria@acme.example"
+
+
+async def test_a_canary_can_be_lowered_while_its_rise_is_still_being_carried_out(team: Team) -> None:
+    team.simulator.set_speed(1)
+    team.simulator.fault(reconcile_s=2)
+    maria = await team.join()
+    raising = asyncio.create_task(maria.actions.shift(10))
+    await until(lambda: updates(team.simulator) == 1)
+    lowering = asyncio.create_task(maria.actions.shift(5))
+    await until(lambda: updates(team.simulator) == 2, timeout_s=1.5)
+    await asyncio.gather(raising, lowering, return_exceptions=True)
+    assert await maria.shares() == {CANARY: 5, STABLE: 95}
+
+
+async def test_a_secret_in_a_reason_reaches_neither_annotation_nor_slack(team_on: MakeTeam) -> None:
+    maria = await team_on(now=FRIDAY).join()
+    await maria.actions.shift(10, reason="use https://hooks.slack.com/services/T0/B0/secret for news")
+    await maria.actions.close()
+    kept = "".join((await maria.service()).annotations.values()) + "".join(message.text for message in maria.slack.got)
+    assert "[hidden]" in kept
+    assert "B0/secret" not in kept
 
 
 # a cloud that fails

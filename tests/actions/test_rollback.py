@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from console.actions import RollbackProgress
-from console.errors import CloudError, PermissionMissingError, UnavailableError, UsageError
+from console.errors import BlockedError, CloudError, PermissionMissingError, UnavailableError, UsageError
 from tests.actions.conftest import MakeTeam
 from tests.actions.operators import CANARY, OLDER, REASON, STABLE, Operator, Team, until, updates
 from tests.conftest import FRIDAY
@@ -195,6 +195,18 @@ async def test_a_named_target_must_exist_and_lie_behind(team: Team) -> None:
     assert await maria.shares() == {OLDER: 100}
 
 
+async def test_a_revision_that_was_rolled_back_is_gone_back_to_only_with_a_reason(team: Team) -> None:
+    maria = await at_ten(team)
+    await maria.actions.rollback(to=OLDER, reason="errors")
+    await maria.actions.shift(10, canary=STABLE)
+    await maria.look()
+    outcome = await maria.actions.rollback()
+    assert outcome.target == OLDER
+    with pytest.raises(BlockedError, match="was itself rolled back"):
+        await maria.actions.rollback(to=STABLE)
+    assert await maria.shares() == {OLDER: 100}
+
+
 async def test_a_broken_journal_is_a_note_and_no_more(team: Team, tmp_path: Path) -> None:
     await at_ten(team)
     (tmp_path / "file").write_text("no folder")
@@ -206,7 +218,7 @@ async def test_a_broken_journal_is_a_note_and_no_more(team: Team, tmp_path: Path
 
 async def test_a_journal_whose_disk_hangs_holds_nothing_up(team: Team, monkeypatch: pytest.MonkeyPatch) -> None:
     maria = await at_ten(team)
-    monkeypatch.setattr(maria.journal, "intent", lambda *_a, **_k: time.sleep(3) or 1)
+    monkeypatch.setattr(maria.journal, "write_intent", lambda *_a, **_k: time.sleep(3) or 1)
     started = time.monotonic()
     rolling = asyncio.create_task(maria.actions.rollback())
     await until(lambda: updates(team.simulator) == 2)
