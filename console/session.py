@@ -301,7 +301,8 @@ def _judge_factory(settings: Settings, environment: Environment) -> Callable[[Ju
 async def _who(cloud: Cloud) -> tuple[str, str]:
     """Who we are, and why that is not known where it is not: no reason to refuse a rollback."""
     try:
-        return await asyncio.wait_for(cloud.identity(), IDENTITY_TIMEOUT_S), ""
+        async with asyncio.timeout(IDENTITY_TIMEOUT_S):
+            return await cloud.identity(), ""
     except CanarioError as error:
         return UNKNOWN_IDENTITY, str(error)
     except TimeoutError:
@@ -311,7 +312,8 @@ async def _who(cloud: Cloud) -> tuple[str, str]:
 async def _briefly(doing: str, work: Awaitable[object]) -> None:
     """Wait for `work` a little; what fails or hangs at the end is logged and left."""
     try:
-        await asyncio.wait_for(work, CLOSE_TIMEOUT_S)
+        async with asyncio.timeout(CLOSE_TIMEOUT_S):
+            await work
     except (Exception, asyncio.CancelledError) as error:
         task = asyncio.current_task()
         if isinstance(error, asyncio.CancelledError) and task is not None and task.cancelling():

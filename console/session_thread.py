@@ -144,8 +144,9 @@ class SessionThread:
         while not stopped.done():
             opening = asyncio.create_task(self._open())
             await asyncio.wait({opening, stopped}, return_when=asyncio.FIRST_COMPLETED)
-            if not opening.done():
-                opening.cancel()
+            while not opening.done():
+                opening.cancel()  # again and again: asyncio.wait_for of Python 3.11 may swallow one
+                await asyncio.wait({opening}, timeout=0.1)
             try:
                 session = await opening
             except asyncio.CancelledError:

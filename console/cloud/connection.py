@@ -220,7 +220,8 @@ class Connection:
         """
         await self.services()
         try:
-            await asyncio.wait_for(self._channels["run"].channel_ready(), timeout_s)
+            async with asyncio.timeout(timeout_s):
+                await self._channels["run"].channel_ready()
         except TimeoutError as error:
             raise errors.unreachable(self.target) from error
 

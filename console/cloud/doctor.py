@@ -87,7 +87,8 @@ _Finding = tuple[Health, str, str]
 
 async def _run(id: str, title: str, check: Callable[[], Awaitable[_Finding]]) -> Check:
     try:
-        health, detail, remedy = await asyncio.wait_for(check(), CHECK_TIMEOUT_S)
+        async with asyncio.timeout(CHECK_TIMEOUT_S):
+            health, detail, remedy = await check()
     except CanarioError as error:
         return Check(id, title, Health.FAILED, _said(error), error.remedy)
     except TimeoutError:

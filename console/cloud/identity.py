@@ -34,7 +34,8 @@ async def identity_of(credentials: Credentials) -> str:
         return email
     with errors.translated(_("asking Google who we are")):
         if not credentials.valid:
-            await asyncio.wait_for(asyncio.to_thread(credentials.refresh, Request()), TIMEOUT_S * 2)
+            async with asyncio.timeout(TIMEOUT_S * 2):
+                await asyncio.to_thread(credentials.refresh, Request())
     email = _account_email(credentials)  # on Compute Engine the first refresh fills it in
     if email:
         return email
