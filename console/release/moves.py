@@ -181,9 +181,33 @@ def _shifted(action: Action, facts: Facts, service: Service) -> tuple[str, dict[
     before = service.desired_shares()
     if before.get(canary, 0) == action.percent:
         return canary, before
-    return canary, split_for_step(
-        canary=canary, percent=action.percent, base=base_shares(facts.release, service, canary)
-    )
+    after = split_for_step(canary=canary, percent=action.percent, base=base_shares(facts.release, service, canary))
+    _refuse_raising_another(facts, service, canary, after)
+    return canary, after
+
+
+def _refuse_raising_another(facts: Facts, service: Service, named: str, after: Mapping[str, int]) -> None:
+    """Lowering passes every guardrail, so it must not be a way to give the canary what a stable revision loses.
+
+    Raises:
+        UsageError: `named` is not the canary, and what it would lose goes to the canary or to a newer revision.
+    """
+    before, meant = service.desired_shares(), resolve_canary(service, facts.release, facts.revisions)
+    if named == meant or after.get(named, 0) > before.get(named, 0):
+        return
+    created = {revision.name: revision.created for revision in facts.revisions}
+    own = created.get(named)
+    for name, share in after.items():
+        other = created.get(name)
+        newer = own is not None and other is not None and other > own
+        if share > before.get(name, 0) and (name == meant or newer):
+            raise UsageError(
+                _("Taking traffic from {named} would raise {other} from {before} % to {after} %.").format(
+                    named=named, other=name, before=before.get(name, 0), after=share
+                ),
+                traffic=_("Nothing was moved."),
+                remedy=_("Move that one, guarded: canario shift PERCENT --to {other}.").format(other=name),
+            )
 
 
 def base_shares(release: Release | None, service: Service, canary: str) -> dict[str, int]:
@@ -375,13 +399,14 @@ def _refuse_forward(search: _Search, to: str) -> None:
         )
     release, canary, service = search.release, search.canary, search.service
     tagged = service.traffic.revision_for_tag(CANARY_TAG)
-    serves_most = largest(service.effective_shares())
+    effective = service.effective_shares()
     created = {revision.name: revision.created for revision in search.revisions}
-    newer, serving = created.get(to), created.get(serves_most or "")
-    forward = to == canary and (release is None or release.under_way or service.effective_shares().get(to, 0) < 100)
-    forward = forward or (to == tagged and not service.effective_shares().get(to))
-    if not service.effective_shares().get(to) and newer is not None and serving is not None and newer > serving:
-        forward = True
+    forward = to == canary and (release is None or release.under_way or effective.get(to, 0) < 100)
+    forward = forward or (to == tagged and not effective.get(to))
+    own = created.get(to)
+    if own is not None and not (release is not None and release.under_way and to in release.baseline_shares()):
+        losing = (created.get(name) for name in effective if name != to and not (name == canary and effective.get(to)))
+        forward = forward or any(other is not None and own > other for other in losing)
     if forward:
         raise UsageError(
             _("{revision} is the canary, or newer than what serves: a rollback only goes back.").format(revision=to),

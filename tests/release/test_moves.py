@@ -81,6 +81,20 @@ def test_a_shift_needs_a_canary_and_a_share() -> None:
         propose(Action(ActionKind.SHIFT, 10), RULES, replace(facts(), service=None), WEDNESDAY)
 
 
+def test_lowering_the_stable_revision_is_no_way_round_the_guardrails_of_the_canary() -> None:
+    with pytest.raises(UsageError, match=f"would raise {CANARY} from 10 % to 80 %"):
+        proposed(20, canary_at(10), canary=STABLE)
+    by_hand = facts(service({STABLE: 90, CANARY: 10}, tags=()))
+    with pytest.raises(UsageError, match=f"would raise {CANARY} from 10 % to 50 %"):
+        proposed(50, by_hand, canary=STABLE)
+
+
+def test_a_canary_older_than_the_stable_revision_can_be_lowered() -> None:
+    hotfix = facts(service({CANARY: 90, OLDER: 10}, tags=(("canary", OLDER),)))
+    assert proposed(0, hotfix).after == {CANARY: 100}
+    assert proposed(0, hotfix, canary=OLDER).after == {CANARY: 100}
+
+
 def test_lowering_warns_of_what_keeps_users_on_the_revision() -> None:
     known = canary_at(50)
     assert known.service is not None
@@ -260,6 +274,14 @@ def test_a_rollback_never_goes_forward() -> None:
     newest = (Revision(NEWER, ready=True, created=WEDNESDAY + timedelta(minutes=1)), *revisions())
     with pytest.raises(UsageError, match="only goes back"):
         rollback_target(service(tags=()), None, newest, to=NEWER)
+    with pytest.raises(UsageError, match="only goes back"):
+        rollback_target(service({NEWER: 60, STABLE: 40}, tags=()), None, newest, to=NEWER)
+
+
+def test_a_named_rollback_may_go_to_a_revision_that_served_before_the_release_however_new() -> None:
+    before = service({STABLE: 50, OLDER: 50})
+    at = service({CANARY: 10, STABLE: 45, OLDER: 45})
+    assert target(at, release_at(10, before=before), to=STABLE).shares == {STABLE: 100}
 
 
 def test_latest_is_restored_by_the_name_it_stood_for() -> None:
