@@ -7,6 +7,7 @@ Rules (issue 2, section 3; issue 3, "Ticks"):
 * When the stream breaks, nothing is closed. On reconnecting, the tail is opened first and the gap listed then: both
   overlap and insertIds settle who is counted. What a bounded list cannot reach back to stays unobserved.
 * The same list at the start back-fills a bake under way, so that a restart of the console does not lose it.
+* Entries that the cloud holds back are counted; where they are more than it told, that time is a gap too.
 * A stream that is open and mute while entries are being logged is stuck: a probe finds out, and it is opened again;
   what it kept back is counted late.
 """
@@ -178,11 +179,17 @@ class LogFeed:
         raise UnavailableError(_("Cloud Logging ended the log stream."))
 
     async def _take(self, batch: TailBatch) -> None:
+        before = self._aggregator.newest_received
         await self._ingest(batch.entries, self._writer.write)
         held_back = sum(batch.suppressed.values())
-        if held_back:
-            self.suppressed += held_back
-            self._aggregator.suppress(held_back)
+        if not held_back:
+            return
+        self.suppressed += held_back
+        self._aggregator.suppress(held_back)
+        if self._live and before and held_back > len(batch.entries):
+            # more was lost than told: what lies between this batch and the last was not observed
+            self._aggregator.uncover(before)
+            self._aggregator.cover(max(before, self._aggregator.newest_received), float("inf"))
 
     async def _ingest(self, entries: Sequence[LogEntry], write: Callable[[list[LogEntry]], None] | None) -> None:
         for start in range(0, len(entries), SLICE):

@@ -196,6 +196,17 @@ async def test_suppressed_entries_are_counted_and_mark_their_second() -> None:
         assert sum(second.suppressed for second in rig.closed) == 120
 
 
+async def test_a_time_of_which_most_was_held_back_is_a_gap() -> None:
+    async with running(Rig()) as rig:
+        await rig.turn(5, traffic=True)
+        await rig.turn(8)
+        rig.cloud.logs.push(request(rig.cloud.unix() - 1), suppressed=5_000)
+        await rig.turn(15, traffic=True)
+        unobserved = [second.second for second in rig.closed if not second.observed]
+        assert 5 <= len(unobserved) <= 11
+        assert rig.closed[-1].observed
+
+
 async def test_a_batch_of_many_thousands_lets_others_run_in_between() -> None:
     async with running(Rig()) as rig:
         await rig.turn(2, traffic=True)
