@@ -293,6 +293,8 @@ def _judge_factory(settings: Settings, environment: Environment) -> Callable[[Ju
             error_limit=limits.error_rate_percent / 100,
             p95_limit_ms=limits.p95_rollback.total_seconds() * 1000,
             arming_requests=arming,
+            p95_target_ms=limits.p95_target.total_seconds() * 1000,
+            error_lines_limit=limits.error_lines_per_minute,
         )
 
     return judge

@@ -53,6 +53,8 @@ class ThresholdJudge:
         error_limit: share of failed requests that is still allowed, 0 to 1.
         p95_limit_ms: P95 that is still allowed; 1000 or 800 are exact, others as exact as a histogram bucket.
         arming_requests: canary requests of the last minute from which on a breach counts.
+        p95_target_ms: P95 over which it is shown, and only shown.
+        error_lines_limit: ERROR lines a minute over which it is shown, and only shown.
     """
 
     def __init__(
@@ -64,6 +66,8 @@ class ThresholdJudge:
         error_limit: float = ERROR_LIMIT,
         p95_limit_ms: float = P95_LIMIT_MS,
         arming_requests: int = ARMING_REQUESTS,
+        p95_target_ms: float = P95_TARGET_MS,
+        error_lines_limit: int = ERROR_LINES_LIMIT,
     ) -> None:
         self._step = step
         self._bake = bake
@@ -71,6 +75,8 @@ class ThresholdJudge:
         self._error_limit = error_limit
         self._p95_limit_ms = p95_limit_ms
         self._arming_requests = arming_requests
+        self._p95_target_ms = p95_target_ms
+        self._error_lines_limit = error_lines_limit
         self._minute: deque[Tick] = deque()
         self._canary = Counts()
         """Canary's last minute."""
@@ -217,9 +223,9 @@ class ThresholdJudge:
             return Word.FAIL, f"{self._over_bake()}. {why}"
         p95 = self._canary.quantile_ms(0.95)
         slow = ""
-        if p95 is not None and p95 > P95_TARGET_MS and self._canary.requests >= WARNING_REQUESTS:
+        if p95 is not None and p95 > self._p95_target_ms and self._canary.requests >= WARNING_REQUESTS:
             slow = _("P95 of {p95} in the last minute is over the target of {target}.").format(
-                p95=milliseconds(p95), target=milliseconds(P95_TARGET_MS)
+                p95=milliseconds(p95), target=milliseconds(self._p95_target_ms)
             )
         if done:
             whole = _("{rate} errors, P95 {p95} in {requests} canary requests over {time} observed{compared}.").format(
@@ -328,17 +334,17 @@ class ThresholdJudge:
                 arms=True,
             ),
             RuleReading(
-                rule=_("latency P95 > {limit} (target)").format(limit=milliseconds(P95_TARGET_MS)),
+                rule=_("latency P95 > {limit} (target)").format(limit=milliseconds(self._p95_target_ms)),
                 value=latency,
-                crossed=p95 is not None and p95 > P95_TARGET_MS,
+                crossed=p95 is not None and p95 > self._p95_target_ms,
                 arms=False,
             ),
             RuleReading(
-                rule=_("ERROR lines > {limit} a minute").format(limit=ERROR_LINES_LIMIT),
+                rule=_("ERROR lines > {limit} a minute").format(limit=self._error_lines_limit),
                 value=_("canary {canary}, stable {stable}").format(
                     canary=count(lines), stable=count(self._stable.error_lines)
                 ),
-                crossed=lines > ERROR_LINES_LIMIT,
+                crossed=lines > self._error_lines_limit,
                 arms=False,
             ),
         )
