@@ -173,3 +173,61 @@ def test_a_bug_of_our_own_is_one_sentence_and_a_file(canario, own_home: Path, tm
     log = own_home / "state" / "canario" / "console.log"
     assert str(log) in done.stderr
     assert "inside" in log.read_text()
+
+
+def test_a_service_with_no_revisions_and_one_with_two_hundred(simulator, canario, tmp_path: Path) -> None:
+    many = "\n".join(
+        f'[services.many.revisions."many-{n:05}-abc"]\nimage = "app:{n}"\nage_hours = {300 - n}\n'
+        f"percent = {100 if n == 199 else 0}\n" + ('tag = "canary"\n' if n == 200 else "")
+        for n in range(1, 201)
+    )
+    scenario = tmp_path / "crowd.toml"
+    scenario.write_text(
+        f'title = "A crowd."\noutcome = "held"\n[services.empty]\nrequests_per_s = 0.0\nrevisions = {{}}\n'
+        f"[services.many]\nrequests_per_s = 1.0\n{many}"
+    )
+    (tmp_path / "canario.toml").write_text(
+        "[environments.empty]\nservice = 'empty'\n[environments.many]\nservice = 'many'\n"
+    )
+    endpoint = simulator(scenario=str(scenario)).grpc
+
+    def on(environment: str, *command: str) -> subprocess.CompletedProcess[str]:
+        return canario(*command, "--env", environment, "--endpoint", endpoint, cwd=tmp_path)
+
+    assert on("empty", "status").returncode == 0
+    assert "no revisions" in on("empty", "revisions").stdout
+    for command in (("shift", "10"), ("rollback",)):
+        done = on("empty", *command)
+        assert done.returncode in (1, 2, 3), (command, done.stdout)
+        assert "empty" in told(done)
+    assert len(json.loads(on("many", "revisions", "--json", "--limit", "1000").stdout)["revisions"]) == 200
+    moved = on("many", "shift", "10")
+    assert moved.returncode == 0, moved.stderr
+    assert "10 % many-00200-abc" in moved.stdout
+
+
+def test_without_a_terminal_the_console_says_what_to_use_instead(simulator, canario) -> None:
+    done = canario("--endpoint", simulator().grpc)
+    assert done.returncode == 1
+    assert "canario status" in told(done)
+    done = canario("demo")
+    assert done.returncode == 1
+    assert "--headless" in told(done)
+
+
+def test_a_simulator_that_crashes_ends_the_play_with_a_sentence(own_home: Path) -> None:
+    play = subprocess.Popen(
+        [CANARIO, "demo", "--headless", "--scenario", "healthy", "--speed", "5"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=dict(os.environ),
+    )
+    assert play.stdout is not None
+    assert "start" in play.stdout.readline()
+    (child,) = Path(f"/proc/{play.pid}/task/{play.pid}/children").read_text().split()
+    os.kill(int(child), signal.SIGKILL)
+    out, error = play.communicate(timeout=60)
+    assert play.returncode == 1
+    assert "simulator" in out + error
+    assert "Traceback" not in out + error
