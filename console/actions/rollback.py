@@ -91,6 +91,9 @@ class Rollback:
         self._pause = FIRST_PAUSE_S
         self._progress = RollbackProgress("sending", self._started, automatic=automatic)
         self._release: Release | None = None
+        self._listed: tuple[Revision, ...] = ()
+        self._bare = False
+        """Whether the cloud refused the annotation, so that the split is sent alone."""
 
     async def run(self) -> Outcome:
         """Roll back.
@@ -106,6 +109,8 @@ class Rollback:
         try:
             service = self._access.known() or await self._read()
             before = service.desired_shares()
+            if self._to is not None and not self._revisions():
+                self._listed = await self._list()
             target = self._target(service)
             if target.already:
                 service, target, before = await self._look_again()
@@ -145,10 +150,31 @@ class Rollback:
 
     def _revisions(self) -> tuple[Revision, ...]:
         watcher = self._access.watcher
-        return watcher.latest.revisions if watcher is not None else ()
+        return (watcher.latest.revisions if watcher is not None else ()) or self._listed
+
+    async def _list(self) -> tuple[Revision, ...]:
+        """The revisions, for a command that names one: their ages tell whether it lies behind what serves."""
+        while True:
+            try:
+                return await self._access.cloud.run.list_revisions(self._access.service)
+            except RETRIED as error:
+                await self._pause_after(error)
+            except CloudError as error:
+                self._note(error.what)
+                return ()
+
+    def _note(self, note: str) -> None:
+        if note not in self._notes:
+            self._notes.append(note)
 
     def _target(self, service: Service) -> RollbackTarget:
-        release, _problem = read_release(service.annotations)
+        release, problem = read_release(service.annotations)
+        if problem:
+            self._note(
+                _(
+                    "The release annotation cannot be read ({problem}): the split before the release is not known."
+                ).format(problem=problem)
+            )
         mark = release.was_rolled_back(self._to) if release is not None and self._to is not None else None
         if mark is not None and not reason_counts(self._reason):
             raise BlockedError(
@@ -254,7 +280,7 @@ class Rollback:
                 service = await self._read()
             except (NotFoundError, InvalidRequestError) as error:
                 service = await self._read()
-                await self._cross_off(error, target)
+                await self._make_do(error, target)
             target = self._target(service)
             if target.already or service.effective_shares() == dict(target.shares) == service.desired_shares():
                 return service, target
@@ -272,7 +298,9 @@ class Rollback:
         )
         self._attempts += 1
         pending = await self._access.cloud.run.write(
-            service, traffic=target.split, annotations=annotated(service, self._release)
+            service,
+            traffic=target.split,
+            annotations=None if self._bare else annotated(service, self._release),
         )
         self._access.note(pending.service)
         return pending
@@ -326,12 +354,12 @@ class Rollback:
         self._notes.append(problem)
         self._gone.update(target.shares)
 
-    async def _cross_off(self, error: CanarioError, target: RollbackTarget) -> None:
-        """Find which revisions of `target` the cloud does not have.
+    async def _make_do(self, error: CanarioError, target: RollbackTarget) -> None:
+        """Find which revisions of `target` the cloud does not have; where it has all, try the split alone.
 
         Raises:
             UsageError: the operator named it.
-            CanarioError: the given error, where all of them are there.
+            CanarioError: the given error, where all of them are there and the annotation is not to blame.
         """
         missing = set()
         for name in target.shares:
@@ -345,7 +373,17 @@ class Rollback:
                 if revision.deleted:
                     missing.add(name)
         if not missing or missing <= self._gone:
-            raise error
+            if self._bare or not isinstance(error, InvalidRequestError):
+                raise error
+            self._bare = (
+                True  # an annotation too large, or one that a policy forbids, must not keep users on a bad canary
+            )
+            self._note(
+                _("The cloud refused the release annotation; the split went without it: {problem}").format(
+                    problem=error.what
+                )
+            )
+            return
         if self._to is not None:
             raise UsageError(
                 _("{service} has no revision {revision}.").format(service=self._access.service, revision=self._to),

@@ -404,7 +404,7 @@ def _refuse_forward(search: _Search, to: str) -> None:
     forward = to == canary and (release is None or release.under_way or effective.get(to, 0) < 100)
     forward = forward or (to == tagged and not effective.get(to))
     own = created.get(to)
-    if own is not None and not (release is not None and release.under_way and to in release.baseline_shares()):
+    if own is not None and not (release is not None and to in release.baseline_shares()):
         losing = (created.get(name) for name in effective if name != to and not (name == canary and effective.get(to)))
         forward = forward or any(other is not None and own > other for other in losing)
     if forward:

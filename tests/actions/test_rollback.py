@@ -11,7 +11,15 @@ from typing import Any
 import pytest
 
 from console.actions import RollbackProgress
-from console.errors import BlockedError, CloudError, PermissionMissingError, UnavailableError, UsageError
+from console.errors import (
+    BlockedError,
+    CloudError,
+    InvalidRequestError,
+    PermissionMissingError,
+    UnavailableError,
+    UsageError,
+)
+from console.release.state import ANNOTATION
 from tests.actions.conftest import MakeTeam
 from tests.actions.operators import CANARY, OLDER, REASON, STABLE, Operator, Team, until, updates
 from tests.conftest import FRIDAY
@@ -193,6 +201,40 @@ async def test_a_named_target_must_exist_and_lie_behind(team: Team) -> None:
     outcome = await maria.actions.rollback(to=OLDER)
     assert outcome.target == OLDER
     assert await maria.shares() == {OLDER: 100}
+
+
+async def test_a_command_cannot_roll_back_to_a_revision_that_is_newer_than_what_serves(team_on: MakeTeam) -> None:
+    team = team_on(now=FRIDAY)
+    juan = await team.join("juan", console=False)
+    deployed = await juan.actions.deploy("img:1", tag="other", reason=REASON)
+    with pytest.raises(UsageError, match="only goes back"):
+        await juan.actions.rollback(to=deployed.canary)
+    assert await juan.shares() == {STABLE: 100}
+
+
+async def test_an_annotation_that_the_cloud_refuses_does_not_keep_users_on_the_canary(
+    team: Team, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    maria = await at_ten(team)
+    write = maria.cloud.run.write
+
+    async def picky(service: Any, **what: Any) -> Any:
+        if what.get("annotations") is not None:
+            raise InvalidRequestError("metadata.annotations: Too long: must have at most 262144 bytes")
+        return await write(service, **what)
+
+    monkeypatch.setattr(maria.cloud.run, "write", picky)
+    outcome = await maria.actions.rollback()
+    assert await maria.shares() == {STABLE: 100}
+    assert any("refused the release annotation" in note for note in outcome.notes)
+
+
+async def test_an_annotation_that_cannot_be_read_is_said_and_the_canary_loses_its_traffic(team: Team) -> None:
+    maria = await at_ten(team)
+    await maria.cloud.run.write(await maria.service(), annotations={ANNOTATION: '{"version": 9}'})
+    outcome = await maria.actions.rollback()
+    assert await maria.shares() == {STABLE: 100}
+    assert any("annotation cannot be read" in note for note in outcome.notes)
 
 
 async def test_a_revision_that_was_rolled_back_is_gone_back_to_only_with_a_reason(team: Team) -> None:
