@@ -49,9 +49,11 @@ def channel_options(loopback: bool) -> list[tuple[str, int]]:
     """Arguments of a gRPC channel: reconnect within half a second, messages of any size, a connection of its own.
 
     `min_reconnect_backoff_ms` is also the deadline of one connection attempt (gRPC core, subchannel.cc): 100 ms is
-    right on loopback, and would never complete a TLS handshake over a slow link.
+    right on loopback, and would never complete a TLS handshake over a slow link. gRPC sends even loopback through the
+    proxy of `http_proxy`, which cannot reach it, and must not see it.
     """
     return [
+        *([("grpc.enable_http_proxy", 0)] if loopback else []),
         ("grpc.initial_reconnect_backoff_ms", 100),
         ("grpc.min_reconnect_backoff_ms", 1_000 if loopback else 5_000),
         ("grpc.max_reconnect_backoff_ms", 500),

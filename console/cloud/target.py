@@ -31,7 +31,8 @@ class CloudTarget:
             return
         host, colon, port = self.endpoint.rpartition(":")
         remedy = _("Give the address that `canario simulate` printed, e.g. --endpoint 127.0.0.1:8085.")
-        if not colon or not port.isdecimal() or not 0 < int(port) < 65536:
+        bare = ":" in host and not (host.startswith("[") and host.endswith("]"))  # ::1:8085 could be an address itself
+        if not colon or bare or not port.isdecimal() or not 0 < int(port) < 65536:
             raise SettingsError(
                 _("The endpoint {endpoint} is not HOST:PORT.").format(endpoint=repr(self.endpoint)), remedy=remedy
             )

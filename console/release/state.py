@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from datetime import datetime, timedelta
-from typing import Literal
+from datetime import UTC, datetime, timedelta
+from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from console.release.split import TrafficSplit, TrafficTarget
+from console.text import clean
 
 ANNOTATION = "canario.dev/release"
 """Annotation key. Not in a namespace reserved by Cloud Run (run.googleapis.com, cloud.googleapis.com,
@@ -25,6 +26,16 @@ LEASE = timedelta(minutes=2)
 
 class _Model(BaseModel):
     model_config = ConfigDict(frozen=True, extra="allow")
+
+    @field_validator("*", mode="after")
+    @classmethod
+    def _safe(cls, value: Any) -> Any:
+        """Anybody who may edit the service may write here: text is cleaned, a time without a zone is UTC."""
+        if isinstance(value, str):
+            return clean(value)
+        if isinstance(value, datetime) and value.tzinfo is None:
+            return value.replace(tzinfo=UTC)
+        return value
 
 
 class Line(_Model):
@@ -53,7 +64,7 @@ class VerdictRecord(_Model):
     at: datetime
     step: int
     """Canary percent that it was said of."""
-    observed_s: float = 0.0
+    observed_s: float = Field(0.0, ge=0, le=1e9, allow_inf_nan=False)
     """Seconds of the bake observed so far, in server time."""
     bake_done: bool = False
     """Whether the step has baked: time observed and requests both enough."""

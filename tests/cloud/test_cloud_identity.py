@@ -143,6 +143,11 @@ def test_a_date_that_does_not_read_is_no_date(value: str | bytes) -> None:
     assert parse_date(None) is None
 
 
+def test_a_proxy_of_the_office_is_for_google_and_never_for_a_simulator_on_this_machine() -> None:
+    assert dict(channel_options(loopback=True))["grpc.enable_http_proxy"] == 0
+    assert "grpc.enable_http_proxy" not in dict(channel_options(loopback=False))
+
+
 def test_a_connection_attempt_to_google_has_time_for_a_tls_handshake() -> None:
     assert dict(channel_options(loopback=False))["grpc.min_reconnect_backoff_ms"] >= 5_000
     assert dict(channel_options(loopback=False))["grpc.max_reconnect_backoff_ms"] == 500

@@ -52,6 +52,24 @@ def test_no_annotation_is_no_release_and_an_unreadable_one_says_why() -> None:
     assert "id" in problem
 
 
+def test_an_annotation_edited_by_hand_has_its_times_in_utc_and_its_text_made_safe() -> None:
+    raw = json.loads(release_at(10).dumps())
+    raw["driver"]["expires"] = raw["driver"]["expires"].removesuffix("Z")
+    raw["driver"]["email"] = "maria\x1b]52;c;aGk=\x07@acme.example"
+    release, problem = read_release({ANNOTATION: json.dumps(raw)})
+    assert release is not None, problem
+    assert drives(release, MARIA.session, MARIA.at)
+    assert release.driver is not None
+    assert release.driver.email == "maria@acme.example"
+
+
+def test_figures_that_are_none_make_an_annotation_unreadable_rather_than_a_guardrail_fail() -> None:
+    raw = json.loads(release_at(10).dumps()) | {"verdict": json.loads(verdict().model_dump_json())}
+    for figure in (float("nan"), 1e300, -1.0):
+        raw["verdict"]["observed_s"] = figure
+        assert read_release({ANNOTATION: json.dumps(raw)})[0] is None
+
+
 def test_foreign_annotations_are_kept() -> None:
     foreign = replace(service(), annotations={"team/owner": "wa", ANNOTATION: "old"})
     kept = annotated(foreign, release_at(10))
