@@ -8,6 +8,7 @@ over.
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Coroutine
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from console.cloud.client import Cloud
     from console.watch.snapshot import Snapshot
     from console.watch.watcher import Watcher
+
+log = logging.getLogger("canario.autopilot")
 
 LOOK_S = 0.1
 """Wall seconds between looks at the picture."""
@@ -160,8 +163,8 @@ class Autopilot:
     async def _roll_back(self, reason: str) -> None:
         try:
             await self._actions.rollback(reason=reason, automatic=True)
-        except CanarioError as error:
-            self.problem = str(error)
+        except Exception as error:  # noqa: BLE001 - a task of its own: unsaid, a fault of ours would end it in silence
+            self.problem = _said(error)
         else:
             self.problem = ""
 
@@ -206,8 +209,8 @@ class Autopilot:
     async def _guard(self, work: Coroutine[Any, Any, None]) -> None:
         try:
             await work
-        except CanarioError as error:
-            self.problem = str(error)
+        except Exception as error:  # noqa: BLE001 - as above
+            self.problem = _said(error)
             self._write_again_at = self._clock.monotonic() + 1.0
         else:
             self.problem = ""
@@ -230,6 +233,16 @@ class Autopilot:
             )
         await self._actions.finish(tuple(figures))
         self.notes.append(_("release promoted: the bake at 100 % is done"))
+
+
+def _said(error: Exception) -> str:
+    """What the screen shows of `error`; a fault of our own goes to the log file too."""
+    if isinstance(error, CanarioError):
+        return str(error)
+    log.error("the autopilot failed", exc_info=error)
+    return _("The autopilot failed ({kind}: {words}); it tries again.").format(
+        kind=type(error).__name__, words=clean(str(error), 200)
+    )
 
 
 def _step_of(snapshot: Snapshot) -> str:

@@ -11,7 +11,7 @@ from console.actions.outcome import Outcome
 from console.actions.reading import MERGES
 from console.actions.site import Site
 from console.cloud.run import PendingChange
-from console.errors import ConfirmationLostError, ConflictError, UsageError
+from console.errors import CloudError, ConfirmationLostError, ConflictError, UsageError
 from console.notify import Message, deployed, shifted
 from console.release.guardrails import Action, ActionKind, Facts, changed_since, overridden
 from console.release.moves import Proposal, propose
@@ -125,8 +125,8 @@ class Mover:
                 fresh = await self._site.access.read()
                 if changed_since(looked_at, fresh) or attempt == MERGES - 1:
                     raise await self._site.conflict(looked_at, fresh, error) from error
-                current, _problem = read_release(fresh.annotations)
-                facts = replace(facts, service=fresh, release=current)
+                current, problem = read_release(fresh.annotations)
+                facts = replace(facts, service=fresh, release=current, release_problem=problem)
                 proposal = propose(action, self._site.rules, facts, self._site.access.server_time())
                 refuse(proposal.answers, reason)
                 continue
@@ -142,8 +142,11 @@ class Mover:
             return await self._site.access.cloud.run.write(
                 service, traffic=proposal.split, annotations=annotated(service, release)
             )
-        except ConfirmationLostError:
-            fresh = await self._site.access.read()
+        except ConfirmationLostError as lost:
+            try:
+                fresh = await self._site.access.read()
+            except CloudError:
+                raise lost from None  # its words say that the change may have been made; a failed read's do not
             written, _problem = read_release(fresh.annotations)
             if written is None or not release.moves or release.moves[-1] not in written.moves:
                 raise

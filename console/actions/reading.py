@@ -71,7 +71,7 @@ class ServiceAccess:
     async def facts(self, *, canary: str | None = None, seen: Service | None = None) -> Facts:
         """Everything a guardrail asks for, read now; `canary` is looked up where the list does not reach it."""
         service, revisions = await asyncio.gather(self.read(), self.cloud.run.list_revisions(self.service))
-        release, _problem = read_release(service.annotations)
+        release, problem = read_release(service.annotations)
         wanted = canary or service.traffic.revision_for_tag("canary") or (release.canary if release else None)
         if wanted and all(revision.name != wanted for revision in revisions):
             try:
@@ -84,6 +84,7 @@ class ServiceAccess:
             seen=seen,
             revisions=revisions,
             release=release,
+            release_problem=problem,
             verdict=self.live_verdict(service) or (release.verdict if release else None),
             identity=self.identity,
             session_id=self.session_id,
@@ -101,6 +102,7 @@ class ServiceAccess:
             seen=service,
             revisions=snapshot.revisions,
             release=snapshot.release,
+            release_problem=snapshot.release_problem,
             verdict=(self.live_verdict(service) if service else None)
             or (snapshot.release.verdict if snapshot.release else None),
             identity=self.identity,

@@ -108,6 +108,8 @@ class Facts:
     """As the operator saw it; None where he acts on no earlier look (a command reads first)."""
     revisions: tuple[Revision, ...] = ()
     release: Release | None = None
+    release_problem: str = ""
+    """Why the annotation that is there cannot be read, or empty."""
     verdict: VerdictRecord | None = None
     """The live judge's word where this console has one, else what the driving console recorded."""
     identity: str = ""
@@ -392,6 +394,9 @@ def _unchanged(facts: Facts) -> Answer:
 
 def _driver(facts: Facts, now: datetime | None) -> Answer:
     title = _("driver")
+    if facts.release_problem:
+        reason = _("the release annotation cannot be read ({problem}), so nobody knows who drives")
+        return Answer("driver", title, False, reason.format(problem=facts.release_problem), overridable=True)
     driver = facts.release.driver if facts.release is not None and facts.release.under_way else None
     if driver is None:
         return Answer("driver", title, True, _("nobody else drives"))

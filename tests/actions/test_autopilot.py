@@ -7,6 +7,9 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
+
+import pytest
 
 from console.actions import Autopilot
 from console.clock import SystemClock
@@ -163,6 +166,27 @@ async def test_a_rollback_that_is_refused_is_said_and_tried_again(team_on: MakeT
         await until(lambda: maria.actions.rollback_progress and maria.actions.rollback_progress.state == "failed")
         await until(lambda: autopilot.problem)
         maria.simulator.fault(clear=True)
+        await until(lambda: maria.actions.rollback_progress and maria.actions.rollback_progress.state == "done")
+        assert await maria.shares() == {STABLE: 100}
+
+
+async def test_a_fault_of_our_own_is_said_and_the_rollback_tried_again(
+    team_on: MakeTeam, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    maria = await team_on(scenario="broken-canary").join()
+    rollback, calls = maria.actions.rollback, 0
+
+    async def faulty(**what: Any) -> Any:
+        nonlocal calls
+        calls += 1
+        if calls == 1:
+            raise KeyError("a bug")
+        return await rollback(**what)
+
+    monkeypatch.setattr(maria.actions, "rollback", faulty)
+    async with driving(maria) as autopilot:
+        await maria.actions.shift(10)
+        await until(lambda: "a bug" in autopilot.problem)
         await until(lambda: maria.actions.rollback_progress and maria.actions.rollback_progress.state == "done")
         assert await maria.shares() == {STABLE: 100}
 

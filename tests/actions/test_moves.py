@@ -7,7 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from console.errors import BlockedError, CloudError, ConflictError, UsageError
+from console.cloud.run import PendingChange
+from console.errors import (
+    BlockedError,
+    CloudError,
+    ConfirmationLostError,
+    ConflictError,
+    UnavailableError,
+    UsageError,
+)
+from console.release.service import Service
 from console.release.state import ANNOTATION
 from tests.actions.conftest import MakeTeam
 from tests.actions.operators import CANARY, OLDER, REASON, STABLE, Team, until, updates
@@ -279,6 +288,36 @@ async def test_an_answer_lost_on_the_way_is_looked_up_not_sent_again(team: Team)
     await maria.actions.shift(10)
     assert await maria.shares() == {CANARY: 10, STABLE: 90}
     assert updates(team.simulator) == 1
+
+
+async def test_an_answer_that_is_lost_for_good_is_never_told_as_nothing_moved(
+    team: Team, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    maria = await team.join()
+    read = maria.cloud.run.get_service
+
+    async def dead(_name: str, **_what: float) -> Service:
+        raise UnavailableError("no answer", traffic="Traffic stays as it is.")
+
+    async def lost(_service: Service, **_what: object) -> PendingChange:
+        monkeypatch.setattr(maria.cloud.run, "get_service", dead)
+        raise ConfirmationLostError("the answer was lost", traffic="The change may or may not have been made.")
+
+    monkeypatch.setattr(maria.cloud.run, "write", lost)
+    with pytest.raises(ConfirmationLostError):
+        await maria.actions.shift(10)
+    monkeypatch.setattr(maria.cloud.run, "get_service", read)
+
+
+async def test_an_annotation_that_cannot_be_read_may_hide_a_driver_and_asks_for_a_reason(team: Team) -> None:
+    maria = await team.join()
+    await maria.actions.shift(10)
+    await maria.cloud.run.write(await maria.service(), annotations={ANNOTATION: '{"version": 9}'})
+    juan = await team.join("juan", console=False)
+    with pytest.raises(BlockedError, match="nobody knows who drives"):
+        await juan.actions.shift(20)
+    await juan.actions.shift(5)
+    assert await juan.shares() == {CANARY: 5, STABLE: 95}
 
 
 async def test_a_reconcile_that_fails_says_what_serves(team: Team) -> None:
