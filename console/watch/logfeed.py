@@ -4,6 +4,8 @@ Rules (issue 2, section 3; issue 3, "Ticks"):
 
 * The watermark is the newest receive time less `LAG_S`. While the stream is open and silent, and the cloud can be
   reached, the cloud's clock moves it instead, so that a quiet service's seconds pass too.
+* A silence through which the cloud could not be reached, or this machine slept, proves nothing: the stream may have
+  lost its other end. It counts again once something is heard, or a probe has found that there was nothing to hear.
 * When the stream breaks, nothing is closed. On reconnecting, the tail is opened first and the gap listed then: both
   overlap and insertIds settle who is counted. What a bounded list cannot reach back to stays unobserved.
 * The same list at the start back-fills a bake under way, so that a restart of the console does not lose it.
@@ -39,6 +41,8 @@ IDLE_S = 1.5
 """Wall seconds without a batch after which the stream counts as silent."""
 PROBE_S = 15.0
 """Wall seconds of silence after which we ask whether there is nothing to hear."""
+SLEPT_S = 30.0
+"""Server seconds that time may run ahead of our own clock between two looks; more, and the machine slept."""
 OPENING_S = 0.3
 """Wall seconds that an opened tail gets to take hold before the gap is listed."""
 LATE_S = 15.0
@@ -125,6 +129,10 @@ class LogFeed:
         self._gap_from: float | None = None
         """What has to be listed on the next connection starts here, Unix seconds; None before the first."""
         self._last_batch = clock.monotonic()
+        self._doubted = False
+        """Whether silence proves nothing, because the stream may have lost its other end."""
+        self._looked: tuple[float, float, float] | None = None
+        """Our clock, the cloud's and its rate at the last look; a jump between two looks is a sleep."""
         self._problem = ""
         self._failures = 0
         self.suppressed = 0
@@ -175,6 +183,7 @@ class LogFeed:
         async with aclosing(self._logs.tail(self._filter, buffer_window_s=BUFFER_S)) as stream:
             async for batch in stream:
                 self._last_batch = self._clock.monotonic()
+                self._doubted = False
                 await self._take(batch)
         raise UnavailableError(_("Cloud Logging ended the log stream."))
 
@@ -218,9 +227,11 @@ class LogFeed:
             return False
         span = f' AND timestamp>="{rfc3339(start)}" AND timestamp<"{rfc3339(end)}"'
         try:
-            return bool(await self._logs.list(self._filter + span, limit=1))
+            unheard = bool(await self._logs.list(self._filter + span, limit=1))
         except CanarioError:
             return False  # the stream itself will tell what is wrong
+        self._doubted = unheard
+        return unheard
 
     def _now(self) -> float:
         now = self._server_clock.now()
@@ -251,6 +262,7 @@ class LogFeed:
         else:
             covered = int(self._now()) + 1  # the gap stays a gap
         self._aggregator.cover(covered, float("inf"))
+        self._doubted = False
         self._live = True
 
     async def _back_fill(self, since: int, canary: str | None) -> int:
@@ -296,10 +308,20 @@ class LogFeed:
         if not self._live:
             return []
         watermark = self._aggregator.newest_received - LAG_S
-        if reachable and self._clock.monotonic() - self._last_batch > IDLE_S:
+        if not reachable or self._slept():
+            self._doubted = True
+        if not self._doubted and self._clock.monotonic() - self._last_batch > IDLE_S:
             silent = self._now() - LAG_S - BUFFER_S - IDLE_S * self._server_clock.rate
             watermark = max(watermark, silent)
         return self._aggregator.close(watermark)
+
+    def _slept(self) -> bool:
+        """Whether the cloud's time has run ahead of our own clock since the last look: this machine was asleep."""
+        monotonic, now, rate = self._clock.monotonic(), self._now(), self._server_clock.rate
+        before, self._looked = self._looked, (monotonic, now, rate)
+        if before is None:
+            return False
+        return now - before[1] > (monotonic - before[0]) * max(1.0, min(rate, before[2])) + SLEPT_S
 
     def end(self, now: float | None) -> int:
         """Unix second (exclusive) up to which figures are drawn: the oldest open one, or later where we are cut off.

@@ -89,6 +89,45 @@ async def test_a_silent_stream_does_not_tick_while_nobody_hears_the_cloud() -> N
         assert len(rig.closed) <= before + 3
 
 
+async def test_a_silence_that_began_while_the_cloud_was_away_is_no_quiet_service() -> None:
+    async with running(Rig()) as rig:
+        await rig.turn(10, traffic=True)
+        closed = len(rig.closed)
+        for _second in range(10):  # the network is gone: logged, and not told
+            rig.cloud.logs.logged.append(request(rig.cloud.unix() - 1.0, CANARY))
+            await rig.turn(1, reachable=False)
+        rig.cloud.logs.logged.append(request(rig.cloud.unix() - 1.0, CANARY))
+        await rig.turn(3)  # it is back, but the stream has lost its other end
+        assert len(rig.closed) <= closed + 3
+        rig.cloud.logs.cut()
+        await rig.turn(15, traffic=True)
+        last = rig.closed[-1].second
+        assert rig.requests() == sum(e.revision == CANARY and e.timestamp < last + 1 for e in rig.cloud.logs.logged)
+        assert rig.aggregator.late == 0
+
+
+async def test_a_quiet_service_ticks_again_once_a_probe_has_found_nothing_unheard() -> None:
+    async with running(Rig()) as rig:
+        await rig.turn(5, traffic=True)
+        await rig.turn(10, reachable=False)
+        closed = len(rig.closed)
+        await rig.turn(40)
+        assert len(rig.closed) > closed + 20
+        assert rig.cloud.logs.opened == 1
+
+
+async def test_a_bake_does_not_pass_in_the_sleep_of_a_laptop() -> None:
+    async with running(Rig()) as rig:
+        await rig.turn(30, traffic=True)
+        closed = len(rig.closed)
+        for second in range(60):  # logged while the lid was closed
+            rig.cloud.logs.logged.append(request(rig.cloud.unix() + 60 * second, CANARY))
+        rig.cloud.clock._now += timedelta(hours=1)  # but not its monotonic clock
+        rig.cloud.server_clock.observe(rig.cloud.clock.now())
+        await rig.turn(3)
+        assert len(rig.closed) <= closed + 7
+
+
 async def test_a_cut_stream_is_opened_again_and_its_gap_back_filled() -> None:
     async with running(Rig()) as rig:
         await rig.turn(10, traffic=True)
