@@ -21,7 +21,7 @@ from console.clock import Clock, SystemClock
 from console.crash import crash_sentence, log, log_path, log_to_file, terminal_problem
 from console.errors import CanarioError, ExitCode
 from console.registry import ACTIONS, keys_for
-from console.release.guardrails import Action
+from console.release.guardrails import Action, shares_text
 from console.text import clean
 from console.words import _
 from screens import announcer, present
@@ -93,6 +93,7 @@ class ConsoleApp(KeyActions, inherit_bindings=False):
         self._view: View | None = None
         self._crashed = False
         self._settled: object = None
+        self._mover: tuple[str, dict[str, int]] = ("", {})
         self._title = ""
         self._rung = ""
         self.desk = RollbackDesk(lambda: self._engine, self.clock.monotonic)
@@ -140,7 +141,7 @@ class ConsoleApp(KeyActions, inherit_bindings=False):
         self.environment = environment
         self._place = Place.of(self.settings, environment)
         self.desk = RollbackDesk(lambda: self._engine, self.clock.monotonic)
-        self._notice = ("", 0.0)
+        self._notice, self._mover = ("", 0.0), ("", {})
         self.repaint()
         if old is not None:
             await asyncio.to_thread(old.stop)
@@ -205,6 +206,14 @@ class ConsoleApp(KeyActions, inherit_bindings=False):
             for settled in session.settled:
                 self.say(settled.sentence, "warning", keep=True)
             self._settled = session.settled
+        snapshot = session.watcher.latest if session is not None else None
+        mover = (snapshot.mover, snapshot.service.desired_shares()) if snapshot and snapshot.service else ("", {})
+        if mover[0] and mover != self._mover:
+            # kept here: the next write of ours (a lease, a verdict) clears it from the picture
+            text = _("{who} changed the service: {split}")
+            self.say(text.format(who=mover[0], split=shares_text(mover[1])), "warning", keep=True)
+        if mover[0]:
+            self._mover = mover
         answer = self.desk.take_answer()
         if isinstance(answer, CanarioError):
             self.say(str(answer), "error", keep=True)

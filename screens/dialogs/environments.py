@@ -63,6 +63,9 @@ class EnvironmentsDialog(Dialog[Neighbour | None]):
 
     def on_mount(self) -> None:
         """Start reading (Textual runs the base's handler too)."""
+        names = [(neighbour.environment.name, neighbour.environment.service) for neighbour in self._neighbours]
+        here = names.index(self._current) if self._current in names else 0
+        self.query_one("#environments", OptionList).highlighted = here
         self.run_worker(self._read(), exit_on_error=False)
 
     async def _read(self) -> None:

@@ -413,6 +413,17 @@ async def test_ctrl_c_says_how_to_leave_and_leaves_the_console_up() -> None:
         assert app.is_running
 
 
+async def test_somebody_elses_move_is_told_and_stays_told_after_our_next_write() -> None:
+    app = make_app(healthy())
+    async with app.run_test(size=(120, 40)) as pilot:
+        app.stub.publish(replace(healthy(), service=service(40), mover="juan@acme.example"))
+        await settle(pilot)
+        app.stub.publish(replace(healthy(), service=service(40)))
+        await settle(pilot)
+        text = " ".join(screen_text(app).split())
+        assert "juan@acme.example changed the service: 60 % wa-backend-00041-kud" in text
+
+
 class Clockwork:
     speed = 5.0
     running = True
