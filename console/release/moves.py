@@ -313,7 +313,7 @@ def rollback_target(
         UsageError: `to` is the canary, newer than what serves, or deleted: a rollback goes back.
     """
     deleted = frozenset(revision.name for revision in revisions if revision.deleted)
-    canary = _canary_of_rollback(service, release)
+    canary = _canary_of_rollback(service, release, revisions)
     search = _Search(service, release, revisions, gone | deleted, canary)
     if to is not None:
         _refuse_forward(search, to)
@@ -345,8 +345,17 @@ def _displaced(service: Service, shares: Mapping[str, int]) -> str | None:
     return largest(losing)
 
 
-def _canary_of_rollback(service: Service, release: Release | None) -> str | None:
-    """The revision a rollback takes traffic from: the release's while it counts, else the one under the tag."""
+def _canary_of_rollback(service: Service, release: Release | None, revisions: tuple[Revision, ...] = ()) -> str | None:
+    """The revision a rollback takes traffic from: the release's while it counts, else the one under the tag.
+
+    A promoted canary counts until the next one stands under the tag: from then on it is the stable revision.
+    """
+    tagged = resolve_canary(service, release, revisions)
+    if release is not None and release.ended == "promoted" and tagged not in (None, release.canary):
+        created = {revision.name: revision.created for revision in revisions}
+        newer, older = created.get(tagged or ""), created.get(release.canary)
+        if newer is None or older is None or newer > older:
+            return tagged
     if release is not None and (release.under_way or _has_traffic(service, release.canary)):
         return release.canary
     return service.traffic.revision_for_tag(CANARY_TAG) or (release.canary if release is not None else None)

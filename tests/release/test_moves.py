@@ -222,6 +222,17 @@ def test_a_promoted_release_whose_canary_still_serves_can_be_taken_back() -> Non
     assert target(service({CANARY: 100}), over).shares == {STABLE: 100}
 
 
+def test_a_promoted_revision_is_the_stable_one_once_the_next_canary_stands_under_the_tag() -> None:
+    over = promoted(release_at(100), WEDNESDAY)
+    found = target(service({CANARY: 100}, tags=(("canary", NEWER),)), over)
+    assert found.already
+    assert found.shares == {CANARY: 100}
+    by_hand = target(service({CANARY: 90, NEWER: 10}, tags=(("canary", NEWER),)), over)
+    assert by_hand.shares == {CANARY: 100}
+    left_behind = target(service({CANARY: 100}, tags=(("canary", OLDER),)), over)
+    assert left_behind.shares == {STABLE: 100}
+
+
 def test_a_release_of_long_ago_says_nothing_of_todays_split() -> None:
     over = promoted(release_at(100), WEDNESDAY)
     found = target(service({NEWER: 100}), over)
