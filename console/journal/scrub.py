@@ -13,6 +13,9 @@ Plain: TypeAlias = "str | int | float | bool | list[Plain] | dict[str, Plain] | 
 
 HIDDEN = "[hidden]"
 
+SEARCHED = 100_000
+"""Characters of a text that are searched for secrets; the rest is cut before it is kept."""
+
 _SECRET_NAMES = re.compile(r"(?i)(token|secret|password|passwd|authorization|api_?key|credential|webhook_?url|cookie)")
 _SECRETS = re.compile(
     r"""(?ix)
@@ -33,7 +36,8 @@ _SECRETS = re.compile(
 
 def scrub_text(text: str, limit: int = 2_000) -> str:
     """`text` on one safe line with everything that looks secret hidden, at most `limit` characters and what was cut."""
-    return clean(_SECRETS.sub(HIDDEN, text), limit)
+    # cleaned first: an escape sequence in the middle of a token would hide it from the search and then fall out
+    return clean(_SECRETS.sub(HIDDEN, clean(text, max(limit, SEARCHED))), limit)
 
 
 def scrub(payload: Mapping[str, object]) -> dict[str, Plain]:
