@@ -280,22 +280,31 @@ def _on_loopback(url: str) -> bool:
 
 
 def _judge_factory(settings: Settings, environment: Environment) -> Callable[[JudgeSettings], Judge]:
+    from console.verdict.joint import Drives, JointJudge
+    from console.verdict.sequential import SequentialJudge
     from console.verdict.threshold import ThresholdJudge
 
     limits = settings.limits_for(environment)
-    arming = settings.rollback_for(environment).minimum_requests
+    rollback = settings.rollback_for(environment)
 
     def judge(asked: JudgeSettings) -> Judge:
-        return ThresholdJudge(
+        rules = ThresholdJudge(
             asked.step,
             asked.bake,
             asked.minimum_requests,
             error_limit=limits.error_rate_percent / 100,
             p95_limit_ms=limits.p95_rollback.total_seconds() * 1000,
-            arming_requests=arming,
+            arming_requests=rollback.minimum_requests,
             p95_target_ms=limits.p95_target.total_seconds() * 1000,
             error_lines_limit=limits.error_lines_per_minute,
         )
+        engine = SequentialJudge(
+            asked.step / 100,
+            asked.bake,
+            grace_s=int(rollback.grace.total_seconds()),
+            minimum_requests=asked.minimum_requests,
+        )
+        return JointJudge(engine, rules, Drives(rollback.driven_by))
 
     return judge
 

@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from datetime import time, timedelta
 from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, field_validator, model_validator
 
@@ -149,7 +149,12 @@ class RollbackSettings(_Model):
     countdown: Duration = timedelta(seconds=10)
     """Time in which Esc stops it, on the wall's clock."""
     minimum_requests: Annotated[int, Field(ge=1, le=10_000_000)] = 500
-    """Canary requests in the last minute that it needs before it acts."""
+    """Canary requests in the last minute that the runbook's rules need before they act."""
+    driven_by: Literal["verdict", "runbook"] = "verdict"
+    """What starts it: FAIL of the verdict, or the runbook's own rules on the last minute."""
+    grace: Duration = timedelta(seconds=15)
+    """Time after the first canary request in which a cold start may fail without counting; 0 where instances are
+    kept warm."""
 
     @field_validator("countdown")
     @classmethod

@@ -62,7 +62,9 @@ TEMPLATE = """\
 [rollback]
 # automatic = true                    # armed when a release starts; not set: in protected environments only
 # countdown = "10 s"                  # in which Esc stops it
-# minimum_requests = 500              # canary requests in the last minute that it needs before it acts
+# minimum_requests = 500              # canary requests in the last minute that the runbook's rules need
+# driven_by = "verdict"               # or "runbook": its own rules on the last minute
+# grace = "15s"                       # a cold start may fail so long; 0 with warm instances
 
 [notify]
 # slack = true                        # announce in Slack, where a webhook is known

@@ -11,7 +11,7 @@ from typing import Protocol
 
 LATENCY_EDGES_MS: tuple[float, ...] = (
     5, 10, 20, 30, 40, 50, 65, 80, 100, 125, 150, 175, 200, 225, 250, 275, 300, 325, 350, 375, 400, 425, 450, 475,
-    500, 525, 550, 575, 600, 625, 650, 675, 700, 725, 750, 775, 800, 825, 850, 875, 900, 925, 950, 975, 1000, 1100,
+    500, 525, 550, 575, 600, 620, 625, 650, 675, 700, 725, 750, 775, 800, 825, 850, 875, 900, 925, 950, 975, 1000, 1100,
     1200, 1350, 1500, 1750, 2000, 2500, 3000, 4000, 5000, 7500, 10000, 20000, 60000,
 )  # fmt: skip
 """Upper edges of the latency histogram, milliseconds; one more bucket lies above the last. The runbook's limits
@@ -120,6 +120,9 @@ class Tick:
     """False where the log stream was not open for the whole of it: the bake clock stops."""
     suppressed: int = 0
     """Entries that the tail reports as held back in it."""
+    stable_sampling: float = 1.0
+    """Share of the stable's requests that were read, whole requests chosen by chance, over 0 to 1; the canary's are
+    always read whole."""
 
 
 class Word(StrEnum):
@@ -184,6 +187,8 @@ class Verdict:
     requests_needed: int = 0
     """Canary requests still missing before the bake can end."""
     bake_done: bool = False
+    note: str = ""
+    """Where the runbook's own rules say otherwise than the word: both, and why; else empty."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from console.verdict.base import Counts, JudgeSettings, Tick, Verdict, Word
-from console.verdict.threshold import ThresholdJudge, milliseconds, percent
+from console.verdict.figures import milliseconds, percent
+from console.verdict.threshold import ThresholdJudge
 
 START = 1_764_064_800
 
