@@ -384,7 +384,6 @@ class Settings(_Model):
 def load_settings(
     start: Path | None = None,
     *,
-    environ: Mapping[str, str] | None = None,
     overrides: Mapping[str, object] | None = None,
     user_file: Path | None = None,
 ) -> Settings:
@@ -392,21 +391,19 @@ def load_settings(
 
     Args:
         start: folder to look for the team's file from, upward to the repository's root; the current one where None.
-        environ: variables; the process's where None.
         overrides: keys set by options, nested like the file's tables.
         user_file: the user's own file; the platform's usual place where None.
 
     Raises:
         SettingsError: a layer is wrong; the message names where, which key, and the fix.
     """
-    variables = os.environ if environ is None else environ
     layers = [sources.Layer({"environments": BUILT_IN_ENVIRONMENTS}, _("the built-in settings"))]
     if team := sources.find_team_file((start or Path.cwd()).resolve()):
         layers.append(sources.read_file(team))
     own = user_file or user_settings_file()
     if own.is_file() and own != team:
         layers.append(sources.read_file(own))
-    layers.append(sources.read_variables(variables, Settings.model_fields, ignored=frozenset(SECRETS.values())))
+    layers.append(sources.read_variables(Settings, ignored=frozenset(SECRETS.values())))
     if overrides:
         layers.append(sources.Layer(overrides, _("the options")))
     for layer in layers:

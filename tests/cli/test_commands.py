@@ -101,7 +101,7 @@ def test_init_writes_every_default_and_never_over_a_file(canario, tmp_path: Path
     folder.mkdir()
     assert canario("init", cwd=folder).returncode == 0
     written = (folder / "canario.toml").read_text()
-    assert load_settings(folder, environ={}).model_dump() == load_settings(tmp_path, environ={}).model_dump()
+    assert load_settings(folder).model_dump() == load_settings(tmp_path).model_dump()
     done = canario("init", cwd=folder)
     assert done.returncode == 2
     assert (folder / "canario.toml").read_text() == written
