@@ -27,7 +27,9 @@ async def test_plaintext_to_another_machine_is_refused_before_anything_is_sent(e
         await Cloud.connect(CloudTarget("demo", "us-central1", endpoint), SystemClock())
 
 
-@pytest.mark.parametrize("endpoint", ["127.0.0.1", "::1:8085", "127.0.0.1:", "127.0.0.1:x", "127.0.0.1:0", "127.0.0.1:99999", ""])
+@pytest.mark.parametrize(
+    "endpoint", ["127.0.0.1", "::1:8085", "127.0.0.1:", "127.0.0.1:x", "127.0.0.1:0", "127.0.0.1:99999", ""]
+)
 def test_an_address_that_is_none_gets_the_form_it_should_have(endpoint: str) -> None:
     with pytest.raises(SettingsError, match="HOST:PORT"):
         CloudTarget("demo", "us-central1", endpoint).check()
