@@ -280,6 +280,7 @@ class ConsoleApp(KeyActions, inherit_bindings=False):
         self._busy = text
         if text:
             self._notice = ("", 0.0)
+            self.clear_notifications()  # what was said of the last action would only hide this one
 
     def open_dialog(self, dialog: Screen[R], then: Callable[[R | None], None]) -> None:
         """Show a dialog over the screen."""

@@ -6,15 +6,20 @@ knows no key's meaning (that is `console.settings`).
 
 from __future__ import annotations
 
+import os
 import re
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from console.errors import SettingsError
 from console.text import clean
 from console.words import _
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
 
 FILE_NAME = "canario.toml"
 """Name of a settings file, the team's and the user's."""
@@ -174,46 +179,52 @@ def key_lines(text: str) -> dict[tuple[str, ...], int]:
     return lines
 
 
-def read_variables(environ: Mapping[str, str], tables: Mapping[str, object], *, ignored: frozenset[str]) -> Layer:
-    """The `CANARIO_*` variables as a layer. Values stay text; lists are parted by commas.
+def read_variables(model: type[BaseModel], *, ignored: frozenset[str]) -> Layer:
+    """The process's `CANARIO_*` variables as a layer, taken apart by pydantic-settings. Values stay text.
 
     Args:
-        environ: the process's variables.
-        tables: known top-level keys (the values are not looked at), to tell a wrong name.
+        model: what the settings are; its fields are the known top-level keys.
         ignored: variables that are no settings (secrets).
 
     Raises:
-        SettingsError: a variable sets no known key.
+        SettingsError: a variable sets no known key, or two of them contradict each other.
     """
-    values: dict[str, object] = {}
     names: dict[tuple[str, ...], str] = {}
-    for variable in sorted(environ):
+    for variable in sorted(os.environ):
         if not variable.startswith(PREFIX) or variable in ignored:
             continue
         path = tuple(part.lower() for part in variable.removeprefix(PREFIX).split("__"))
-        if path[0] not in tables or not all(path):
+        if path[0] not in model.model_fields or not all(path):
             raise SettingsError(
                 _("The variable {variable} sets nothing: there is no key {key!r}.").format(
                     variable=variable, key=".".join(path)
                 ),
                 remedy=_("Unset it, or name one of: {known}; parts of a table follow two underscores.").format(
-                    known=", ".join(f"{PREFIX}{name.upper()}" for name in tables)
+                    known=", ".join(f"{PREFIX}{name.upper()}" for name in model.model_fields)
                 ),
             )
-        inner = values
-        for depth, part in enumerate(path[:-1], start=1):
-            below = inner.setdefault(part, {})
-            if not isinstance(below, dict):
-                raise SettingsError(
-                    _("The variables {first} and {second} contradict each other.").format(
-                        first=names[path[:depth]], second=variable
-                    ),
-                    remedy=_("Keep one of them."),
-                )
-            inner = below
-        inner[path[-1]] = environ[variable]
+        above = next((names[path[:depth]] for depth in range(1, len(path)) if path[:depth] in names), "")
+        if above:
+            raise SettingsError(
+                _("The variables {first} and {second} contradict each other.").format(first=above, second=variable),
+                remedy=_("Keep one of them."),
+            )
         names[path] = variable
-    return Layer(values, _("the CANARIO_ variables"), names=names)
+    return Layer(_exploded(model) if names else {}, _("the CANARIO_ variables"), names=names)
+
+
+def _exploded(model: type[BaseModel]) -> Mapping[str, object]:
+    """The variables nested like the file's tables. pydantic-settings takes its time to import, so only where needed."""
+    from pydantic import create_model
+    from pydantic_settings import BaseSettings, EnvSettingsSource, SettingsConfigDict
+
+    class Base(BaseSettings):
+        model_config = SettingsConfigDict(
+            env_prefix=PREFIX, env_nested_delimiter="__", enable_decoding=False, arbitrary_types_allowed=True
+        )
+
+    fields: dict[str, Any] = {name: (field.annotation, field) for name, field in model.model_fields.items()}
+    return EnvSettingsSource(create_model("Variables", __base__=Base, **fields))()
 
 
 def _parts(dotted: str) -> tuple[str, ...]:

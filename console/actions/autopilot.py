@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from console.actions.countdown import Countdown, CountdownMachine, Event, Sight
 from console.errors import CanarioError
 from console.release.state import LEASE, VerdictRecord
-from console.release.transitions import drives
+from console.release.transitions import drives, may_hold
 from console.text import clean
 from console.verdict.base import Word
 from console.words import _
@@ -72,8 +72,8 @@ class Autopilot:
             self._machine = CountdownMachine(
                 default.seconds if countdown_s is None else countdown_s, default.hold_s if hold_s is None else hold_s
             )
-        self.problem = ""
-        """Why the last rollback, renewal or record of ours failed, in a sentence; empty while well."""
+        self._rollback_problem = ""
+        self._seat_problem = ""
         self.notes: list[str] = []
         """What happened, newest last, for the timeline: countdowns started, stopped, run out."""
         self._recorded: VerdictRecord | None = None
@@ -81,6 +81,14 @@ class Autopilot:
         self._writing: asyncio.Task[None] | None = None
         self._rolling: asyncio.Task[None] | None = None
         self._write_again_at = 0.0
+
+    @property
+    def problem(self) -> str:
+        """Why the last rollback, renewal or record of ours failed, in a sentence each; empty while well.
+
+        A renewal that goes well says nothing of a rollback that did not.
+        """
+        return " ".join(problem for problem in (self._rollback_problem, self._seat_problem) if problem)
 
     @property
     def countdown(self) -> Countdown | None:
@@ -141,6 +149,8 @@ class Autopilot:
             snapshot.service.desired_shares().get(snapshot.canary or "")
             or snapshot.service.effective_shares().get(snapshot.canary or "")
         )
+        if not canary_has:
+            self._rollback_problem = ""  # somebody else's rollback, or a press of `r`, has made good for it
         sight = Sight(
             now=now,
             breach=verdict is not None and verdict.breach and canary_has,
@@ -164,9 +174,9 @@ class Autopilot:
         try:
             await self._actions.rollback(reason=reason, automatic=True)
         except Exception as error:  # noqa: BLE001 - a task of its own: unsaid, a fault of ours would end it in silence
-            self.problem = _said(error)
+            self._rollback_problem = _said(error)
         else:
-            self.problem = ""
+            self._rollback_problem = ""
 
     def _keep_seat(self, snapshot: Snapshot) -> None:
         """Renew, record, or write down that the release is over: one write at a time, in the background."""
@@ -175,7 +185,11 @@ class Autopilot:
             return
         if release is None or not release.under_way or now is None or self._actions.rolling_back:
             return
-        if release.driver is None or release.driver.session != self._actions.session_id:
+        if not may_hold(release, self._actions.identity, self._actions.session_id):
+            return
+        assert release.driver is not None
+        if release.driver.session != self._actions.session_id:
+            self._write(self._renew(None, now))
             return
         record = self._record(snapshot, now)
         baked = record is not None and record.step == 100 and record.bake_done and record.word != Word.FAIL
@@ -210,10 +224,10 @@ class Autopilot:
         try:
             await work
         except Exception as error:  # noqa: BLE001 - as above
-            self.problem = _said(error)
+            self._seat_problem = _said(error)
             self._write_again_at = self._clock.monotonic() + 1.0
         else:
-            self.problem = ""
+            self._seat_problem = ""
 
     async def _renew(self, record: VerdictRecord | None, now: datetime) -> None:
         if await self._actions.renew_lease(record) and record is not None:

@@ -14,6 +14,7 @@ from console.release.service import Service
 from console.release.state import Release, VerdictRecord, read_release
 from console.release.transitions import (
     drives,
+    may_hold,
     promoted,
     with_auto_rollback,
     with_lease,
@@ -181,11 +182,7 @@ class Seat:
         """
 
         def change(release: Release) -> Release | None:
-            if (
-                not release.under_way
-                or release.driver is None
-                or release.driver.session != self._site.access.session_id
-            ):
+            if not may_hold(release, self._site.access.identity, self._site.access.session_id):
                 return None
             renewed = with_lease(release, self._site.access.who())
             return renewed if verdict is None else with_verdict(renewed, verdict)

@@ -77,6 +77,9 @@ class Site:
     ) -> Outcome:
         """How a move ended, desired and effective split compared."""
         notes = differences(service)
+        if proposal.split is not None and service.desired_shares() != dict(proposal.after):
+            overtaken = _("Somebody moved the split again before this move was done. {serving}")
+            notes = (overtaken.format(serving=serving(service)), *notes)
         before, percent = (share(split, proposal.canary) for split in (proposal.before, proposal.after))
         if percent < before:
             notes = (*notes, *keeps_users_on(service, proposal.canary))

@@ -10,7 +10,7 @@ from console.commands.running import Place, session_at
 from console.errors import ExitCode
 from console.release.guardrails import duration, shares_text
 from console.release.service import Revision, Service
-from console.release.state import Release, VerdictRecord, read_release
+from console.release.state import LEASE, Release, VerdictRecord, read_release
 from console.release.window import WindowState, moment
 from console.watch.snapshot import Snapshot
 from console.words import _
@@ -35,6 +35,7 @@ async def status(place: Place, *, as_json: bool) -> int:
         + (f"{now:%a %Y-%m-%d %H:%M:%S} UTC" if now else "")
     )
     word, sentence = _verdict_words(release, desired.get(snapshot.canary or "", 0))
+    sentence += _old(release, now) if word != "INCONCLUSIVE" else ""
     ready = snapshot.readiness
     way_back = _("ready → {target}").format(target=ready.target) if ready.ok else "; ".join(ready.problems)
     if window is not None:
@@ -245,6 +246,14 @@ def _verdict_words(release: Release | None, percent: int) -> tuple[str, str]:
             percent=percent
         )
     return record.word, record.sentence
+
+
+def _old(release: Release | None, now: datetime | None) -> str:
+    """How old the recorded verdict is, where no living console stands behind it any more."""
+    record = release.verdict if release else None
+    if record is None or now is None or now - record.at <= LEASE:
+        return ""
+    return _(" (said {age} ago; nobody has judged since)").format(age=duration(now - record.at))
 
 
 def _of(revision: str | None, shares: dict[str, int]) -> str:

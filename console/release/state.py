@@ -54,6 +54,8 @@ class Driver(_Model):
     """Id of the console that holds the lease; two consoles of one person are two sessions."""
     expires: datetime
     """Server time, UTC."""
+    console: bool = True
+    """Whether a console holds it, which renews it; False for a command, which ended at once."""
 
 
 class VerdictRecord(_Model):

@@ -183,8 +183,18 @@ def drives(release: Release | None, session: str, now: datetime | None) -> bool:
     return release.driver.session == session and release.driver.expires > now
 
 
+def may_hold(release: Release | None, email: str, session: str) -> bool:
+    """Whether `session` holds the seat of a release under way, or may take it unasked: a command of its own user does.
+
+    A command ends at once and guards nothing; its user's open console does both.
+    """
+    if release is None or not release.under_way or release.driver is None:
+        return False
+    return release.driver.session == session or (release.driver.email == email and not release.driver.console)
+
+
 def _driver(who: Who) -> Driver:
-    return Driver(email=who.email, session=who.session, expires=who.at + LEASE)
+    return Driver(email=who.email, session=who.session, expires=who.at + LEASE, console=who.renews)
 
 
 def _seat(release: Release, who: Who, *, raised: bool) -> Driver:

@@ -85,6 +85,19 @@ async def test_disarmed_it_watches_and_does_nothing(team_on: MakeTeam) -> None:
         assert await maria.shares() == {CANARY: 10, STABLE: 90}
 
 
+async def test_a_release_begun_by_a_command_is_guarded_by_its_own_users_open_console(team_on: MakeTeam) -> None:
+    team = team_on(scenario="broken-canary")
+    maria, juan = await team.join("maria"), await team.join("juan")
+    command = await team.join("maria", console=False, session="maria-command")
+    async with driving(maria) as autopilot, driving(juan) as other:
+        await command.actions.shift(10)
+        await until(lambda: autopilot.drives)
+        assert not other.drives
+        await until(lambda: maria.actions.rollback_progress and maria.actions.rollback_progress.state == "done")
+        assert juan.actions.rollback_progress is None
+    assert await maria.shares() == {STABLE: 100}
+
+
 async def test_a_console_that_only_watches_rolls_nothing_back(team_on: MakeTeam) -> None:
     team = team_on(scenario="broken-canary")
     maria, juan = await team.join(), await team.join("juan")
@@ -139,8 +152,7 @@ async def test_a_release_that_bakes_at_100_is_written_down_as_promoted(team: Tea
             return (await maria.release()).ended == "promoted"
 
         await until(promoted)
-    await maria.actions.close()
-    assert maria.slack.titles[-1] == "✅ DEPLOYMENT SUCCESSFUL"
+        await until(lambda: maria.slack.titles and maria.slack.titles[-1] == "✅ DEPLOYMENT SUCCESSFUL")
 
 
 def _baked_at(operator: Operator, step: int):  # type: ignore[no-untyped-def]

@@ -320,6 +320,23 @@ async def test_an_annotation_that_cannot_be_read_may_hide_a_driver_and_asks_for_
     assert await juan.shares() == {CANARY: 5, STABLE: 95}
 
 
+async def test_a_move_that_a_rollback_overtakes_does_not_end_as_if_it_still_held(
+    team: Team, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    maria, juan = await team.join(), await team.join("juan", console=False)
+    wait = maria.cloud.run.wait
+
+    async def overtaken(operation: str, *, timeout_s: float = 120.0) -> Service:
+        await juan.actions.rollback()
+        return await wait(operation, timeout_s=timeout_s)
+
+    monkeypatch.setattr(maria.cloud.run, "wait", overtaken)
+    outcome = await maria.actions.shift(10)
+    assert any(
+        f"moved the split again before this move was done. Serving now: 100 % {STABLE}" in n for n in outcome.notes
+    )
+
+
 async def test_a_reconcile_that_fails_says_what_serves(team: Team) -> None:
     maria = await team.join()
     team.simulator.fault(fail_reconcile="the container did not start")

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import tomllib
+from datetime import timedelta
 from pathlib import Path
 
 from console.commands.init import TEMPLATE
+from console.commands.looking import _old
 from console.registry import ACTIONS
 from console.settings import BUILT_IN_ENVIRONMENTS, Settings, load_settings
+from tests.release.making import WEDNESDAY, release_at, verdict
 
 
 def test_the_help_names_every_command_and_the_exit_codes(canario) -> None:
@@ -20,6 +23,12 @@ def test_the_help_names_every_command_and_the_exit_codes(canario) -> None:
     for spec in ACTIONS:
         if spec.command:
             assert spec.command.split()[1] in text, f"{spec.id} names a command that is not there"
+
+
+def test_an_old_verdict_is_not_told_as_if_it_were_todays() -> None:
+    baked = release_at(10).model_copy(update={"verdict": verdict(at=WEDNESDAY)})
+    assert _old(baked, WEDNESDAY + timedelta(minutes=2)) == ""
+    assert "said 47:00 ago" in _old(baked, WEDNESDAY + timedelta(minutes=47))
 
 
 def test_status_services_and_revisions_say_what_is_true(simulator, canario) -> None:
@@ -101,7 +110,7 @@ def test_init_writes_every_default_and_never_over_a_file(canario, tmp_path: Path
     folder.mkdir()
     assert canario("init", cwd=folder).returncode == 0
     written = (folder / "canario.toml").read_text()
-    assert load_settings(folder, environ={}).model_dump() == load_settings(tmp_path, environ={}).model_dump()
+    assert load_settings(folder).model_dump() == load_settings(tmp_path).model_dump()
     done = canario("init", cwd=folder)
     assert done.returncode == 2
     assert (folder / "canario.toml").read_text() == written

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 
@@ -29,7 +31,8 @@ def team(tmp_path: Path) -> Team:
 
 
 def load(file: Path, **variables: str) -> Settings:
-    return load_settings(file.parent, environ=variables)
+    with patch.dict(os.environ, variables):
+        return load_settings(file.parent)
 
 
 def refused(file: Path, **variables: str) -> SettingsError:
@@ -44,7 +47,7 @@ def refused(file: Path, **variables: str) -> SettingsError:
 
 
 def test_with_no_file_the_runbook_holds(tmp_path: Path) -> None:
-    settings = load_settings(tmp_path, environ={})
+    settings = load_settings(tmp_path)
     rules = settings.rules("production")
     assert rules.protected
     assert rules.window.days == {1, 2, 3}
@@ -64,7 +67,7 @@ def test_with_no_file_the_runbook_holds(tmp_path: Path) -> None:
 
 
 def test_three_environments_are_built_in_and_production_is_the_default(tmp_path: Path) -> None:
-    settings = load_settings(tmp_path, environ={})
+    settings = load_settings(tmp_path)
     assert {name: e.service for name, e in settings.environments.items()} == {
         "dev": "wa-backend",
         "staging": "wa-backend-staging",
@@ -76,7 +79,7 @@ def test_three_environments_are_built_in_and_production_is_the_default(tmp_path:
 
 
 def test_automatic_rollback_is_armed_in_protected_environments_only(tmp_path: Path) -> None:
-    settings = load_settings(tmp_path, environ={})
+    settings = load_settings(tmp_path)
     assert settings.rollback_for(settings.environment("production")).automatic is True
     assert settings.rollback_for(settings.environment("staging")).automatic is False
 
@@ -108,7 +111,7 @@ def test_user_file_wins_over_team_file_and_variables_over_both(team: Team, own_h
     assert settings.plan.bake == timedelta(minutes=8)
     assert settings.plan.steps == (5, 25, 100)
     assert settings.window.days == {0, 4}
-    assert load_settings(file.parent, environ={}, overrides={"default_environment": "dev"}).default_environment == "dev"
+    assert load_settings(file.parent, overrides={"default_environment": "dev"}).default_environment == "dev"
 
 
 def test_a_variable_reaches_into_one_environment(team: Team) -> None:
@@ -121,18 +124,18 @@ def test_the_file_is_found_from_a_folder_below_and_never_above_the_repository(te
     file = team('default_environment = "staging"\n')
     deep = file.parent / "src" / "deep"
     deep.mkdir(parents=True)
-    assert load_settings(deep, environ={}).default_environment == "staging"
+    assert load_settings(deep).default_environment == "staging"
     (tmp_path / "canario.toml").write_text('default_environment = "dev"\n')
     file.unlink()
-    assert load_settings(deep, environ={}).default_environment == "production"
+    assert load_settings(deep).default_environment == "production"
 
 
 def test_outside_a_repository_only_the_folder_itself_is_looked_at(tmp_path: Path) -> None:
     (tmp_path / "canario.toml").write_text('default_environment = "dev"\n')
     below = tmp_path / "below"
     below.mkdir()
-    assert load_settings(tmp_path, environ={}).default_environment == "dev"
-    assert load_settings(below, environ={}).default_environment == "production"
+    assert load_settings(tmp_path).default_environment == "dev"
+    assert load_settings(below).default_environment == "production"
 
 
 def test_a_team_names_an_environment_of_its_own_with_a_window_of_its_own(team: Team) -> None:
@@ -244,7 +247,7 @@ def test_secrets_in_variables_are_no_settings(team: Team) -> None:
 
 def test_an_unknown_environment_lists_the_known_ones(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="production"):
-        load_settings(tmp_path, environ={}).environment("prod")
+        load_settings(tmp_path).environment("prod")
 
 
 # The project

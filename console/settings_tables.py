@@ -1,0 +1,257 @@
+"""The tables that settings are made of, each with its defaults from the runbook and its own checks.
+
+A table refuses what can't be (steps that don't rise, a window that never opens); `console.settings` puts them together,
+and says where in which file the mistake stands.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import time, timedelta
+from functools import partial
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from console.errors import SettingsError
+from console.release.plan import RolloutPlan
+from console.release.window import DeploymentWindow
+from console.settings_types import Duration, Names, Problem, Steps, TimeOfDay, Weekdays
+from console.words import _
+
+DEMO_PROJECT = "demo"
+"""The project that every simulator has."""
+
+NAME = re.compile(r"[a-z]([-a-z0-9]{0,61}[a-z0-9])?\Z")
+"""What Cloud Run names look like, and ours of environments."""
+
+Percent = Annotated[float, Field(gt=0, le=100, allow_inf_nan=False)]
+
+
+class Table(BaseModel):
+    """A table: no unknown keys, never changed."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=False)
+
+
+class WindowSettings(Table):
+    """When protected environments may be changed, by the cloud's clock. Runbook: `Ventana de Deployment`."""
+
+    days: Weekdays = frozenset({1, 2, 3})
+    """Weekdays on which the window opens."""
+    start: TimeOfDay = time(10, 0)
+    """First minute inside the window, UTC."""
+    end: TimeOfDay = time(14, 0)
+    """First minute outside it again, UTC."""
+    holidays: Names = ()
+    """Countries whose public holidays keep the window closed: ISO codes, with a subdivision where wanted (`US-CA`).
+    None are kept unless named."""
+
+    @model_validator(mode="after")
+    def _opens(self) -> WindowSettings:
+        for key, window in (
+            ("days", partial(DeploymentWindow, days=self.days)),
+            ("end", partial(DeploymentWindow, start=self.start, end=self.end)),
+        ):
+            try:
+                window()
+            except SettingsError as error:
+                raise Problem.of(error, key) from error
+        return self
+
+    @field_validator("holidays")
+    @classmethod
+    def _known_countries(cls, countries: tuple[str, ...]) -> tuple[str, ...]:
+        if countries:
+            from console.holiday_calendar import unknown_countries
+
+            if unknown := unknown_countries(countries):
+                raise Problem(
+                    _("names no country with known holidays: {codes}").format(codes=", ".join(unknown)),
+                    _("Use ISO codes such as EC, VE, CO, or with a subdivision such as US-CA."),
+                )
+        return tuple(code.upper() for code in countries)
+
+    def window(self) -> DeploymentWindow:
+        """The pure core's window."""
+        if not self.holidays:
+            return DeploymentWindow(self.days, self.start, self.end)
+        from console.holiday_calendar import HolidayCalendar
+
+        return DeploymentWindow(self.days, self.start, self.end, HolidayCalendar(self.holidays))
+
+
+class PlanSettings(Table):
+    """Steps of a release and the time each is watched. Runbook: `Despliegue a PRODUCTION`, steps 4 to 6."""
+
+    steps: Steps = (10, 50, 100)
+    """The canary's share after each step, percent, rising to 100."""
+    bake: Duration = timedelta(minutes=5)
+    """Time that each step is observed before the next, in the cloud's time."""
+    minimum_requests: Annotated[int, Field(ge=0, le=10_000_000)] = 500
+    """Canary requests that a bake needs besides time."""
+
+    @model_validator(mode="after")
+    def _can_be_walked(self) -> PlanSettings:
+        for key, plan in (
+            ("steps", partial(RolloutPlan, steps=self.steps)),
+            ("bake", partial(RolloutPlan, bake=self.bake)),
+        ):
+            try:
+                plan()
+            except SettingsError as error:
+                raise Problem.of(error, key) from error
+        return self
+
+    def plan(self) -> RolloutPlan:
+        """The pure core's plan."""
+        return RolloutPlan(self.steps, self.bake, self.minimum_requests)
+
+
+class LimitSettings(Table):
+    """What a healthy canary stays under. Runbook: steps 5 and 6."""
+
+    error_rate_percent: Percent = 1.0
+    """Share of requests answered with 5xx; over it, roll back."""
+    p95_rollback: Duration = timedelta(seconds=1)
+    """P95 latency; over it, roll back."""
+    p95_target: Duration = timedelta(milliseconds=800)
+    """P95 latency that a release should have; over it, it is shown."""
+    error_lines_per_minute: Annotated[int, Field(ge=0)] = 5
+    """ERROR lines in the log; over it, it is shown."""
+    cpu_percent: Percent = 70.0
+    """CPU utilisation that a release should stay under."""
+
+    @model_validator(mode="after")
+    def _in_order(self) -> LimitSettings:
+        if self.p95_rollback <= timedelta(0) or self.p95_target <= timedelta(0):
+            raise Problem(_("a latency limit must be longer than nothing"), _('Write one like p95_target = "800 ms".'))
+        if self.p95_target > self.p95_rollback:
+            raise Problem(
+                _("p95_target is over p95_rollback, so a release would be rolled back before it is warned of"),
+                _("Put the target at or under the limit."),
+                "p95_target",
+            )
+        return self
+
+
+class RollbackSettings(Table):
+    """The automatic rollback. Issue 2, section 3."""
+
+    automatic: bool | None = None
+    """Whether it is armed when a release starts; not set: in protected environments only."""
+    countdown: Duration = timedelta(seconds=10)
+    """Time in which Esc stops it, on the wall's clock."""
+    minimum_requests: Annotated[int, Field(ge=1, le=10_000_000)] = 500
+    """Canary requests in the last minute that the runbook's rules need before they act."""
+    driven_by: Literal["verdict", "runbook"] = "verdict"
+    """What starts it: FAIL of the verdict, or the runbook's own rules on the last minute."""
+    grace: Duration = timedelta(seconds=15)
+    """Time after the first canary request in which a cold start may fail without counting; 0 where instances are
+    kept warm."""
+
+    @field_validator("countdown")
+    @classmethod
+    def _bounded(cls, countdown: timedelta) -> timedelta:
+        if countdown > timedelta(minutes=10):
+            raise Problem(_("is over 10 minutes, in which every tenth customer may meet the fault"))
+        return countdown
+
+
+class ChecklistSettings(Table):
+    """The runbook's other numbers, for the checklist screen and its checks."""
+
+    coverage_percent: Percent = 80.0
+    """Test coverage that a release needs."""
+    code_approvals: Annotated[int, Field(ge=0, le=100)] = 1
+    """Senior reviewers of the code."""
+    authorisations: Annotated[int, Field(ge=0, le=100)] = 2
+    """People who authorise production: code and tech lead."""
+    uat_cases: Annotated[int, Field(ge=0)] = 26
+    """Cases of the UAT checklist."""
+    build_wait: Duration = timedelta(minutes=3)
+    """What a build takes, about."""
+    startup_wait: Duration = timedelta(seconds=30)
+    """What a new revision takes to start, about."""
+    load_test_users: Annotated[int, Field(ge=1)] = 50
+    """Simulated users of the load test."""
+    load_test_spawn_rate: Annotated[int, Field(ge=1)] = 10
+    """Users that it adds each second."""
+    load_test_duration: Duration = timedelta(seconds=60)
+    """How long it runs."""
+    replication_lag: Duration = timedelta(minutes=1)
+    """Replica lag under which a migration counts as arrived."""
+    watch_after: Duration = timedelta(hours=24)
+    """How long a release is watched once it has all traffic."""
+    normal_requests_per_second: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 1250.0
+    """The service's usual load."""
+
+
+class NotifySettings(Table):
+    """Who is told. The Slack webhook itself is a secret: CANARIO_SLACK_WEBHOOK or the keyring."""
+
+    slack: bool = True
+    """Whether to announce in Slack where a webhook is known (never from the demo)."""
+    bell: bool = True
+    """Whether to ring the terminal's bell when a countdown starts or a rollback ends."""
+
+
+class Environment(Table):
+    """One environment: a service somewhere, and how carefully it is treated."""
+
+    name: str = ""
+    """Its key in `[environments]`; filled in."""
+    service: str
+    """Cloud Run service."""
+    project: str = ""
+    """Google Cloud project id; empty: the one of the surroundings (`project_for`)."""
+    region: str = "us-central1"
+    """Cloud Run region."""
+    protected: bool = True
+    """Whether window and approvals hold, and the automatic rollback is armed by default."""
+    endpoint: str | None = None
+    """HOST:PORT of a simulator on loopback; not set: Google."""
+    simulator: bool = False
+    """Whether this is the local simulator's: the console starts one where no endpoint is given."""
+    window: WindowSettings | None = None
+    """A window of its own; keys that it leaves out are the general ones."""
+    plan: PlanSettings | None = None
+    limits: LimitSettings | None = None
+    rollback: RollbackSettings | None = None
+
+    @field_validator("service", "region")
+    @classmethod
+    def _is_name(cls, name: str) -> str:
+        if not NAME.match(name):
+            raise Problem(
+                _("is no Cloud Run name"), _("Use lower-case letters, digits and hyphens, starting with a letter.")
+            )
+        return name
+
+    @field_validator("project")
+    @classmethod
+    def _is_project(cls, project: str) -> str:
+        if project and not re.fullmatch(r"(?:[a-z0-9.\-]+:)?[a-z][-a-z0-9]{2,61}[a-z0-9]", project):
+            raise Problem(_("is no project id"), _('Write the id, not the name or number, like project = "acme-prod".'))
+        return project
+
+    @field_validator("endpoint")
+    @classmethod
+    def _is_loopback(cls, endpoint: str | None) -> str | None:
+        if endpoint:
+            check_endpoint(endpoint)
+        return endpoint or None
+
+
+def check_endpoint(endpoint: str) -> None:
+    """Refuse an endpoint that is not HOST:PORT on this machine.
+
+    Raises:
+        Problem: it is not.
+    """
+    from console.cloud.target import CloudTarget
+
+    try:
+        CloudTarget(DEMO_PROJECT, "us-central1", endpoint).check()
+    except SettingsError as error:
+        raise Problem.of(error) from error
