@@ -1,4 +1,4 @@
-# canario: make demo, make test, make lint, make bench, make words. Each sets up all that it needs, once.
+# canario: make demo, make test, make lint, make bench, make bench-verdict, make words. Each sets up all that it needs, once.
 
 PYTHON ?= python3
 UV_VERSION := 0.13.9
@@ -8,13 +8,14 @@ STAMP := $(VENV)/.synced-$(UV_VERSION)
 PYTEST_FLAGS ?= -n auto --dist worksteal
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench words format clean
+.PHONY: help demo test lint bench bench-verdict words format clean
 
 help:
 	@echo 'make demo    play a release on the local simulator'
 	@echo 'make test    run the tests'
 	@echo 'make lint    check format, style, types and the direction of imports'
 	@echo 'make bench   measure how fast keys, commands and the first paint are'
+	@echo 'make bench-verdict    hold the judge against its peers, and its bars (some 6 minutes)'
 	@echo 'make words   bring the Spanish catalogue up to date and compile it'
 
 # The stamp is newer than the lock: nothing to do, and make does nothing.
@@ -41,6 +42,9 @@ lint: $(STAMP)
 
 bench: $(STAMP)
 	@$(BIN)/python -m bench
+
+bench-verdict: $(STAMP)
+	@$(BIN)/python -m bench.verdict --write
 
 words: $(STAMP)
 	@$(BIN)/python .ci/words.py

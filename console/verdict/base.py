@@ -121,8 +121,11 @@ class Tick:
     suppressed: int = 0
     """Entries that the tail reports as held back in it."""
     stable_sampling: float = 1.0
-    """Share of the stable's requests that were read, whole requests chosen by chance, over 0 to 1; the canary's are
-    always read whole."""
+    """Share of the stable's requests that were read, whole requests chosen by chance, over 0 to 1."""
+    canary_sampling: float = 1.0
+    """The same of the canary's: less than 1 only where its traffic alone would overrun the log stream."""
+    late: int = 0
+    """Entries of earlier, closed seconds that are counted in this one."""
 
 
 class Word(StrEnum):
@@ -187,6 +190,11 @@ class Verdict:
     requests_needed: int = 0
     """Canary requests still missing before the bake can end."""
     bake_done: bool = False
+    clear: bool = False
+    """Whether nothing speaks against the canary: its requests are seen, and no test that can fail it stands far enough
+    to mention. A share may then rise within the plan, though not to the next step."""
+    no_data: bool = False
+    """Whether it is INCONCLUSIVE because the canary's requests are not seen: somebody is to be called."""
     note: str = ""
     """Where the runbook's own rules say otherwise than the word: both, and why; else empty."""
 

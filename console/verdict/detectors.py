@@ -69,7 +69,7 @@ ERRORS = Parameters(
     odds_grid=(2.5, 6.0, 20.0, 100.0),
     floor=0.0025,
     floor_grid=(0.005, 0.01, 0.03, 0.10, 0.40),
-    passing=(0.001, 0.002, 0.005),
+    passing=(0.002, 0.004),
 )
 SLOW = Parameters(
     null=0.05,
@@ -95,7 +95,7 @@ class Comparison:
         self._relative = OddsAbove(parameters.odds, parameters.odds_grid, horizon)
         self._floor = RateAbove(parameters.floor, parameters.floor_grid, horizon)
         self._blame = OddsAbove(parameters.odds, parameters.odds_grid, horizon, None)
-        self._stable = RateAbove(parameters.null, parameters.grid, horizon, None)
+        self._stable = RateAbove(parameters.null, parameters.grid, None)
         self._passing = RateBelow(parameters.null, parameters.passing)
         self.absolute = 1.0
         """Evidence that the canary has more than the allowed share."""
@@ -105,7 +105,7 @@ class Comparison:
         self.blame = 1.0
         """Plain evidence, bursts and all, from the first second on, that the canary has more than the stable."""
         self.shared = 1.0
-        """Plain evidence that the stable itself has more than the allowed share now."""
+        """Recent evidence that the stable itself has more than the allowed share now."""
         self.passing = 1.0
         """Evidence that the canary has less than the allowed share."""
 
@@ -202,8 +202,9 @@ class Detectors:
             ) / len(self._shifts)
         if self._silence is not None:
             # of a thinned stable fewer requests are read, so the canary's share of what is read is larger
-            read = self._share + (1 - self._share) * tick.stable_sampling
-            self.silent = self._silence.tick(requests, stable.requests, self._share / read)
+            own = self._share * tick.canary_sampling
+            read = own + (1 - self._share) * tick.stable_sampling
+            self.silent = self._silence.tick(requests, stable.requests, own / read)
         if canary.requests:
             self._started = True
         if self._started and grace:

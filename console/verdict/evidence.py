@@ -39,7 +39,7 @@ class Cap:
         return (log(threshold) - log(START) - self.level) / self.rate
 
 
-SLOW = Cap(rate=0.35, level=3.0)
+SLOW = Cap(rate=0.45, level=2.0)
 FAST = Cap(rate=2.0, level=4.0)
 
 
@@ -101,21 +101,49 @@ class Mixture:
         return self.value
 
 
+class Recent:
+    """Evidence that something holds now: each alternative starts again from 1 where it had fallen below (CUSUM).
+
+    It forgets the past at once and has no bound on false alarms over time, so it never fails a canary: it only tells
+    whether the stable suffers at this moment too. `value` is the mean over the alternatives, 1 before the first tick.
+
+    Args:
+        size: number of alternatives.
+    """
+
+    __slots__ = ("_evidence", "value")
+
+    def __init__(self, size: int) -> None:
+        self._evidence = [1.0] * size
+        self.value = 1.0
+
+    def step(self, increments: Sequence[float]) -> float:
+        """Take in one tick's log L of each alternative; the evidence after it."""
+        evidence = self._evidence
+        total = 0.0
+        for index, increment in enumerate(increments):
+            grown = min(CEILING, max(1.0, evidence[index]) * exp(min(increment, MAX_STEP)))
+            evidence[index] = grown
+            total += grown
+        self.value = total / len(evidence)
+        return self.value
+
+
 class RateAbove:
     """Evidence against H0: each request is an event with probability at most `null` (a monotone likelihood ratio).
 
     Args:
         null: p0, 0 to 1.
         grid: alternatives p_j > p0. All below p0 instead test H0: at least `null` (the silent canary, PASS).
-        horizon: see `Mixture`.
+        horizon: see `Mixture`; None for `Recent` evidence.
         cap: see `Mixture`.
     """
 
     __slots__ = ("_ratios", "mixture")
 
-    def __init__(self, null: float, grid: Sequence[float], horizon: int, cap: Cap | None = SLOW) -> None:
+    def __init__(self, null: float, grid: Sequence[float], horizon: int | None, cap: Cap | None = SLOW) -> None:
         self._ratios = [(log(p / null), log((1 - p) / (1 - null))) for p in grid]
-        self.mixture = Mixture(len(grid), horizon, cap)
+        self.mixture = Recent(len(grid)) if horizon is None else Mixture(len(grid), horizon, cap)
 
     def tick(self, events: int, requests: int) -> float:
         """Take in one second's counts; the evidence after it."""

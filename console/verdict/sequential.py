@@ -3,7 +3,7 @@
 Runs the tests of `console.verdict.detectors` on closed seconds and says what they mean for the release. Pure;
 standard library only. In order, each second:
 
-1. A test alarms: **FAIL** of the canary where the relative test alarmed or plain relative evidence reaches 5; else
+1. A test alarms: **FAIL** of the canary where the relative test alarmed or plain relative evidence reaches 7; else
    **SHARED BREACH** where the stable's own evidence stands at 20 or more now; else **FAIL**, unattributed (the
    runbook's rule: roll back). FAIL latches until the bake ends; SHARED BREACH may still become FAIL.
 2. The canary gets fewer requests than its share, or the stream has gaps: **INCONCLUSIVE**, no data.
@@ -29,7 +29,7 @@ NOTICE = 20.0
 """Evidence worth an amber WARN."""
 QUIET = 10.0
 """No test that can fail the canary may stand at this or more for a PASS."""
-BLAME = 5.0
+BLAME = 7.0
 """Plain relative evidence from which on a breach is the canary's own."""
 SHARED = 20.0
 """Plain evidence against the stable itself from which on a breach is shared."""
@@ -162,6 +162,7 @@ class SequentialJudge:
         needed = self._requests_needed()
         over = self._observed_s >= self._bake.total_seconds()
         word, attribution, sentence = self._say(standings, needed, over)
+        no_data = word is Word.INCONCLUSIVE and bool(self._silent())
         return Verdict(
             word=word,
             sentence=sentence,
@@ -175,7 +176,13 @@ class SequentialJudge:
             required=self._bake,
             requests_needed=needed or 0,
             bake_done=word is Word.PASS,
+            clear=word in (Word.PASS, Word.INCONCLUSIVE) and not no_data and self._quiet(standings),
+            no_data=no_data,
         )
+
+    @staticmethod
+    def _quiet(standings: tuple[Alarm, ...]) -> bool:
+        return all(standing.evidence < QUIET for standing in standings)
 
     def _say(self, standings: tuple[Alarm, ...], needed: int | None, over: bool) -> tuple[Word, str | None, str]:
         if self._share <= 0:
@@ -197,7 +204,7 @@ class SequentialJudge:
         if silent:
             return Word.INCONCLUSIVE, None, silent
         loudest = max(standings, key=lambda standing: standing.evidence)
-        passed = needed == 0 and loudest.evidence < QUIET
+        passed = needed == 0 and self._quiet(standings)
         if over:
             if passed:
                 return Word.PASS, None, self._passed(loudest)
@@ -210,22 +217,22 @@ class SequentialJudge:
     # -- sentences ---------------------------------------------------------------------------------------------
 
     def _failed(self, alarm: Alarm) -> str:
-        return _("{what} {odds}; nothing changes this FAIL until the bake ends.").format(
-            what=self._compared(alarm.kind, alarm.test), odds=self._odds(alarm)
+        return _("{what}, odds {odds} : 1 (fails at {threshold}). It stands until the bake ends.").format(
+            what=self._compared(alarm.kind, alarm.test), odds=odds(alarm.evidence), threshold=odds(alarm.threshold)
         )
 
     def _shared(self, alarm: Alarm) -> str:
         return _(
-            "{what}, and the stable breaks the limit too: both suffer, the canary is not to blame. Hold; it becomes a"
-            " FAIL if the canary turns out worse than the stable, and ends when both keep the limit again."
-        ).format(what=self._compared(alarm.kind, alarm.test))
+            "Both fail, the canary is not to blame: {what}, odds {odds} : 1. Hold. A FAIL if the canary gets worse than"
+            " the stable; over when both keep the limit."
+        ).format(what=self._compared(alarm.kind, alarm.test), odds=odds(alarm.evidence))
 
     def _passed(self, loudest: Alarm) -> str:
         errors, slow = self._detectors.errors.passing, self._detectors.slow.passing
         return _(
-            "{errors} errors in {requests} canary requests are under 1 % at odds of {error_odds} : 1, and {slow} over"
-            " 800 ms under 5 % at {slow_odds} : 1; stable {stable}. A test that reaches {threshold} : 1 would change it"
-            " (the nearest stands at {nearest} : 1)."
+            "{errors} of {requests} failed, stable {stable}: under 1 % at odds of {error_odds} : 1; {slow} took over"
+            " 800 ms: under 5 % at {slow_odds} : 1. A test at {threshold} : 1 would change it; the nearest is at"
+            " {nearest}."
         ).format(
             errors=percent(self._canary.error_rate or 0.0),
             requests=count(self._canary.requests),
@@ -241,24 +248,27 @@ class SequentialJudge:
         parts = []
         left = int(self._bake.total_seconds()) - self._observed_s
         if left > 0:
-            parts.append(_("{left} still to be observed").format(left=minutes(left)))
+            parts.append(_("{left} more to observe").format(left=minutes(left)))
         if needed:
-            parts.append(_("about {count} more canary requests needed").format(count=count(needed)))
+            parts.append(_("about {count} more canary requests").format(count=count(needed)))
         if needed is None:
-            parts.append(_("at this rate no number of requests would make it a PASS"))
+            parts.append(_("a lower rate, for at this one no number of requests is enough"))
         if loudest.evidence >= QUIET:
             parts.append(
-                _("{test} stands at {odds} : 1, and must fall under {quiet} : 1").format(
+                _("{test} under {quiet} : 1 (now {odds})").format(
                     test=self._name(loudest), odds=odds(loudest.evidence), quiet=odds(QUIET)
                 )
             )
-        return _("{rate} so far: {missing}.").format(
-            rate=self._rate_of(self._canary, Kind.ERRORS), missing="; ".join(parts) or _("waiting for the next second")
+        rate = self._rate_of(self._canary, Kind.ERRORS)
+        if not self._canary.requests:
+            return _("No canary request yet. A PASS needs {missing}.").format(missing=", ".join(parts))
+        return _("{rate} failed. A PASS needs {missing}.").format(
+            rate=rate, missing=", ".join(parts) or _("the next second")
         )
 
     def _notice(self, loudest: Alarm) -> str:
         if loudest.evidence >= NOTICE:
-            return _("{what} at odds of {odds} : 1; it fails at {threshold} : 1.").format(
+            return _("{what}, odds {odds} : 1; fails at {threshold}.").format(
                 what=self._compared(loudest.kind, loudest.test),
                 odds=odds(loudest.evidence),
                 threshold=odds(loudest.threshold),
@@ -266,8 +276,8 @@ class SequentialJudge:
         detectors = self._detectors
         if detectors.lines >= NOTICE:
             return _(
-                "ERROR lines for {canary} of {requests} canary requests against {stable} of {stable_requests} of the"
-                " stable, at odds of {odds} : 1; lines alone never fail a canary."
+                "ERROR lines: {canary} of {requests} canary requests, stable {stable} of {stable_requests}, odds {odds} :"
+                " 1. Lines alone never fail a canary."
             ).format(
                 canary=count(self._canary.error_traces),
                 requests=count(self._canary.requests),
@@ -277,8 +287,8 @@ class SequentialJudge:
             )
         if detectors.shifted >= NOTICE:
             return _(
-                "The canary's latency has shifted: P95 {canary} against {stable} of the stable, at odds of {odds} : 1;"
-                " within the limits it never fails a canary."
+                "Slower than the stable: P95 {canary}, stable {stable}, odds {odds} : 1. Within the limits it never fails"
+                " a canary."
             ).format(
                 canary=milliseconds(self._canary.quantile_ms(0.95) or 0.0),
                 stable=milliseconds(self._stable.quantile_ms(0.95) or 0.0),
@@ -288,13 +298,13 @@ class SequentialJudge:
 
     def _silent(self) -> str:
         if not self._canary.requests and self._observed_s >= GAP_LIMIT_S:
-            return _("No data: no canary request in {time} observed. Check that the canary gets traffic.").format(
+            return _("No data: no canary request in {time}. Check that the canary gets traffic.").format(
                 time=minutes(self._observed_s)
             )
         if self._detectors.silent >= FAST_ALARM:
             return _(
                 "No data: the canary gets {share} of the requests, far under its {nominal} (odds {odds} : 1). Check the"
-                " split and that the canary answers."
+                " split, and that the canary answers."
             ).format(
                 share=percent(_share(self._canary.requests, self._canary.requests + self._stable.requests)),
                 nominal=percent(self._share),
@@ -303,8 +313,8 @@ class SequentialJudge:
         gaps = sum(self._gaps)
         if gaps >= GAP_LIMIT_S:
             return _(
-                "No data: {gaps} of the last {window} seconds of the log stream have gaps or entries held back. The"
-                " bake clock waits for a whole stream."
+                "No data: {gaps} of the log stream's last {window} s have gaps or entries held back. The bake waits for"
+                " a whole stream."
             ).format(gaps=gaps, window=len(self._gaps))
         return ""
 
@@ -318,12 +328,12 @@ class SequentialJudge:
             Kind.VERY_SLOW: _("{canary} took over 1 s in {time}, stable {stable}"),
         }
         limits = {
-            "fast": _("test: over 30 % at once"),
-            "grace": _("test: over 10 % while it starts"),
-            "relative": _("test: worse than the stable"),
-            "absolute": _("test: over 1 %") if kind is Kind.ERRORS else _("test: over 5 %"),
+            "fast": _("test over 30 %"),
+            "grace": _("test over 10 % at the start"),
+            "relative": _("test against stable"),
+            "absolute": _("test over 1 %") if kind is Kind.ERRORS else _("test over 5 %"),
         }
-        return f"{sentences[kind].format(canary=canary, stable=stable, time=time)} ({limits[test]})"
+        return f"{sentences[kind].format(canary=canary, stable=stable, time=time)}; {limits[test]}"
 
     @staticmethod
     def _rate_of(counts: Counts, kind: Kind) -> str:
@@ -331,12 +341,6 @@ class SequentialJudge:
         if not counts.requests:
             return _("no requests")
         return _("{rate} of {requests}").format(rate=percent(events / counts.requests), requests=count(counts.requests))
-
-    @staticmethod
-    def _odds(alarm: Alarm) -> str:
-        return _("at odds of {odds} : 1 (it fails at {threshold} : 1)").format(
-            odds=odds(alarm.evidence), threshold=odds(alarm.threshold)
-        )
 
     @staticmethod
     def _name(alarm: Alarm) -> str:
@@ -357,8 +361,8 @@ class SequentialJudge:
             missing = log(PASSING) - log(max(comparison.passing, 1e-300))
             if missing <= 0:
                 continue
-            # a few imagined requests keep the first error from reading as a rate that can never pass
-            gain = comparison.passing_gain((events + 0.1) / (canary.requests + 100))
+            # as many imagined requests as a PASS takes keep the first error from reading as a rate that cannot pass
+            gain = comparison.passing_gain((events + 0.4) / (canary.requests + 400))
             if gain <= 0:
                 return None
             needed = max(needed, ceil(missing / gain))
@@ -369,7 +373,7 @@ class SequentialJudge:
             nearest = max(alarms, key=lambda alarm: log(max(alarm.evidence, 1e-9)) / log(alarm.threshold))
             return Evidence(
                 name=name,
-                value=f"{odds(nearest.evidence)} : 1",
+                value=odds(nearest.evidence),
                 limit=f"{odds(nearest.threshold)} : 1",
                 fill=_fill(nearest.evidence, nearest.threshold),
                 against=True,
@@ -378,7 +382,7 @@ class SequentialJudge:
         def for_it(name: str, evidence: float) -> Evidence:
             return Evidence(
                 name=name,
-                value=f"{odds(evidence)} : 1",
+                value=odds(evidence),
                 limit=f"{odds(PASSING)} : 1",
                 fill=_fill(evidence, PASSING),
                 against=False,
