@@ -13,13 +13,15 @@ never blocked by any of them.
 | `steps`        | skipping a step; two releases at once              | no: the runbook knows no way round 10, 50, 100 |
 | `bake`         | the next step before this one has baked            | yes: "Monitorear por 5 minutos" is a judgement |
 | `verdict`      | FAIL                                               | no: "ROLLBACK INMEDIATO"                       |
-| `verdict`      | SHARED BREACH, which holds without blame           | yes: the cause lies outside the canary         |
+| `verdict`      | any other word than PASS before the next step      | yes: a person may know better than the figures |
 | `canary_ready` | a canary that is gone or not ready                 | no: the cloud would refuse it                  |
 | `unchanged`    | a split or template other than the operator saw    | no: look again, it costs one key               |
 | `driver`       | another identity's live lease                      | yes: issue 2, "a live one only with a reason"  |
 | `rolled_back`  | a revision that was rolled back                    | yes: issue 2, "only a typed reason"            |
 
-INCONCLUSIVE does not block by itself (issue 2 asks for "not FAIL"); the bake it belongs to must be done. A verdict
+Past the first step a promotion needs PASS (issue 3). Short of the next step a share may rise on INCONCLUSIVE too, once
+the bake's time is observed and nothing speaks against the canary: more traffic is one way to the requests that a PASS
+needs. A verdict
 counts only when it was said of the share that serves now, after traffic last moved; as a sign that the bake is done it
 must also be fresh (no older than a lease: a console that drives writes it with each renewal). Unprotected environments
 skip the window.
@@ -207,7 +209,7 @@ def _move(action: Action, rules: EnvironmentRules, facts: Facts, now: datetime |
             if fit is not None:
                 answers.append(fit)
     answers.append(_steps(action, rules, facts, current, target))
-    answers.extend(_judgement(rules, facts, current, now))
+    answers.extend(_judgement(rules, facts, current, target, now))
     answers.append(_canary_ready(action, facts))
     answers.append(_unchanged(facts))
     answers.append(_driver(facts, now))
@@ -292,7 +294,9 @@ def _steps(action: Action, rules: EnvironmentRules, facts: Facts, current: int, 
     )
 
 
-def _judgement(rules: EnvironmentRules, facts: Facts, current: int, now: datetime | None) -> tuple[Answer, Answer]:
+def _judgement(
+    rules: EnvironmentRules, facts: Facts, current: int, target: int, now: datetime | None
+) -> tuple[Answer, Answer]:
     bake_title, verdict_title = _("bake"), _("verdict")
     if current == 0:
         first = _("first step: no traffic to judge yet")
@@ -303,43 +307,69 @@ def _judgement(rules: EnvironmentRules, facts: Facts, current: int, now: datetim
         get_one = _("{none}: keep `canario` open while it bakes").format(none=none)
         return (
             Answer("bake", bake_title, False, get_one, overridable=True),
-            Answer("verdict", verdict_title, True, _("INCONCLUSIVE: {none}").format(none=none)),
+            Answer("verdict", verdict_title, False, _("INCONCLUSIVE: {none}").format(none=none), overridable=True),
         )
-    observed = duration(timedelta(seconds=verdict.observed_s))
+    return _baked(rules, verdict, now), _passes(rules, verdict, current, target)
+
+
+def _baked(rules: EnvironmentRules, verdict: VerdictRecord, now: datetime | None) -> Answer:
+    """Whether the bake's time is observed; what it has shown is the verdict's to say."""
+    title, observed = _("bake"), duration(timedelta(seconds=verdict.observed_s))
     if now is not None and now - verdict.at > LEASE:
-        bake = Answer(
-            "bake",
-            bake_title,
-            False,
-            _("last judged {age} ago, at {observed} observed: keep `canario` open while it bakes").format(
-                age=duration(now - verdict.at), observed=observed
-            ),
-            overridable=True,
+        reason = _("last judged {age} ago, at {observed} observed: keep `canario` open while it bakes")
+        return Answer(
+            "bake", title, False, reason.format(age=duration(now - verdict.at), observed=observed), overridable=True
         )
-    elif verdict.bake_done:
+    left = rules.plan.bake - timedelta(seconds=verdict.observed_s)
+    if verdict.bake_done or left <= timedelta(0):
         done = ngettext(
             "{observed} observed, {count:,} request", "{observed} observed, {count:,} requests", verdict.requests
         )
-        bake = Answer("bake", bake_title, True, done.format(observed=observed, count=verdict.requests))
-    else:
-        left = max(timedelta(0), rules.plan.bake - timedelta(seconds=verdict.observed_s))
+        return Answer("bake", title, True, done.format(observed=observed, count=verdict.requests))
+    if verdict.requests_needed:
         missing = ngettext(
             "{observed} of {bake} observed, {count:,} request still needed",
             "{observed} of {bake} observed, {count:,} requests still needed",
             verdict.requests_needed,
         )
-        bake = Answer(
-            "bake",
-            bake_title,
-            False,
-            missing.format(observed=observed, bake=duration(rules.plan.bake), count=verdict.requests_needed),
-            overridable=True,
-            passes_at=now + left if now is not None and verdict.requests_needed == 0 else None,
-        )
+    else:
+        missing = _("{observed} of {bake} observed")
+    reason = missing.format(observed=observed, bake=duration(rules.plan.bake), count=verdict.requests_needed)
+    return Answer("bake", title, False, reason, overridable=True, passes_at=now + left if now is not None else None)
+
+
+def _passes(rules: EnvironmentRules, verdict: VerdictRecord, current: int, target: int) -> Answer:
+    """Whether the verdict lets the canary's share rise to `target` percent, and what to do where it does not."""
+    title = _("verdict")
     sentence = f"{verdict.word}: {verdict.sentence}" if verdict.sentence else verdict.word
-    blocked = verdict.word in ("FAIL", "SHARED BREACH")
-    answer = Answer("verdict", verdict_title, not blocked, sentence, overridable=verdict.word == "SHARED BREACH")
-    return bake, answer
+    match verdict.word:
+        case "PASS":
+            return Answer("verdict", title, True, sentence)
+        case "FAIL":
+            return Answer("verdict", title, False, sentence)
+        case "SHARED BREACH":
+            return Answer("verdict", title, False, sentence, overridable=True)
+        case _:
+            pass
+    between = target not in rules.plan.steps
+    over = verdict.observed_s >= rules.plan.bake.total_seconds()
+    if between and over and verdict.word == "INCONCLUSIVE" and verdict.clear:
+        rises = _("{verdict} Nothing speaks against the canary: short of the next step its share may rise")
+        return Answer("verdict", title, True, rises.format(verdict=sentence))
+    ways = []
+    if verdict.requests_needed:
+        waits = ngettext(
+            "wait for about {count:,} more request", "wait for about {count:,} more requests", verdict.requests_needed
+        )
+        ways.append(waits.format(count=verdict.requests_needed))
+    elif verdict.word == "WARN" or not over:
+        ways.append(_("wait for the end of the bake"))
+    step = rules.plan.next_step(current)
+    if verdict.clear and over and step is not None and step - current > 1:
+        ways.append(_("raise the share, short of {step} %").format(step=step))
+    if ways:
+        sentence = _("{verdict} What helps: {ways}").format(verdict=sentence, ways=_(", or ").join(ways))
+    return Answer("verdict", title, False, sentence, overridable=True)
 
 
 def _canary_ready(action: Action, facts: Facts) -> Answer:

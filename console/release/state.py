@@ -74,6 +74,8 @@ class VerdictRecord(_Model):
     errors: int = 0
     requests_needed: int = 0
     """Canary requests still missing before the bake can end; 0 where enough."""
+    clear: bool = False
+    """Whether nothing speaks against the canary: its requests are seen, and no test stands far enough to mention."""
 
 
 class Move(_Model):

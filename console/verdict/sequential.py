@@ -276,8 +276,8 @@ class SequentialJudge:
         detectors = self._detectors
         if detectors.lines >= NOTICE:
             return _(
-                "ERROR lines: {canary} of {requests} canary requests, stable {stable} of {stable_requests}, odds {odds} :"
-                " 1. Lines alone never fail a canary."
+                "ERROR lines: {canary} of {requests} canary requests, stable {stable} of {stable_requests}, odds"
+                " {odds} : 1. Lines alone never fail a canary."
             ).format(
                 canary=count(self._canary.error_traces),
                 requests=count(self._canary.requests),
@@ -287,8 +287,8 @@ class SequentialJudge:
             )
         if detectors.shifted >= NOTICE:
             return _(
-                "Slower than the stable: P95 {canary}, stable {stable}, odds {odds} : 1. Within the limits it never fails"
-                " a canary."
+                "Slower than the stable: P95 {canary}, stable {stable}, odds {odds} : 1. Within the limits it never"
+                " fails a canary."
             ).format(
                 canary=milliseconds(self._canary.quantile_ms(0.95) or 0.0),
                 stable=milliseconds(self._stable.quantile_ms(0.95) or 0.0),

@@ -129,7 +129,7 @@ def test_fifty_from_nothing_is_blocked_for_good() -> None:
 
 def test_five_percent_first_is_in_order_but_is_a_step_to_bake() -> None:
     assert blocking(shift(5), facts()) == []
-    assert blocking(shift(10), canary_at(5, verdict=None)) == ["bake"]
+    assert blocking(shift(10), canary_at(5, verdict=None)) == ["bake", "verdict"]
 
 
 def test_a_second_release_waits_for_the_first() -> None:
@@ -155,7 +155,8 @@ def test_an_unfinished_bake_says_what_it_waits_for_and_needs_a_reason() -> None:
 
 def test_with_no_verdict_the_answer_is_inconclusive_and_the_way_to_get_one() -> None:
     known = canary_at(10, verdict=None)
-    assert blocking(shift(50), known) == ["bake"]
+    assert blocking(shift(50), known) == ["bake", "verdict"]
+    assert blocking(shift(50), known, reason=REASON) == []
     assert "keep `canario` open" in answer_of("bake", shift(50), known).reason
     assert answer_of("verdict", shift(50), known).reason.startswith("INCONCLUSIVE")
 
@@ -172,14 +173,51 @@ def test_a_shared_breach_holds_until_somebody_writes_why() -> None:
     assert blocking(shift(50), known, reason=REASON) == []
 
 
-def test_an_inconclusive_but_baked_step_is_not_blocked() -> None:
-    assert blocking(shift(50), canary_at(10, verdict=verdict("INCONCLUSIVE"))) == []
+UNDECIDED = verdict(
+    "INCONCLUSIVE",
+    sentence="0.2 % of 150 failed. A PASS needs about 350 more canary requests.",
+    bake_done=False,
+    requests=150,
+    requests_needed=350,
+    clear=True,
+)
+
+
+def test_an_inconclusive_bake_blocks_the_next_step_and_says_what_helps() -> None:
+    known = canary_at(10, verdict=UNDECIDED)
+    assert blocking(shift(50), known) == ["verdict"]
+    assert blocking(shift(50), known, reason=REASON) == []
+    answer = answer_of("verdict", shift(50), known)
+    assert answer.overridable
+    assert "wait for about 350 more requests, or raise the share, short of 50 %" in answer.reason
+    assert answer_of("bake", shift(50), known).reason == "5:00 observed, 150 requests"
+
+
+def test_with_nothing_against_the_canary_its_share_may_rise_short_of_the_next_step() -> None:
+    known = canary_at(10, verdict=UNDECIDED)
+    assert blocking(shift(15), known) == []
+    assert blocking(shift(49), known) == []
+    assert "Nothing speaks against the canary" in answer_of("verdict", shift(15), known).reason
+    early = UNDECIDED.model_copy(update={"observed_s": 200.0})
+    assert blocking(shift(15), canary_at(10, verdict=early)) == ["bake", "verdict"]
+    against = UNDECIDED.model_copy(update={"clear": False})
+    assert blocking(shift(15), canary_at(10, verdict=against)) == ["verdict"]
+    assert "raise the share" not in answer_of("verdict", shift(15), canary_at(10, verdict=against)).reason
+    for word in ("WARN", "SHARED BREACH", "FAIL"):
+        assert blocking(shift(15), canary_at(10, verdict=UNDECIDED.model_copy(update={"word": word}))) == ["verdict"]
+
+
+def test_a_warning_blocks_until_the_bake_has_ended_or_somebody_writes_why() -> None:
+    known = canary_at(10, verdict=verdict("WARN", observed_s=100, bake_done=False))
+    assert blocking(shift(50), known) == ["bake", "verdict"]
+    assert blocking(shift(50), known, reason=REASON) == []
+    assert "wait for the end of the bake" in answer_of("verdict", shift(50), known).reason
 
 
 def test_a_verdict_of_another_share_or_from_before_the_move_does_not_count() -> None:
-    assert blocking(shift(50), canary_at(10, verdict=verdict(step=5))) == ["bake"]
+    assert blocking(shift(50), canary_at(10, verdict=verdict(step=5))) == ["bake", "verdict"]
     before = release_at(10).moved_at - timedelta(seconds=5)
-    assert blocking(shift(50), canary_at(10, verdict=verdict(at=before))) == ["bake"]
+    assert blocking(shift(50), canary_at(10, verdict=verdict(at=before))) == ["bake", "verdict"]
 
 
 def test_an_old_pass_is_no_sign_of_a_done_bake_but_an_old_fail_still_blocks() -> None:
@@ -304,7 +342,13 @@ def test_a_fall_is_never_blocked_and_a_rise_of_a_failed_canary_always(
     now = WEDNESDAY + timedelta(minutes=minutes)
     known = canary_at(
         current,
-        verdict=verdict(word, step=current, at=now - timedelta(seconds=6), bake_done=baked),
+        verdict=verdict(
+            word,
+            step=current,
+            at=now - timedelta(seconds=6),
+            observed_s=300 if baked else 299,
+            bake_done=baked and word == "PASS",
+        ),
         journal_ok=journal_ok,
     )
     blocked = blocking(shift(target), known, now, reason=reason)
@@ -317,6 +361,8 @@ def test_a_fall_is_never_blocked_and_a_rise_of_a_failed_canary_always(
         assert "journal" in blocked
     if not RULES.window.state(now).open and reason != REASON:
         assert "window" in blocked
+    if word != "PASS" and reason != REASON:
+        assert "verdict" in blocked
     if not baked and reason != REASON:
         assert "bake" in blocked
 
