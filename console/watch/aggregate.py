@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from console.verdict.base import LATENCY_EDGES_MS, Counts, Tick
+from console.watch.sampling import WHOLE, Sampling
 
 if TYPE_CHECKING:
     from console.cloud.logs import LogEntry
@@ -52,16 +53,29 @@ class Second:
     """Entries of earlier seconds that came after those were closed."""
     suppressed: int = 0
     """Entries that the tail said it held back."""
+    sampling: Sampling = WHOLE
+    """What of each revision's entries was read."""
+    before: Sampling | None = None
+    """Where the sampling changed in it: what was read earlier of it. Slow requests, which are received last, were then
+    read by another chance than fast ones, so what is not read whole by both tells a judge nothing."""
+
+    def even(self, revision: str) -> bool:
+        """Whether all of that revision's entries in this second were read by the same chance."""
+        return self.before is None or self.before.of(revision) == self.sampling.of(revision)
 
     def tick(self, canary: str) -> Tick:
         """This second for the judge of `canary`: it against all other revisions."""
-        others = [counts for name, counts in self.arms.items() if name != canary]
+        others = [counts for name, counts in self.arms.items() if name != canary and self.even(name)]
+        even = self.even(canary)
         return Tick(
             second=self.second,
-            canary=self.arms.get(canary) or Counts(),
+            canary=(self.arms.get(canary) if even else None) or Counts(),
             stable=others[0] if len(others) == 1 else Counts.total(others),
-            observed=self.observed,
+            observed=self.observed and even,
             suppressed=self.suppressed,
+            stable_sampling=self.sampling.fraction,
+            canary_sampling=self.sampling.of(canary),
+            late=self.late,
         )
 
 
@@ -91,6 +105,10 @@ class Aggregator:
         self._strays: set[str] = set()
         self._traces: dict[str, None] = {}
         self._covered: list[tuple[float, float, bool]] = []
+        self._samplings: list[tuple[int, Sampling]] = [(0, WHOLE)]
+        """(first second, sampling), in rising order."""
+        self._mixed: list[tuple[int, int, Sampling]] = []
+        """(first second, end, sampling before) where it changed."""
 
     def begin(self, second: int) -> None:
         """Start at `second`; entries of earlier ones are not counted. Only the first call counts."""
@@ -111,6 +129,22 @@ class Aggregator:
     def uncover(self, start: float) -> None:
         """Take back what `cover` said of all time from `start` on: the stream broke."""
         self._covered = [(s, min(e, start), w) for s, e, w in self._covered if s < start]
+
+    def sample(self, sampling: Sampling, start: int | None = None) -> None:
+        """Say what of each revision's entries is handed in.
+
+        Args:
+            sampling: from `start` on.
+            start: Unix second; open ones before it had entries handed in under both this sampling and the one before.
+                None where all open seconds will have this one's alone.
+        """
+        before = self._samplings[-1][1]
+        if sampling == before:
+            return
+        first = self.next_second or 0
+        if start is not None and start > first:
+            self._mixed.append((first, start, before))
+        self._samplings.append((first if start is None else max(first, start), sampling))
 
     def add(self, entries: Sequence[LogEntry], fresh: list[LogEntry] | None = None) -> None:
         """Count `entries`. Call with slices of some hundred: one call blocks for about a microsecond an entry.
@@ -168,10 +202,22 @@ class Aggregator:
                     counts.error_traces += 1
         self.newest_received = newest
 
-    def suppress(self, count: int) -> None:
-        """Note that the cloud held back `count` entries about now."""
-        if self.next_second is not None and count > 0:
-            self._at(self.next_second).suppressed += count
+    def suppress(self, count: int, start: float = 0.0, end: float = 0.0) -> None:
+        """Note that the cloud held back `count` entries.
+
+        Args:
+            count: how many.
+            start: Unix time from which on they may have been logged: of closed seconds, the oldest open one takes it.
+            end: and up to which; shared out evenly between the seconds, for the cloud does not say.
+        """
+        if self.next_second is None or count <= 0:
+            return
+        first = max(self.next_second, int(start))
+        seconds = range(first, min(max(first, int(end)) + 1, first + MAX_OPEN))
+        each, rest = divmod(count, len(seconds))
+        for index, second in enumerate(seconds):
+            if share := each + (index < rest):
+                self._at(second).suppressed += share
 
     def close(self, watermark: float) -> list[Second]:
         """Close every second that ended at or before `watermark` (Unix seconds), empty ones too, oldest first."""
@@ -188,9 +234,13 @@ class Aggregator:
         for number in range(self.next_second, end):
             second = self._open.pop(number, None) or Second(number)
             second.observed, second.whole = self._is_covered(number)
+            second.sampling, second.before = self._sampled(number)
             closed.append(second)
         self.next_second = end
         self._covered = [span for span in self._covered if span[1] > end]
+        self._mixed = [span for span in self._mixed if span[1] > end]
+        while len(self._samplings) > 1 and self._samplings[1][0] <= end:
+            del self._samplings[0]
         # through a silence the last heard stay known: a stuck stream's gap is listed from there
         heard = min(end, int(self.newest_received) or end)
         for old in [s for s in self._ids if s < heard - REMEMBERED_S]:
@@ -200,6 +250,15 @@ class Aggregator:
     def _is_covered(self, number: int) -> tuple[bool, bool]:
         spans = [whole for start, end, whole in self._covered if start <= number and number + 1 <= end]
         return bool(spans), any(spans)
+
+    def _sampled(self, number: int) -> tuple[Sampling, Sampling | None]:
+        sampling = next((s for start, s in reversed(self._samplings) if start <= number), self._samplings[0][1])
+        # in a mixed second the later sampling is the one to name
+        for start, end, before in self._mixed:
+            if start <= number < end:
+                after = next(s for first, s in self._samplings if first >= end)
+                return after, before
+        return sampling, None
 
     def _place(self, second: int, newest: float) -> _Place:
         first = self.next_second

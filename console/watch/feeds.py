@@ -307,6 +307,21 @@ class MetricsFeed:
         return FeedHealth("metrics", state, age, self._problem)
 
 
+async def newest_rates(metrics: MetricsApi, service: str, now: datetime) -> dict[str, float]:
+    """Requests a second by revision at Monitoring's newest point.
+
+    Raises:
+        CloudError: it cannot be read.
+    """
+    from console.cloud.metrics import Metric
+
+    found = await metrics.series(
+        Metric.REQUEST_COUNT, service, start=now - timedelta(minutes=6), end=now, period=timedelta(seconds=60)
+    )
+    newest = max((points[-1][0] for points in found.values() if points), default=None)
+    return {name: points[-1][1] for name, points in found.items() if points and points[-1][0] == newest}
+
+
 class PermissionFeed:
     """Whether we may roll back, and whether the rollback's target is about to be pruned: asked now and then.
 
@@ -344,4 +359,4 @@ def unix(time: datetime | None) -> float | None:
     return None if time is None else time.astimezone(UTC).timestamp()
 
 
-__all__ = ["MetricsFeed", "PermissionFeed", "ServiceFeed", "pause", "problem_of", "unix"]
+__all__ = ["MetricsFeed", "PermissionFeed", "ServiceFeed", "newest_rates", "pause", "problem_of", "unix"]

@@ -31,6 +31,8 @@ class History:
     def __init__(self) -> None:
         self._seconds: deque[Second] = deque()
         self._minute: dict[str, Counts] = {}
+        self._whole: dict[str, float] = {}
+        """The minute's requests by revision, as they would be unsampled, of seconds that were read evenly."""
         self._minute_of: deque[Second] = deque()
         self._steps: dict[int, tuple[_Value, _Value]] = {}
         """Values (canary, others) of each finished step, by its first second."""
@@ -48,17 +50,20 @@ class History:
             self._minute_of.append(second)
             for name, counts in second.arms.items():
                 self._minute.setdefault(name, Counts()).add(counts)
+                self._whole[name] = self._whole.get(name, 0.0) + _true(second, name, counts)
             while self._seconds[0].second <= second.second - KEPT_S:
                 self._seconds.popleft()
             self._trim_minute(second.second)
 
     def _trim_minute(self, newest: int) -> None:
         while self._minute_of and self._minute_of[0].second <= newest - MINUTE_S:
-            for name, counts in self._minute_of.popleft().arms.items():
+            old = self._minute_of.popleft()
+            for name, counts in old.arms.items():
                 rolling = self._minute[name]
                 rolling.subtract(counts)
+                self._whole[name] -= _true(old, name, counts)
                 if not rolling.requests and not rolling.error_lines:
-                    del self._minute[name]
+                    del self._minute[name], self._whole[name]
 
     def figures(self, canary: str | None, end: int) -> dict[str, Figures]:
         """Each revision's last minute up to `end`.
@@ -69,13 +74,13 @@ class History:
                 run out rather than stand.
         """
         self._trim_minute(max(end - 1, self.newest or 0))
-        observed = sum(second.observed for second in self._minute_of)
-        whole = sum(second.whole for second in self._minute_of)
+        observed = sum(second.observed and second.even(canary or "") for second in self._minute_of)
+        whole = sum(second.whole and second.before is None for second in self._minute_of)
         figures = {}
         for name, counts in self._minute.items():
             seconds = observed if name == canary else whole
             figures[name] = Figures(
-                requests_per_s=counts.requests / max(1, seconds or len(self._minute_of)),
+                requests_per_s=max(0.0, self._whole[name]) / max(1, seconds or len(self._minute_of)),
                 error_rate=counts.error_rate,
                 p95_ms=counts.quantile_ms(0.95),
                 requests=counts.requests,
@@ -119,12 +124,18 @@ class History:
 
     def _step(self, seconds: list[Second]) -> tuple[_Value, _Value]:
         canary, others = Counts(), Counts()
+        own = rest = 0.0
         for second in seconds:
             for name, counts in second.arms.items():
-                (canary if name == self._steps_canary else others).add(counts)
+                if name == self._steps_canary:
+                    canary.add(counts)
+                    own += _true(second, name, counts)
+                else:
+                    others.add(counts)
+                    rest += _true(second, name, counts)
         return (
-            _value(canary, sum(s.observed for s in seconds)),
-            _value(others, sum(s.whole for s in seconds)),
+            _value(canary, own, sum(s.observed and s.even(self._steps_canary or "") for s in seconds)),
+            _value(others, rest, sum(s.whole and s.before is None for s in seconds)),
         )
 
     def arm(self, name: str, end: int, step_s: int = STEP_S) -> Arm:
@@ -142,7 +153,7 @@ class History:
                 "p50_ms": counts.quantile_ms(0.50),
                 "p95_ms": counts.quantile_ms(0.95),
                 "p99_ms": counts.quantile_ms(0.99),
-                "requests_per_s": counts.requests / len(seconds),
+                "requests_per_s": _rate(name, seconds),
             }
             for key, value in values.items():
                 if value is not None:
@@ -150,10 +161,22 @@ class History:
         return Arm(revision=name, **{key: tuple(points) for key, points in lines.items()})
 
 
-def _value(counts: Counts, observed: int) -> _Value:
+def _true(second: Second, name: str, counts: Counts) -> float:
+    """Requests as they would be unsampled; none where they were not read evenly."""
+    return counts.requests / second.sampling.of(name) if second.even(name) else 0.0
+
+
+def _rate(name: str, seconds: list[Second]) -> float | None:
+    even = [second for second in seconds if second.even(name)]
+    if not even:
+        return None
+    return sum(_true(s, name, s.arms[name]) for s in even if name in s.arms) / len(even)
+
+
+def _value(counts: Counts, true: float, observed: int) -> _Value:
     if not observed:
         return _GAP
-    return counts.error_rate, counts.quantile_ms(0.95), counts.requests / observed
+    return counts.error_rate, counts.quantile_ms(0.95), true / observed
 
 
 def _series(values: list[_Value], first: int) -> Series:

@@ -10,6 +10,10 @@ Rules (issue 2, section 3; issue 3, "Ticks"):
   overlap and insertIds settle who is counted. What a bounded list cannot reach back to stays unobserved.
 * The same list at the start back-fills a bake under way, so that a restart of the console does not lose it.
 * Entries that the cloud holds back are counted; where they are more than it told, that time is a gap too.
+* Of a busy service less is read (`console.watch.sampling`). A change opens the new stream beside the old one, which
+  is closed once it has told all that the new one will not: no entry is lost, insertIds settle who is counted. Seconds
+  from `start` on are counted from the new stream alone; those still open before it are mixed, and tell a judge nothing
+  but of the revision that both read whole.
 * A stream that is open and mute while entries are being logged is stuck: a probe finds out, and it is opened again;
   what it kept back is counted late.
 """
@@ -17,7 +21,8 @@ Rules (issue 2, section 3; issue 3, "Ticks"):
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -26,7 +31,9 @@ from typing import TYPE_CHECKING
 from console.clock import Clock, ServerClock
 from console.errors import CanarioError, UnavailableError
 from console.watch.aggregate import Aggregator, Second
+from console.watch.feeds import pause
 from console.watch.lines import LineWriter
+from console.watch.sampling import WHOLE, Sampler, Sampling
 from console.watch.snapshot import FeedHealth, FeedState
 from console.words import _
 
@@ -57,8 +64,19 @@ WHOLE_LIMIT = 5_000
 """Entries of all revisions that a back-fill lists at most (a page of 1,000 is one read of the quota's 60 a minute)."""
 CANARY_LIMIT = 25_000
 """Entries of the canary alone that it lists beyond that."""
+PAGE = 1_000
+"""Entries asked for at once: a page is one read of the quota's 60 a minute."""
+FILL_S, LEAST_FILL_S = 6.0, 1.0
+"""Wall seconds that each part of a back-fill may take where the cloud's time is ours, and where it runs faster: what
+is not in by then stays a gap, for a verdict that stands still is worse than a bake that lasts a little longer."""
 PAST_LINES = 2_000
 """Newest listed entries that become lines of the log."""
+HAND_OVER_S = 10.0
+"""Wall seconds that changing from one stream to another may take."""
+REFUSED_S = 30.0
+"""Wall seconds before a change that the cloud refused is tried again."""
+EMITTED_S = 0.5
+"""Server seconds by which the old stream must be past the new one's beginning."""
 BACK_OFF_S = (0.5, 1.0, 2.0, 4.0, 8.0)
 """Wall seconds before each new attempt."""
 
@@ -71,6 +89,36 @@ class Wanted:
     """Its revision, to be listed further back than the rest."""
     since: float | None = None
     """When its bake began, Unix seconds; None where none is under way."""
+
+
+class _Stream:
+    """One tail session."""
+
+    def __init__(self, sampling: Sampling) -> None:
+        self.sampling = sampling
+        self.task: asyncio.Task[None] | None = None
+        self.first = 0.0
+        """The earliest receive time in its first batch: whatever was received later, it tells. 0 before that."""
+        self.received = 0.0
+        """Newest receive time that it told."""
+        self.told = 0.0
+        """Newest log timestamp, not after its receive time: what is due before it has been told."""
+        self.end = float("inf")
+        """Timestamps from which on the stream after this one counts."""
+
+    def hear(self, entries: Sequence[LogEntry]) -> None:
+        """Take note of a batch."""
+        if entries:
+            if not self.first:
+                self.first = min(entry.received for entry in entries)
+            self.received = max(self.received, max(entry.received for entry in entries))
+            self.told = max(self.told, max(min(entry.timestamp, entry.received) for entry in entries))
+
+    async def close(self) -> None:
+        """End it."""
+        if self.task is not None:
+            self.task.cancel()
+            await asyncio.gather(self.task, return_exceptions=True)
 
 
 def service_filter(service: str, region: str) -> str:
@@ -99,6 +147,8 @@ class LogFeed:
         writer: of the ring.
         wanted: asked at each back-fill.
         ready: awaited before the first one, at most `FIRST_WAIT_S`, so that `wanted` can know.
+        sampler: chooses what is read; its `follow` is the watcher's to call.
+        rates: asked for requests a second by revision before the first stream is opened, as long as `ready` may take.
     """
 
     FIRST_WAIT_S = 3.0
@@ -115,6 +165,8 @@ class LogFeed:
         writer: LineWriter,
         wanted: Callable[[], Wanted] = Wanted,
         ready: asyncio.Event | None = None,
+        sampler: Sampler | None = None,
+        rates: Callable[[], Awaitable[Mapping[str, float]]] | None = None,
     ) -> None:
         self._logs = logs
         self._filter = service_filter(service, region)
@@ -124,6 +176,18 @@ class LogFeed:
         self._writer = writer
         self._wanted = wanted
         self._ready = ready
+        self._sampler = sampler or Sampler()
+        self._rates = rates
+        self.sampling = WHOLE
+        """What is read of each revision's entries now."""
+        self._stream = _Stream(WHOLE)
+        self._following: _Stream | None = None
+        """The stream that is about to take the other's place."""
+        self._due = WHOLE
+        self._change = asyncio.Event()
+        self._progress = asyncio.Event()
+        self._refused_until = float("-inf")
+        self._chosen_at = 0.0
         self._live = False
         """Whether the stream is open and its gap filled: only then do seconds close."""
         self._gap_from: float | None = None
@@ -154,9 +218,9 @@ class LogFeed:
             await self._clock.sleep(BACK_OFF_S[min(self._failures, len(BACK_OFF_S) - 1)])
 
     async def _session(self) -> None:
-        """One stream, from opening to its end, which is always an error."""
-        if self._ready is not None and self._gap_from is None:
-            await self._until_ready(self._ready)
+        """One stream after another without a break, from opening to the end, which is always an error."""
+        if self._gap_from is None:
+            await self._first_look()
         self._begin()
         reader = asyncio.create_task(self._read())
         keeper = asyncio.create_task(self._keep())
@@ -170,35 +234,138 @@ class LogFeed:
             if isinstance(result, Exception):
                 raise result
 
-    async def _until_ready(self, ready: asyncio.Event) -> None:
-        waits = [asyncio.ensure_future(ready.wait()), asyncio.ensure_future(self._clock.sleep(self.FIRST_WAIT_S))]
+    async def _first_look(self) -> None:
+        """Wait, not for long, until it is known whose log this is and how busy."""
+        look = asyncio.create_task(self._look())
+        enough = asyncio.ensure_future(self._clock.sleep(self.FIRST_WAIT_S))
         try:
-            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({look, enough}, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            for wait in waits:
-                wait.cancel()
+            look.cancel()
+            enough.cancel()
+            await asyncio.gather(look, return_exceptions=True)
+
+    async def _look(self) -> None:
+        rates = asyncio.create_task(self._ask_rates())
+        try:
+            if self._ready is not None:
+                await self._ready.wait()
+            found = await rates
+        finally:
+            rates.cancel()
+        self._sampler.expect(found, self._wanted().canary)
+
+    async def _ask_rates(self) -> Mapping[str, float]:
+        try:
+            return await self._rates() if self._rates is not None else {}
+        except Exception:  # noqa: BLE001 - the metrics feed says what is wrong; the first seconds will tell the rate
+            return {}
 
     async def _read(self) -> None:
+        """Tell what the streams say until one breaks."""
+        self._change.clear()
+        self._stream = self._open(self.sampling)
+        try:
+            while True:
+                assert self._stream.task is not None
+                change = asyncio.create_task(self._change.wait())
+                await asyncio.wait({self._stream.task, change}, return_when=asyncio.FIRST_COMPLETED)
+                change.cancel()
+                if self._stream.task.done():
+                    self._stream.task.result()
+                self._change.clear()
+                await self._hand_over(self._due)
+        finally:
+            for stream in (self._stream, self._following):
+                if stream is not None:
+                    await stream.close()
+
+    def _open(self, sampling: Sampling) -> _Stream:
+        stream = _Stream(sampling)
         self._last_batch = self._clock.monotonic()
-        async with aclosing(self._logs.tail(self._filter, buffer_window_s=BUFFER_S)) as stream:
-            async for batch in stream:
+        self._sampler.changed(self._now())
+        stream.task = asyncio.create_task(self._follow(stream))
+        stream.task.add_done_callback(lambda _task: self._progress.set())
+        return stream
+
+    async def _follow(self, stream: _Stream) -> None:
+        wanted = self._filter + stream.sampling.clause
+        async with aclosing(self._logs.tail(wanted, buffer_window_s=BUFFER_S)) as batches:
+            async for batch in batches:
                 self._last_batch = self._clock.monotonic()
                 self._doubted = False
-                await self._take(batch)
+                await self._take(stream, batch)
         raise UnavailableError(_("Cloud Logging ended the log stream."))
 
-    async def _take(self, batch: TailBatch) -> None:
-        before = self._aggregator.newest_received
-        await self._ingest(batch.entries, self._writer.write)
+    async def _hand_over(self, sampling: Sampling) -> None:
+        """Go on with a stream of another sampling, leaving nothing out."""
+        old, new = self._stream, self._open(sampling)
+        assert old.task is not None
+        assert new.task is not None
+        self._following = new
+        give_up = self._clock.monotonic() + HAND_OVER_S
+        while not (new.first and old.told >= new.first + EMITTED_S):
+            self._progress.clear()
+            if old.task.done():
+                old.task.result()
+            if new.task.done() or self._clock.monotonic() >= give_up:
+                if new.first:
+                    raise UnavailableError(_("The log stream was too slow to be changed; it is opened again."))
+                self._following = None
+                self._refused_until = self._clock.monotonic() + REFUSED_S
+                await new.close()
+                return
+            await pause(self._clock, 0.5, self._progress)
+        self._stream, self._following = new, None
+        self._sampler.changed(self._now())
+        await old.close()
+
+    def _cut_over(self, old: _Stream, new: _Stream) -> None:
+        """Decide, at the new stream's first batch, from which second on it counts."""
+        start = int(max(new.first, old.told)) + 1
+        old.end = start
+        self.sampling = new.sampling
+        self._aggregator.sample(new.sampling, start)
+
+    async def _take(self, stream: _Stream, batch: TailBatch) -> None:
+        before, opening = stream.received, not stream.first
+        stream.hear(batch.entries)
+        new = self._following
+        if stream is new and opening and stream.first:
+            self._cut_over(self._stream, stream)
+        entries = batch.entries
+        if stream.end < float("inf"):
+            end, old, after = stream.end, stream.sampling, self.sampling
+            entries = [e for e in entries if e.timestamp < end or old.of(e.revision) == after.of(e.revision)]
+        await self._ingest(entries, self._writer.write)
+        self._progress.set()
         held_back = sum(batch.suppressed.values())
-        if not held_back:
+        if held_back:
+            self.suppressed += held_back
+            latest = max(before, stream.received, self._aggregator.newest_received - LAG_S)
+            self._aggregator.suppress(held_back, min(before or latest, latest), stream.received or latest)
+            if self._live and before and held_back > len(batch.entries):
+                # more was lost than told: what lies between this batch and the last was not observed
+                self._aggregator.uncover(before)
+                self._aggregator.cover(max(before, self._aggregator.newest_received), float("inf"))
+        if stream is self._stream:
+            self._choose(stream, Counter(entry.revision for entry in batch.entries), held_back)
+
+    def _choose(self, stream: _Stream, counts: Mapping[str, int], held_back: int) -> None:
+        """See whether another sampling is due."""
+        if not stream.received:
             return
-        self.suppressed += held_back
-        self._aggregator.suppress(held_back)
-        if self._live and before and held_back > len(batch.entries):
-            # more was lost than told: what lies between this batch and the last was not observed
-            self._aggregator.uncover(before)
-            self._aggregator.cover(max(before, self._aggregator.newest_received), float("inf"))
+        if self._following is not None:
+            held_back = 0
+        self._sampler.pace(self._server_clock.rate)
+        self._sampler.note(counts, held_back, stream.received, stream.sampling)
+        if not self._live or self._following is not None or stream.received - self._chosen_at < 1.0:
+            return
+        self._chosen_at = stream.received
+        due = self._sampler.choose(stream.sampling, stream.received)
+        if due != stream.sampling and self._clock.monotonic() >= self._refused_until:
+            self._due = due
+            self._change.set()
 
     async def _ingest(self, entries: Sequence[LogEntry], write: Callable[[list[LogEntry]], None] | None) -> None:
         for start in range(0, len(entries), SLICE):
@@ -227,7 +394,7 @@ class LogFeed:
             return False
         span = f' AND timestamp>="{rfc3339(start)}" AND timestamp<"{rfc3339(end)}"'
         try:
-            unheard = bool(await self._logs.list(self._filter + span, limit=1))
+            unheard = bool(await self._logs.list(self._filter + self.sampling.clause + span, limit=1))
         except CanarioError:
             return False  # the stream itself will tell what is wrong
         self._doubted = unheard
@@ -247,11 +414,14 @@ class LogFeed:
             first = now - FIRST_LOOK_S if since is None else min(now - FIRST_LOOK_S, since)
             self._gap_from = max(first, now - LOOK_BACK_S)
             self._aggregator.begin(int(self._gap_from))
+            self.sampling = self._sampler.choose(WHOLE, now)
+            self._aggregator.sample(self.sampling)
 
     async def _catch_up(self) -> None:
         """List what lies between the last stream and this one, and let seconds close again."""
         gap_from = self._gap_from if self._gap_from is not None else self._now()
         since = int(max(gap_from, self._now() - LOOK_BACK_S))
+        give_up = self._clock.monotonic() + self._fill_s()
         for attempt in range(3):
             try:
                 covered = await self._back_fill(since, self._wanted().canary)
@@ -259,44 +429,83 @@ class LogFeed:
             except CanarioError as error:
                 self._problem = error.what
                 await self._clock.sleep(BACK_OFF_S[attempt])
+            if self._clock.monotonic() > give_up:
+                covered = int(self._now()) + 1
+                break
         else:
             covered = int(self._now()) + 1  # the gap stays a gap
         self._aggregator.cover(covered, float("inf"))
         self._doubted = False
         self._live = True
 
+    def _fill_s(self) -> float:
+        return max(LEAST_FILL_S, FILL_S / max(1.0, self._server_clock.rate))
+
     async def _back_fill(self, since: int, canary: str | None) -> int:
         """Hand in what was logged since `since`; return from which second on every revision's entries are in."""
-        start = f' AND timestamp>="{rfc3339(since)}"'
-        entries = await self._logs.list(self._filter + start, limit=WHOLE_LIMIT)
-        covered = since
-        if len(entries) >= WHOLE_LIMIT:
-            covered = max(since, int(min(entries[0].timestamp, entries[-1].timestamp)) + 1)
-        entries.sort(key=_by_time)
-        await self._ingest(entries[:-PAST_LINES], None)
-        await self._ingest(entries[-PAST_LINES:], self._writer.write_past)
+        found: list[LogEntry] = []
+        covered = await self._list_back(found.extend, "", since, None, WHOLE_LIMIT)
+        found.sort(key=_by_time)
+        await self._ingest(found[:-PAST_LINES], None)
+        await self._ingest(found[-PAST_LINES:], self._writer.write_past)
         if canary and covered > since:
-            only = (
-                f'{start} AND timestamp<"{rfc3339(covered)}" AND resource.labels.revision_name="{canary}"'
-                f' AND (logName:"requests" OR severity>=ERROR)'
-            )
-            entries = await self._logs.list(self._filter + only, limit=CANARY_LIMIT)
-            reached = since
-            if len(entries) >= CANARY_LIMIT:
-                reached = max(since, int(min(entries[0].timestamp, entries[-1].timestamp)) + 1)
-            await self._ingest(entries, None)
+            only = f' AND resource.labels.revision_name="{canary}" AND (logName:"requests" OR severity>=ERROR)'
+            found = []
+            reached = await self._list_back(found.extend, only, since, covered, CANARY_LIMIT)
+            await self._ingest(found, None)
             self._aggregator.cover(reached, covered, whole=False)
         return covered
+
+    async def _list_back(
+        self, take: Callable[[list[LogEntry]], object], clause: str, since: int, before: int | None, limit: int
+    ) -> int:
+        """List from `before` (now where None) back to `since`, as far as `limit` and time allow.
+
+        Returns:
+            The Unix second from which on all is in.
+
+        Raises:
+            CloudError: nothing could be listed at all.
+        """
+        wanted = f'{self._filter}{self.sampling.clause}{clause} AND timestamp>="{rfc3339(since)}"'
+        upper = "" if before is None else f' AND timestamp<"{rfc3339(before)}"'
+        give_up = self._clock.monotonic() + self._fill_s()
+        reached = float("inf") if before is None else float(before)
+        taken = 0
+        while True:
+            size = min(PAGE, limit - taken)
+            try:
+                page = await self._logs.list(wanted + upper, limit=size)
+            except CanarioError:
+                if not taken:
+                    raise
+                return int(reached) + 1
+            take(page)
+            taken += len(page)
+            if len(page) < size:
+                return since
+            oldest = min(page[0].timestamp, page[-1].timestamp)
+            if taken >= limit or oldest >= reached or self._clock.monotonic() > give_up:
+                return max(since, int(min(oldest, reached)) + 1)
+            reached = oldest
+            # a little overlap, for the filter has microseconds and the entries have more; insertIds settle it
+            upper = f' AND timestamp<"{rfc3339(oldest + 2e-6)}"'
 
     def _cut(self) -> None:
         """Remember from when on the next stream has something to make up for."""
         if not self._live:
             return
         self._live = False
-        heard = self._aggregator.newest_received - LAG_S
+        heard = self._heard() - LAG_S
+        self._following = None
         self._aggregator.uncover(max(self._aggregator.next_second or 0, heard))
         # not from the open seconds on: the silence before the break may have been the stream's, not the service's
         self._gap_from = max(self._gap_from or 0.0, heard)
+
+    def _heard(self) -> float:
+        """Newest receive time up to which all has been told: the old stream's, where two are open."""
+        newest = self._aggregator.newest_received
+        return min(newest, self._stream.received) if self._following is not None and self._stream.received else newest
 
     def close_seconds(self, *, reachable: bool) -> list[Second]:
         """The seconds that the watermark has passed since the last call; none while the stream is down.
@@ -307,10 +516,10 @@ class LogFeed:
         """
         if not self._live:
             return []
-        watermark = self._aggregator.newest_received - LAG_S
+        watermark = self._heard() - LAG_S
         if not reachable or self._slept():
             self._doubted = True
-        if not self._doubted and self._clock.monotonic() - self._last_batch > IDLE_S:
+        if not self._doubted and self._following is None and self._clock.monotonic() - self._last_batch > IDLE_S:
             silent = self._now() - LAG_S - BUFFER_S - IDLE_S * self._server_clock.rate
             watermark = max(watermark, silent)
         return self._aggregator.close(watermark)

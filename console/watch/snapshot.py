@@ -126,6 +126,13 @@ class Snapshot:
     """Log lines that canario itself dropped since start."""
     suppressed: int = 0
     """Log entries that the cloud says it held back since start."""
+    sampling: float | None = None
+    """Share of the log that is read, by chance, over 0 to 1: of all revisions but the canary, unless `canary_sampling`
+    says that of the canary too. None where all is read."""
+    canary_sampling: float | None = None
+    """The same of the canary; None where it is read whole."""
+    late: int = 0
+    """Entries since start that came after their second was closed; each is counted in the oldest open one."""
     logs: LogRing | None = None
     """The shared ring of cleaned log lines; readers take slices, never change it."""
     mover: str = ""

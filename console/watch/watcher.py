@@ -20,7 +20,7 @@ from console.verdict.base import Judge, JudgeFactory, JudgeSettings, Verdict
 from console.verdict.threshold import ThresholdJudge
 from console.watch.aggregate import Aggregator, Second
 from console.watch.charts import ChartData
-from console.watch.feeds import MetricsFeed, PermissionFeed, ServiceFeed
+from console.watch.feeds import MetricsFeed, PermissionFeed, ServiceFeed, newest_rates
 from console.watch.history import History
 from console.watch.lines import LineWriter
 from console.watch.logfeed import LogFeed, Wanted
@@ -28,6 +28,7 @@ from console.watch.metrics_charts import Charts
 from console.watch.readiness import Signs, assess
 from console.watch.ring import LogRing
 from console.watch.roles import Roles, assign, bake_start
+from console.watch.sampling import Sampler
 from console.watch.snapshot import FeedState, Series, ServerTime, Snapshot
 
 if TYPE_CHECKING:
@@ -74,6 +75,7 @@ class Watcher:
         self._services = ServiceFeed(
             cloud.run, service=service, clock=clock, changed=self._follow, needed=self._needed_revisions
         )
+        self._sampler = Sampler()
         self._log_feed = LogFeed(
             cloud.logs,
             service=service,
@@ -84,6 +86,8 @@ class Watcher:
             writer=self._writer,
             wanted=self._wanted,
             ready=self._services.known,
+            sampler=self._sampler,
+            rates=self._known_rates,
         )
         self._metrics = MetricsFeed(cloud.metrics, service=service, clock=clock, server_clock=cloud.server_clock)
         self._permission = PermissionFeed(cloud.run, service=service, clock=clock, newer=self._newer_than_target)
@@ -160,6 +164,7 @@ class Watcher:
             requests=verdict.canary.requests,
             errors=verdict.canary.errors,
             requests_needed=verdict.requests_needed,
+            clear=verdict.clear,
         )
 
     def _verdict(self) -> Verdict | None:
@@ -185,11 +190,25 @@ class Watcher:
             self._release, self._release_problem = read_release(service.annotations)
         now = self._cloud.server_clock.now()
         self._roles = assign(service, self._release, self._services.revisions, now)
+        if service is not None:
+            self._follow_traffic(service)
         if service is not None and now is not None:
             self._follow_bake(now)
             if self._services.reachable():
                 self._looked_at = now
         self._publish()
+
+    def _follow_traffic(self, service: Service) -> None:
+        """Tell the sampler which shares the canary has and is about to have, before the traffic moves."""
+        canary = self._roles.canary
+        shares = (service.effective_shares(), service.desired_shares())
+        self._sampler.follow(canary, [split.get(canary, 0) / 100 for split in shares] if canary else ())
+
+    async def _known_rates(self) -> dict[str, float]:
+        """Requests a second by revision, as Monitoring told them last; empty where it tells nothing."""
+        while (now := self._cloud.server_clock.now()) is None:
+            await self._clock.sleep(0.1)
+        return await newest_rates(self._cloud.metrics, self._name, now)
 
     def _follow_bake(self, now: datetime) -> None:
         roles = self._roles
@@ -264,6 +283,7 @@ class Watcher:
             self._history.series(roles.canary, end) if self._history.newest is not None else (Series(), Series())
         )
         services = self._services
+        sampling = self._log_feed.sampling
         self._sequence += 1
         self.latest = Snapshot(
             project=self._cloud.target.project,
@@ -297,5 +317,8 @@ class Watcher:
             dropped=self._writer.dropped,
             suppressed=self._log_feed.suppressed,
             logs=self._ring,
+            sampling=sampling.fraction if sampling.fraction < 1.0 else None,
+            canary_sampling=sampling.of(roles.canary) if sampling.of(roles.canary) < 1.0 else None,
+            late=self._aggregator.late,
             mover=services.mover,
         )
