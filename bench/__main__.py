@@ -14,8 +14,7 @@ from pathlib import Path
 from bench import commands, keys, paint
 from bench.figures import table
 from bench.places import Place
-
-RESULTS = Path(__file__).parent / "RESULTS.md"
+from bench.results import RESULTS, keep
 
 
 def main() -> int:
@@ -44,9 +43,10 @@ def main() -> int:
     print(report)
     if asked.write:
         now = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
-        RESULTS.write_text(
-            f"# Measured {now}\n\nBy `make bench`; medians, how many times the first row, range, samples.\n\n"
-            f"```\n{report}\n```\n"
+        keep(
+            "speed",
+            f"## Speed, measured {now}\n\nBy `make bench`; medians, how many times the first row, range, samples.\n\n"
+            f"```\n{report}\n```",
         )
     return 0
 

@@ -12,13 +12,11 @@ from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime
 from multiprocessing import get_context
-from pathlib import Path
 from typing import TypeVar
 
+from bench.results import RESULTS, keep
 from bench.verdict import bars, cells, tables, worlds
 
-RESULTS = Path(__file__).parents[1] / "RESULTS.md"
-BEGIN, END = "<!-- verdict:begin -->", "<!-- verdict:end -->"
 T = TypeVar("T")
 
 
@@ -39,7 +37,7 @@ def main() -> int:
     report = tables.render(results, verdicts, remark)
     print(report)
     if asked.write:
-        write(report)
+        keep("verdict", report)
     return 0 if all(bar.held for bar in verdicts) else 1
 
 
@@ -78,18 +76,6 @@ def measure(workers: int) -> bars.Results:
         )
     # alone, so that no other cell takes its time
     return replace(measured, milliseconds=cells.milliseconds_a_tick())
-
-
-def write(report: str) -> None:
-    """Put the report between its marks in RESULTS.md, at the end where they are not there yet."""
-    text = RESULTS.read_text() if RESULTS.exists() else ""
-    block = f"{BEGIN}\n{report}\n{END}\n"
-    if BEGIN in text and END in text:
-        before, rest = text.split(BEGIN, 1)
-        text = before + block + rest.split(END, 1)[1].lstrip("\n")
-    else:
-        text = text.rstrip("\n") + "\n\n" + block if text else block
-    RESULTS.write_text(text)
 
 
 if __name__ == "__main__":
