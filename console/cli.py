@@ -278,6 +278,61 @@ def history(
     _end(run_async(lambda: implementation.history(find_place(where), as_json=as_json, limit=limit)))
 
 
+@app.command(help=_("Judge recorded request logs: when would canario have known? Exit 0 whatever the verdict is."))
+def replay(
+    files: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="FILE...",
+            help=_("What `gcloud logging read --format=json` printed, or NDJSON; - is standard input."),
+        ),
+    ],
+    canary: Annotated[str, typer.Option("--canary", metavar="REVISION", help=_("The revision that is judged."))],
+    stable: Annotated[
+        str | None,
+        typer.Option(
+            "--stable", metavar="REVISION", help=_("What it is held against (default: all others of its service).")
+        ),
+    ] = None,
+    share: Annotated[
+        float, typer.Option("--share", metavar="SHARE", help=_("The canary's expected share of the requests, 0 to 1."))
+    ] = 0.10,
+    bake: Annotated[
+        int, typer.Option("--bake", metavar="SECONDS", min=1, max=604_800, help=_("Seconds that are judged."))
+    ] = 300,
+    grace: Annotated[
+        int,
+        typer.Option(
+            "--grace", metavar="SECONDS", min=0, max=604_800, help=_("Seconds in which the canary may start.")
+        ),
+    ] = 15,
+    horizon: Annotated[
+        int | None,
+        typer.Option(
+            "--horizon",
+            metavar="SECONDS",
+            min=1,
+            max=31_622_400,
+            help=_("Seconds over which the chance of a false alarm is spread (default: the bake's)."),
+        ),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help=_("Print one JSON object a line (docs/json.md)."))] = False,
+) -> None:
+    """`canario replay`."""
+
+    def go() -> int:
+        from console.commands import replay as implementation
+
+        check_name(_("revision"), canary)
+        if stable is not None:
+            check_name(_("revision"), stable)
+        return implementation.replay(
+            files, canary, stable, share=share, bake_s=bake, grace_s=grace, horizon=horizon, as_json=as_json
+        )
+
+    _end(run(go))
+
+
 @app.command(help=_("Examine credentials, APIs, permissions, keyring, clock, terminal; each with what to do about it."))
 def doctor(
     context: typer.Context,
