@@ -278,6 +278,38 @@ def history(
     _end(run_async(lambda: implementation.history(find_place(where), as_json=as_json, limit=limit)))
 
 
+@app.command(
+    help=_("The verdict that the driving console last said. Exit 0 PASS, 1 FAIL, 5 INCONCLUSIVE, 6 SHARED BREACH.")
+)
+def verdict(
+    context: typer.Context,
+    wait: Annotated[bool, typer.Option("--wait", help=_("Wait for the bake's end, or a FAIL."))] = False,
+    timeout: Annotated[
+        str | None, typer.Option("--timeout", metavar="TIME", help=_("Wait no longer, e.g. 20 min (with --wait)."))
+    ] = None,
+    as_json: JsonOption = False,
+    env: EnvOption = None,
+    endpoint: EndpointOption = None,
+    as_email: AsOption = None,
+) -> None:
+    """`canario verdict`."""
+
+    def go() -> int:
+        from console.commands import verdict as implementation
+        from console.settings_types import Problem, read_duration
+
+        patience = None
+        if timeout is not None:
+            try:
+                patience = read_duration(timeout)
+            except Problem as problem:
+                raise UsageError(f"--timeout {problem.what}.", remedy=problem.remedy) from problem
+        place = find_place(_where(context, env, endpoint, as_email))
+        return run_async(lambda: implementation.verdict(place, wait=wait, timeout=patience, as_json=as_json))
+
+    _end(run(go))
+
+
 @app.command(help=_("Judge recorded request logs: when would canario have known? Exit 0 whatever the verdict is."))
 def replay(
     files: Annotated[

@@ -213,7 +213,8 @@ class Autopilot:
         last = self._recorded
         if last is None or self._recorded_at is None:
             return True
-        if (record.word, record.step, record.bake_done) == (last.word, last.step, last.bake_done):
+        told, newest = ((r.word, r.step, r.bake_done, r.over) for r in (last, record))
+        if told == newest:
             return False
         return now - self._recorded_at >= RECORD_EVERY
 

@@ -74,6 +74,10 @@ class VerdictRecord(_Model):
     errors: int = 0
     requests_needed: int = 0
     """Canary requests still missing before the bake can end; 0 where enough."""
+    over: bool = False
+    """Whether the bake's time is observed in full, with or without a PASS: what a script waits for."""
+    attribution: str = ""
+    """`canary` or `unattributed` with FAIL, else empty."""
     clear: bool = False
     """Whether nothing speaks against the canary: its requests are seen, and no test stands far enough to mention."""
 
