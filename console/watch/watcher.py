@@ -165,6 +165,8 @@ class Watcher:
             errors=verdict.canary.errors,
             requests_needed=verdict.requests_needed,
             clear=verdict.clear,
+            over=verdict.observed >= verdict.required,
+            attribution=verdict.attribution or "",
         )
 
     def _verdict(self) -> Verdict | None:
