@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from console.clock import Clock, ServerClock
 from console.errors import CanarioError, NotFoundError
 from console.release.service import Revision, Service
+from console.watch.reconcile import Minutes
 from console.watch.snapshot import FeedHealth, FeedState
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ KEPT_REVISIONS = 1_000
 """Revisions of a service that Cloud Run keeps (https://cloud.google.com/run/quotas)."""
 METRICS_S = 30.0
 """Server seconds between two looks at Monitoring."""
+MINUTE = timedelta(minutes=1)
 METRICS_LATE = timedelta(minutes=5)
 PERMISSION_S = 60.0
 """Wall seconds between two questions whether we may roll back."""
@@ -261,6 +263,8 @@ class MetricsFeed:
         self._newest: datetime | None = None
         self.instances: Mapping[str, int] = {}
         """Instances by revision at the newest point; none known while empty."""
+        self.minutes: Minutes = {}
+        """Requests and 5xx of whole minutes, by revision and the minute's end in Unix seconds."""
 
     async def run(self) -> None:
         """Read until cancelled."""
@@ -294,6 +298,22 @@ class MetricsFeed:
             for name, points in found.items()
             if points
         }
+        await self._read_minutes(now)
+
+    async def _read_minutes(self, now: datetime) -> None:
+        from console.cloud.metrics import Metric
+
+        # whole minutes of the clock, which are also the log's
+        end = now.replace(second=0, microsecond=0)
+        span = {"start": end - timedelta(minutes=6), "end": end}
+        rates = await self._metrics.series(Metric.REQUEST_COUNT, self._service, period=MINUTE, **span)
+        errors = await self._metrics.error_rates(self._service, period=MINUTE, **span)
+        minutes: dict[str, dict[int, tuple[float, float]]] = {}
+        for name, points in rates.items():
+            shares = dict(errors.get(name, ()))
+            for at, rate in points:
+                minutes.setdefault(name, {})[int(at.timestamp())] = (rate * 60, rate * 60 * shares.get(at, 0.0))
+        self.minutes = minutes
 
     def health(self, now: datetime | None) -> FeedHealth:
         """How the feed is at server time `now`."""

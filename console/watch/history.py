@@ -88,6 +88,11 @@ class History:
             )
         return figures
 
+    @property
+    def seconds(self) -> tuple[Second, ...]:
+        """The kept seconds, oldest first."""
+        return tuple(self._seconds)
+
     def ticks(self, canary: str, since: int) -> Iterator[Tick]:
         """Ticks of the kept seconds from `since` (Unix second) on, for the judge of `canary`."""
         return (second.tick(canary) for second in self._seconds if second.second >= since)

@@ -20,6 +20,8 @@ AIM = 0.75
 """Share of the limit that a lower fraction is chosen for."""
 RAISED = 0.7
 """Share of the limit that a higher fraction must keep, at the minute's highest rate."""
+WORTH = 1.5
+"""Times as much must be read for a higher fraction to be taken."""
 FRACTIONS = (1.0, 0.8, 0.6, 0.5, 0.4, 0.3, 0.25, 0.2, 0.15, 0.1, 0.07, 0.05, 0.03, 0.02, 0.01, 0.005, 0.002, 0.001)
 """What the fraction may be: few values, so that it seldom changes."""
 LEAST_STABLE = 0.05
@@ -33,7 +35,7 @@ KNOWN_S = 60
 SETTLING_S = 6.0
 """Seconds after a change in which entries held back, and rates read, still tell of the time before it."""
 HELD_BACK_S = 3
-"""So many seconds in the last three times `NOW_S` with entries held back, though we keep to the limit: others read too."""
+"""So many seconds in the last nine with entries held back, though we keep to the limit: others read too."""
 OTHERS_CUT = 0.7
 OTHERS_GONE_S = 300.0
 
@@ -94,6 +96,7 @@ class Sampler:
         self._expected: tuple[float, float] | None = None
         self._changed_at = 0.0
         self._moved = False
+        self._over_since = float("inf")
         self._from = 0.0
         self._received = 0.0
 
@@ -189,12 +192,17 @@ class Sampler:
         kept = Sampling(current.fraction, (self._canary or "") if current.whole else "")
         moved, self._moved = self._moved, False
         need = self._need(kept, rate)
-        if need > CEILING * room and (settled or moved or current == WHOLE):
-            return self._best(rate, AIM * room)
+        if need <= CEILING * room:
+            self._over_since = float("inf")
+        else:
+            self._over_since = min(self._over_since, now)
+            lasting = settled and now - self._over_since >= self._now_s
+            if lasting or moved or current == WHOLE or need > self._limit * self._room:
+                return self._best(rate, AIM * room)
         peak = self._peak() if settled else None
         if current != WHOLE and peak is not None and (moved or now - self._changed_at >= KNOWN_S):
             better = self._best(peak, RAISED * room)
-            if self._read(better) > self._read(kept):
+            if self._worth(better, kept):
                 return better
         elif moved:
             self._moved = current != WHOLE and not settled  # asked again once the rates can be trusted
@@ -242,8 +250,12 @@ class Sampler:
         splits = [own, *(total * share for share in self._shares)]
         return max(s * sampling.of(self._canary) + (total - s) * sampling.fraction for s in splits)
 
-    def _read(self, sampling: Sampling) -> tuple[float, float]:
-        return sampling.of(self._canary), sampling.fraction
+    def _worth(self, better: Sampling, kept: Sampling) -> bool:
+        """Whether so much more is read that it is worth the seconds that a change costs."""
+        own, before = better.of(self._canary), kept.of(self._canary)
+        if own != before:
+            return own == 1.0 or own >= WORTH * before
+        return better == WHOLE or better.fraction >= WORTH * kept.fraction
 
     def _best(self, rate: tuple[float, float], room: float) -> Sampling:
         """The most that can be read within `room` entries a second."""

@@ -131,6 +131,8 @@ class Snapshot:
     says that of the canary too. None where all is read."""
     canary_sampling: float | None = None
     """The same of the canary; None where it is read whole."""
+    monitoring_gap: str = ""
+    """What Cloud Monitoring and the log disagree on by more than 5 %, in a sentence with both figures; else empty."""
     late: int = 0
     """Entries since start that came after their second was closed; each is counted in the oldest open one."""
     logs: LogRing | None = None

@@ -26,6 +26,7 @@ from console.watch.lines import LineWriter
 from console.watch.logfeed import LogFeed, Wanted
 from console.watch.metrics_charts import Charts
 from console.watch.readiness import Signs, assess
+from console.watch.reconcile import Minutes, difference
 from console.watch.ring import LogRing
 from console.watch.roles import Roles, assign, bake_start
 from console.watch.sampling import Sampler
@@ -101,6 +102,8 @@ class Watcher:
         """Unix second from which on seconds belong to the bake."""
         self._judge: Judge | None = None
         self._judged_to = 0
+        self._compared: Minutes = {}
+        self._gap = ""
         self._looked_at: datetime | None = None
         self._watching = False
         self._spared = False
@@ -270,6 +273,14 @@ class Watcher:
             judge.tick(tick)
             self._judged_to = tick.second + 1
 
+    def _monitoring_gap(self) -> str:
+        """Looked for anew with each reading of Monitoring, not with each picture."""
+        minutes = self._metrics.minutes
+        if minutes is not self._compared:
+            self._compared = minutes
+            self._gap = difference(self._history.seconds, minutes, self._bake_from)
+        return self._gap
+
     def _end(self) -> int:
         now = self._cloud.server_clock.now()
         return self._log_feed.end(now.timestamp() if now is not None else None)
@@ -320,6 +331,7 @@ class Watcher:
             suppressed=self._log_feed.suppressed,
             logs=self._ring,
             sampling=sampling.fraction if sampling.fraction < 1.0 else None,
+            monitoring_gap=self._monitoring_gap(),
             canary_sampling=sampling.of(roles.canary) if sampling.of(roles.canary) < 1.0 else None,
             late=self._aggregator.late,
             mover=services.mover,

@@ -131,37 +131,45 @@ class FakeLogs:
         self.lists: list[str] = []
         self.list_problem: CloudError | None = None
         self.opened = 0
-        self._queue: asyncio.Queue[TailBatch | CloudError] = asyncio.Queue()
+        self._tails: dict[asyncio.Queue[TailBatch | CloudError], str] = {}
+        """Open tails and their filters."""
         self.refuse: CloudError | None = None
         self.matches: Callable[[str, LogEntry], bool] = lambda _filter, _entry: True
 
     def push(self, *entries: LogEntry, suppressed: int = 0) -> None:
         """Log `entries` and tell them to the open tail."""
         self.logged += entries
-        self._queue.put_nowait(TailBatch(list(entries), {"RATE_LIMIT": suppressed} if suppressed else {}))
+        for queue, filter in self._tails.items():
+            told = [entry for entry in entries if self.matches(filter, entry)]
+            queue.put_nowait(TailBatch(told, {"RATE_LIMIT": suppressed} if suppressed else {}))
 
     def cut(self) -> None:
-        """Break the open tail."""
-        self._queue.put_nowait(UnavailableError("The log stream was cut."))
+        """Break the open tails."""
+        for queue in self._tails:
+            queue.put_nowait(UnavailableError("The log stream was cut."))
 
     async def tail(self, filter: str, *, buffer_window_s: float = 2.0) -> AsyncGenerator[TailBatch, None]:
         """See `LogsApi`."""
         if self.refuse is not None:
             raise self.refuse
         self.opened += 1
-        self._queue = asyncio.Queue()
-        while True:
-            told = await self._queue.get()
-            if isinstance(told, CloudError):
-                raise told
-            yield told
+        queue: asyncio.Queue[TailBatch | CloudError] = asyncio.Queue()
+        self._tails[queue] = filter
+        try:
+            while True:
+                told = await queue.get()
+                if isinstance(told, CloudError):
+                    raise told
+                yield told
+        finally:
+            del self._tails[queue]
 
     async def list(self, filter: str, *, limit: int = 1000, newest_first: bool = True) -> list[LogEntry]:
         """See `LogsApi`; understands the timestamps and the revision of our own filters."""
         self.lists.append(filter)
         if self.list_problem is not None:
             raise self.list_problem
-        found = [entry for entry in self.logged if _in_span(filter, entry)]
+        found = [entry for entry in self.logged if _in_span(filter, entry) and self.matches(filter, entry)]
         found.sort(key=lambda entry: entry.timestamp, reverse=newest_first)
         return found[:limit]
 
