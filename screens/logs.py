@@ -38,6 +38,6 @@ class LogsScreen(ConsoleScreen):
         pane = self.pane
         pane.use(snapshot.logs)
         pane.set_roles(snapshot.canary, snapshot.stable)
-        pane.set_counts(snapshot.dropped, snapshot.suppressed)
+        pane.set_counts(snapshot.dropped, snapshot.suppressed, present.sampled(snapshot))
         pane.set_waiting(present.waiting_for(view, _("waiting for the first log line")))
         pane.pull()

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from console.release.window import moment
+from console.verdict.figures import percent
 from console.watch.snapshot import FeedState, Snapshot
 from console.words import _, ngettext
 from screens.footer import all_keys, first_key
@@ -123,6 +124,8 @@ def warnings(view: View) -> tuple[str, ...]:
         found.append(_("What serves is not what was asked for, and the cloud has stopped moving."))
     found += snapshot.readiness.problems
     found += snapshot.readiness.warnings
+    if snapshot.monitoring_gap:
+        found.append(snapshot.monitoring_gap)
     mark = _mark(snapshot)
     if mark is not None:
         found.append(
@@ -139,6 +142,15 @@ def warnings(view: View) -> tuple[str, ...]:
             ).format(span=span(abs(snapshot.time.skew)))
         )
     return tuple(dict.fromkeys(found))
+
+
+def sampled(snapshot: Snapshot) -> str:
+    """What of a busy service's log is read by chance only, for the log pane; empty where all is read."""
+    if snapshot.sampling is None:
+        return ""
+    if snapshot.canary_sampling is not None or snapshot.canary is None:
+        return _("all sampled {percent}").format(percent=percent(snapshot.sampling))
+    return _("stable sampled {percent}").format(percent=percent(snapshot.sampling))
 
 
 def _mark(snapshot: Snapshot) -> RolledBack | None:

@@ -147,9 +147,9 @@ class LogPane(Vertical):
         """See `LogView.set_roles`."""
         self.log_view.set_roles(canary, stable)
 
-    def set_counts(self, dropped: int, suppressed: int) -> None:
+    def set_counts(self, dropped: int, suppressed: int, sampled: str = "") -> None:
         """See `LogView.set_counts`."""
-        self.log_view.set_counts(dropped, suppressed)
+        self.log_view.set_counts(dropped, suppressed, sampled)
 
     def set_waiting(self, waiting: str) -> None:
         """See `LogView.set_waiting`."""

@@ -113,6 +113,7 @@ class LogView(Widget, can_focus=True):
         """Whether long lines go on below."""
         self.dropped = 0
         self.suppressed = 0
+        self.sampled = ""
         self.note = ""
         """The answer to the last key (`no error further down`), until the next."""
         self.waiting = ""
@@ -137,10 +138,10 @@ class LogView(Widget, can_focus=True):
         if (canary, stable) != (self.rows.canary, self.rows.stable):
             self._choose(self.rows.filter, (canary, stable))
 
-    def set_counts(self, dropped: int, suppressed: int) -> None:
-        """Lines dropped by canario and held back by the cloud since start."""
-        if (dropped, suppressed) != (self.dropped, self.suppressed):
-            self.dropped, self.suppressed = dropped, suppressed
+    def set_counts(self, dropped: int, suppressed: int, sampled: str = "") -> None:
+        """Lines dropped by canario and held back by the cloud since start; what is read by chance only, in words."""
+        if (dropped, suppressed, sampled) != (self.dropped, self.suppressed, self.sampled):
+            self.dropped, self.suppressed, self.sampled = dropped, suppressed, sampled
             self._tell()
 
     def set_waiting(self, waiting: str) -> None:
@@ -183,9 +184,10 @@ class LogView(Widget, can_focus=True):
     @property
     def counts(self) -> str:
         """What was dropped and held back, translated."""
-        return _("{dropped} dropped, {suppressed} suppressed").format(
+        counts = _("{dropped} dropped, {suppressed} suppressed").format(
             dropped=f"{self.dropped:,}", suppressed=f"{self.suppressed:,}"
         )
+        return f"{self.sampled} · {counts}" if self.sampled else counts
 
     @property
     def status(self) -> str:
