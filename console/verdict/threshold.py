@@ -316,7 +316,9 @@ class ThresholdJudge:
 
     def _rules(self) -> tuple[RuleReading, ...]:
         rate, p95 = self._canary.error_rate, self._canary.quantile_ms(0.95)
-        lines = self._canary.error_lines
+        # of a busy log only a share of the lines is read; the runbook's limit is on all of them
+        lines = round(sum(tick.canary.error_lines / tick.canary_sampling for tick in self._minute))
+        stable_lines = round(sum(tick.stable.error_lines / tick.stable_sampling for tick in self._minute))
         none = _("no canary request in the last minute")
         latency = none if p95 is None else milliseconds(p95)
         return (
@@ -342,9 +344,7 @@ class ThresholdJudge:
             ),
             RuleReading(
                 rule=_("ERROR lines > {limit} a minute").format(limit=self._error_lines_limit),
-                value=_("canary {canary}, stable {stable}").format(
-                    canary=count(lines), stable=count(self._stable.error_lines)
-                ),
+                value=_("canary {canary}, stable {stable}").format(canary=count(lines), stable=count(stable_lines)),
                 crossed=lines > self._error_lines_limit,
                 arms=False,
             ),

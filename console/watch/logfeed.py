@@ -349,7 +349,9 @@ class LogFeed:
                 self._aggregator.uncover(before)
                 self._aggregator.cover(max(before, self._aggregator.newest_received), float("inf"))
         if stream is self._stream:
-            self._choose(stream, Counter(entry.revision for entry in batch.entries), held_back)
+            # what we were too slow to take is no sign of more traffic, or of others who read
+            limited = batch.suppressed.get("RATE_LIMIT", 0)
+            self._choose(stream, Counter(entry.revision for entry in batch.entries), limited)
 
     def _choose(self, stream: _Stream, counts: Mapping[str, int], held_back: int) -> None:
         """See whether another sampling is due."""
