@@ -165,7 +165,15 @@ class EntryMaker:
 
     # ------------------------------------------------------------ making them
 
-    def make(self, traffic: ServiceTraffic, tick: int, arm: Arm, tally: Tally, group: Group) -> list[Kept]:
+    def make(
+        self,
+        traffic: ServiceTraffic,
+        tick: int,
+        arm: Arm,
+        tally: Tally,
+        group: Group,
+        chosen: Callable[[str], bool] | None = None,
+    ) -> list[Kept]:
         """The entries of one group of one arm in a tick.
 
         Args:
@@ -174,6 +182,7 @@ class EntryMaker:
             arm: the revision's part, one of the tick's era.
             tally: how many requests it had, as `traffic.tallies` told.
             group: which entries.
+            chosen: of request entries, make only those whose insertId it says yes to.
         """
         base_s, base_ns = tick // TICKS_PER_S, (tick % TICKS_PER_S) * TICK_NS
         made: list[Kept] = []
@@ -184,6 +193,8 @@ class EntryMaker:
             if group in (Group.SERVED, Group.FAILED):
                 for number, request in enumerate(requests):
                     name = f"{prefix}{number:x}"
+                    if chosen is not None and not chosen(name):
+                        continue
                     made.append(self._request(traffic.name, arm, request, name, base_s, base_ns, failed=failed))
             else:
                 for number, request in enumerate(requests):

@@ -66,6 +66,8 @@ class Opaque:
     """A test of the whole entry."""
 
     test: Callable[[Entry], bool]
+    of_id: Callable[[str], bool] | None = None
+    """Where the insertId alone decides: the same asked of it, before there is an entry."""
 
 
 def unquoted(token: str) -> str:
@@ -273,7 +275,10 @@ def _sample(path: Token, fraction: Token) -> Opaque:
         value = get(entry)
         return value is not MISSING and sample_hash(str(value)) < limit
 
-    return Opaque(test)
+    def of_id(insert_id: str) -> bool:
+        return sample_hash(insert_id) < limit
+
+    return Opaque(test, of_id if str(path) == "insertId" else None)
 
 
 def sample_hash(text: str) -> int:

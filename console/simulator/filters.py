@@ -78,6 +78,11 @@ class Filter:
         left = _given(self.node, facts)
         return left if isinstance(left, bool) else _compile(left)
 
+    def given_id(self, facts: Facts) -> Callable[[str], bool] | None:
+        """Where of such entries nothing but the insertId is left to ask: that question."""
+        left = self.node if self.node is None else _given(self.node, facts)
+        return left.of_id if isinstance(left, Opaque) else None
+
     def bounds(self) -> tuple[int | None, int | None]:
         """(earliest, latest) nanoseconds since 1970 that a match's timestamp can have; None where open."""
         low: int | None = None

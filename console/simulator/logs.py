@@ -210,6 +210,8 @@ class Selector:
         self.book = book
         self.filter = wanted
         self._rules: dict[tuple[str, str, Group], bool | Predicate] = {}
+        self._chosen: dict[tuple[str, str, Group], Callable[[str], bool]] = {}
+        """Where the insertId alone decides: so that the others of a thinned service need not be made."""
         self._eras: dict[tuple[str, int, int], list[tuple[Arm, list[tuple[Group, bool | Predicate]]]]] = {}
 
     def kept(self, start_ns: int, end_ns: int) -> list[Kept]:
@@ -231,6 +233,12 @@ class Selector:
             for arm, groups in plan:
                 tally = tallies[arm.revision]
                 for group, rule in groups:
+                    chosen = self._chosen.get((traffic.name, arm.revision, group))
+                    if chosen is not None:
+                        lines = self.book.maker.make(traffic, tick, arm, tally, group, chosen)
+                        work += len(lines)
+                        taken.extend(lines)
+                        continue
                     lines = self.book.made(traffic, tick, arm, tally, group)
                     work += len(lines)
                     if rule is True:
@@ -299,6 +307,8 @@ class Selector:
                 service, arm.revision, group, arm.profile.chatter.hostile_share
             )
             self._rules[key] = self.filter.given(facts)
+            if group in (Group.SERVED, Group.FAILED) and (chosen := self.filter.given_id(facts)) is not None:
+                self._chosen[key] = chosen
         return self._rules[key]
 
 
