@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
 
@@ -15,6 +16,7 @@ from screens.base import ConsoleScreen
 from screens.view import View
 from widgets.log_pane import LogPane
 from widgets.revision_table import RevisionTable
+from widgets.side_by_side import SideBySide
 from widgets.sparkline import ERRORS, LATENCY, Sparkline
 from widgets.split_bar import SplitBar
 from widgets.step_line import StepLine
@@ -36,7 +38,9 @@ class CanaryScreen(ConsoleScreen):
         with Vertical(id="release", classes="pane"):
             yield StepLine(id="steps")
             with Horizontal(id="state"):
-                yield SplitBar(id="split")
+                with Vertical(id="parties"):
+                    yield SplitBar(id="split")
+                    yield SideBySide(id="figures")
                 yield VerdictPanel(id="verdict")
         with Container(id="revisions", classes="pane"):
             yield RevisionTable(id="table")
@@ -77,7 +81,10 @@ class CanaryScreen(ConsoleScreen):
             if service is None
             else _("no revision serves"),
         )
-        self.query_one("#verdict", VerdictPanel).show(present.verdict_state(view))
+        state = present.verdict_state(view)
+        figures = self.query_one("#figures", SideBySide)
+        self.query_one("#verdict", VerdictPanel).show(replace(state, rules=not figures.display))
+        figures.show(state.verdict)
         rows = present.revision_rows(view)
         self._fit_revisions(len(rows))
         self.query_one("#table", RevisionTable).show(
@@ -89,7 +96,7 @@ class CanaryScreen(ConsoleScreen):
         log = self.query_one("#log-view", LogPane)
         log.use(snapshot.logs)
         log.set_roles(snapshot.canary, snapshot.stable)
-        log.set_counts(snapshot.dropped, snapshot.suppressed)
+        log.set_counts(snapshot.dropped, snapshot.suppressed, present.sampled(snapshot))
         log.pull()
 
     def _fit_revisions(self, rows: int) -> None:

@@ -27,7 +27,7 @@ VERDICT_STYLES = {
     "FAIL": ".bad",
     "INCONCLUSIVE": ".faint",
     "WARN": ".warn",
-    "SHARED BREACH": ".warn",
+    "SHARED BREACH": ".breach",
 }
 ROLE_STYLES = {"canary": ".canary", "stable": ".stable"}
 
@@ -46,6 +46,7 @@ class Drawn(Widget):
         & .good { color: $text-success; }
         & .bad { color: $text-error; text-style: bold; }
         & .warn { color: $text-warning; }
+        & .breach { color: $warning; background: $background; text-style: bold reverse; }
         & .faint { color: $text-muted; }
         & .strong { text-style: bold; }
         & .canary { color: $text-accent; }
@@ -53,7 +54,17 @@ class Drawn(Widget):
         & .alarm { color: $error; background: $background; text-style: bold reverse; }
     }
     """
-    COMPONENT_CLASSES: ClassVar[set[str]] = {"good", "bad", "warn", "faint", "strong", "canary", "stable", "alarm"}
+    COMPONENT_CLASSES: ClassVar[set[str]] = {
+        "good",
+        "bad",
+        "warn",
+        "breach",
+        "faint",
+        "strong",
+        "canary",
+        "stable",
+        "alarm",
+    }
 
     _drawn_height = 0
 

@@ -76,7 +76,10 @@ class SplitBar(Drawn):
         name = max(cell_len(inert(share.name, 60)) for share in shares)
         role, name = (0, min(name, 9)) if width < 48 else (role, min(name, 24))
         head = role + name + (4 if role else 2)
+        note = max(cell_len(inert(share.note)) for share in shares)
         bar = max(min(self.LONGEST_BAR, (width - head - 16) * 2 // 3), 4)
+        if note and not any(share.have != share.want for share in shares) and width - head - note - 9 >= 10:
+            bar = min(bar, width - head - note - 9)  # a shorter bar rather than no figures
         return [self._line(share, width, role, name, bar) for share in shares]
 
     def _line(self, share: Share, width: int, role: int, name: int, bar: int) -> Content:

@@ -8,9 +8,10 @@ from dataclasses import dataclass, replace
 from rich.cells import cell_len
 from textual.content import Content
 
-from console.verdict.base import Evidence, RuleReading, Verdict
+from console.verdict.base import Evidence, Verdict
 from console.words import _
-from widgets.drawing import NOTHING, VERDICT_GLYPHS, VERDICT_STYLES, Drawn, fit, inert, pad
+from widgets.drawing import NOTHING, VERDICT_GLYPHS, VERDICT_STYLES, Drawn, cut, fit, inert, pad
+from widgets.side_by_side import rule_lines
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,12 +43,14 @@ class VerdictState:
     """Armed or not; None where it doesn't apply."""
     rollback: RollbackLine | None = None
     """A rollback under way, or the last one of this release."""
+    rules: bool = True
+    """Whether the runbook's rules are drawn here; not where they stand beside canary and stable."""
     notice: str = ""
     """One more line (countdown stopped by whom, automatic rollback lives only while this console does), or empty."""
 
 
 class VerdictPanel(Drawn):
-    """Draws what fits: word and sentence always, countdown or rollback next, then evidence bars, then the rules.
+    """Draws what fits: word and sentence, countdown or rollback, the two fullest bars; then notes, bars, rules.
 
     Args:
         state: what to draw first.
@@ -82,17 +85,25 @@ class VerdictPanel(Drawn):
         """See `Drawn.lines`."""
         state = self._state
         urgent = [line for line in (_countdown(state, width), _rollback(state)) if line]
-        details: list[Content] = []
-        if state.verdict:
-            details += [self._bar(evidence, width) for evidence in _aligned(state.verdict.evidence)]
-            details += _rules(state.verdict.rules, width)
-        notice = Content.styled(inert(state.notice), ".warn").wrap(width)[:2] if state.notice else []
-        most = max(1, height - len(urgent)) if height else 3
-        said = _sentence(state, width)[: min(most, 3)]
-        return [*said, *urgent, *notice, *details]
+        most = min(max(1, height - len(urgent)), 3) if height else 3
+        said = _sentence(state, width, most)
+        room = height - len(said) - len(urgent) if height else 100
+        # a breach of the runbook's rules that the verdict does not share is what an operator asks about first
+        note = _wrapped(state.verdict.note, width, 2 if room > 4 else 1) if state.verdict is not None else []
+        notice = _wrapped(state.notice, width, 2 if room - len(note) > 4 else 1)
+        notes = [*note[: max(room, 0)], *notice[: max(room - len(note), 0)]]
+        bars = state.verdict.evidence if state.verdict is not None else ()
+        if len(bars) + len(notes) > room:
+            kept = max(room - len(notes), min(2, room, len(bars)))
+            notes = notes[: max(room - kept, 0)]
+            fullest = sorted(range(len(bars)), key=lambda index: (-_filled(bars[index]), index))[:kept]
+            bars = tuple(bars[index] for index in sorted(fullest))
+        room -= len(notes) + len(bars)
+        rules = rule_lines(state.verdict.rules, width) if state.rules and state.verdict is not None else []
+        return [*said, *urgent, *(self._bar(bar, width) for bar in _aligned(bars)), *rules[: max(room, 0)], *notes]
 
     def _bar(self, evidence: Evidence, width: int) -> Content:
-        fill = 0.0 if math.isnan(evidence.fill) else min(max(evidence.fill, 0.0), 1.0)
+        fill = _filled(evidence)
         # a full bar means that the threshold is reached, so rounding must not fill it early
         filled = self.BAR if fill >= 1 else min(int(fill * self.BAR + 0.5), self.BAR - 1)
         full = fill >= 1
@@ -106,7 +117,10 @@ class VerdictPanel(Drawn):
             (
                 [Content(inert(evidence.name, 40))],
                 [Content.styled(bar, style), NOTHING],
-                [Content.assemble(f"{inert(evidence.value, 40)} ", (limit, ".faint"))],
+                [
+                    Content.assemble(f"{inert(evidence.value, 40)} ", (limit, ".faint")),
+                    Content(inert(evidence.value, 40)),
+                ],
                 [Content.styled(word, style), Content.styled(short, style)],
             ),
             width,
@@ -123,6 +137,26 @@ def _settled(state: VerdictState) -> VerdictState:
     return state
 
 
+def _filled(evidence: Evidence) -> float:
+    return 0.0 if math.isnan(evidence.fill) else min(max(evidence.fill, 0.0), 1.0)
+
+
+def _wrapped(text: str, width: int, most: int) -> list[Content]:
+    """`text` in amber, in at most `most` lines."""
+    if not text:
+        return []
+    lines = Content.styled(inert(text, 400), ".warn").wrap(width)
+    return _cut_to(lines, most, width)
+
+
+def _cut_to(lines: list[Content], most: int, width: int) -> list[Content]:
+    """The first `most` of `lines`, with … where there were more."""
+    if len(lines) <= most:
+        return lines
+    last = lines[most - 1]
+    return [*lines[: most - 1], Content.assemble(cut(last.rstrip(), width - 1).rstrip("…"), "…")]
+
+
 def _aligned(evidence: tuple[Evidence, ...]) -> tuple[Evidence, ...]:
     names = max((cell_len(e.name) for e in evidence), default=0)
     values = max((cell_len(e.value) for e in evidence), default=0)
@@ -131,16 +165,19 @@ def _aligned(evidence: tuple[Evidence, ...]) -> tuple[Evidence, ...]:
     )
 
 
-def _sentence(state: VerdictState, width: int) -> list[Content]:
+def _sentence(state: VerdictState, width: int, most: int) -> list[Content]:
     verdict = state.verdict
     if verdict is None:
         return [Content.styled(inert(state.waiting) or _("no verdict yet"), ".faint")]
     word = str(verdict.word)
     style = VERDICT_STYLES.get(word, "")
-    whole = Content.assemble((f"{VERDICT_GLYPHS.get(word, '○')} {word}", style), "  ", inert(verdict.sentence, 400))
+    badge = f"{VERDICT_GLYPHS.get(word, '○')} {word}"
+    if style == ".breach":
+        badge = f" {badge} "  # drawn in reverse, so it keeps a rim
+    whole = Content.assemble((badge, style), "  ", inert(verdict.sentence, 400))
     if verdict.word == "FAIL":
         whole = whole.stylize(".strong", 0, len(word) + 2)
-    return whole.wrap(width) if whole.cell_length > width else [whole]
+    return _cut_to(whole.wrap(width), most, width) if whole.cell_length > width else [whole]
 
 
 def _countdown(state: VerdictState, width: int) -> Content | None:
@@ -175,25 +212,3 @@ def _rollback(state: VerdictState) -> Content | None:
     if problem:
         words += f" · {problem}"
     return Content.styled(words, ".bad" if line.state == "failed" else ".warn")
-
-
-def _rules(rules: tuple[RuleReading, ...], width: int) -> list[Content]:
-    """The runbook's rules, as many to a line as fit."""
-    if not rules:
-        return []
-    lines: list[Content] = []
-    current = Content.styled(_("runbook") + " ", ".faint")
-    empty = True
-    for rule in rules:
-        glyph, style = ("▲", ".bad" if rule.arms else ".warn") if rule.crossed else ("✔", ".good")
-        shown = Content.assemble(
-            (f"{glyph} ", style),
-            f"{inert(rule.rule, 60)}: {inert(rule.value, 40)}",
-            ("" if rule.arms else " " + _("(shown only)"), ".faint"),
-        )
-        if not empty and current.cell_length + 3 + shown.cell_length > width:
-            lines.append(current)
-            current, empty = Content(" " * (cell_len(_("runbook")) + 1)), True
-        current = Content.assemble(current, "" if empty else (" · ", ".faint"), shown)
-        empty = False
-    return [*lines, current]
