@@ -84,12 +84,12 @@ class Replay:
         """Whether every entry was received too late for a tail: receive times tell nothing then, timestamps order."""
         self._received = attrgetter("timestamp" if self.imported else "received")
         own.sort(key=self._received)
-        self._entries = own
+        self.duplicates = 0
+        """Entries left out because their insertId was there before."""
+        self._entries = self._once(own)
         self._aggregator = Aggregator()
         self._start = self._ticks = 0
         self._last: tuple[Word, str | None] | None = None
-        self.duplicates = 0
-        """Entries left out because their insertId was counted before."""
         self.beyond = 0
         """Entries received after the bake's last second was closed, and so not read."""
 
@@ -118,7 +118,6 @@ class Replay:
         last = max((int(e.timestamp) for e in self._entries if e.timestamp <= received(e) + AHEAD_S), default=0)
         aggregator.begin(self._start)
         aggregator.cover(self._start, float("inf"))
-        known: set[str] = set()
         read = 0
         for moment, group in groupby(self._entries, lambda entry: int(received(entry))):
             yield from self._close(judge, moment - WATERMARK_S)
@@ -126,26 +125,29 @@ class Replay:
                 break
             batch = list(group)
             read += len(batch)
-            aggregator.add(self._fresh(batch, known))
+            late = aggregator.late
+            aggregator.add(batch)
+            if aggregator.late > late and aggregator.next_second is not None:
+                last = max(last, aggregator.next_second)  # the oldest open second, which took them in
         self.beyond = len(self._entries) - read
         yield from self._close(judge, max(last, self._start) + 1)
         yield Change(_settled(judge.verdict), self._ticks, final=True)
 
-    def _fresh(self, batch: list[LogEntry], known: set[str]) -> list[LogEntry]:
-        """What of `batch` was not read before. The aggregator alone would forget ids after half a minute."""
-        ids = set(map(_insert_id, batch))
-        if len(ids) == len(batch) and known.isdisjoint(ids) and "" not in ids:
-            known |= ids
-            return batch
-        fresh = []
-        for entry in batch:
+    def _once(self, entries: list[LogEntry]) -> list[LogEntry]:
+        """`entries` (in order of receive time) without what was there before, by insertId."""
+        ids = set(map(_insert_id, entries))
+        if len(ids) == len(entries):
+            return entries
+        known: set[str] = set()
+        once = []
+        for entry in entries:
             if entry.insert_id:
                 if entry.insert_id in known:
-                    self.duplicates += 1
                     continue
                 known.add(entry.insert_id)
-            fresh.append(entry)
-        return fresh
+            once.append(entry)
+        self.duplicates = len(entries) - len(once)
+        return once
 
     def _close(self, judge: SequentialJudge, end: int) -> Iterator[Change]:
         """Judge every second before `end`, up to the bake's end."""

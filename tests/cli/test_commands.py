@@ -17,7 +17,7 @@ from tests.release.making import WEDNESDAY, release_at, verdict
 def test_the_help_names_every_command_and_the_exit_codes(canario) -> None:
     text = canario("--help").stdout
     for command in ("status", "services", "revisions", "deploy", "shift", "rollback", "logs", "history", "doctor",
-                    "init", "demo", "simulate"):  # fmt: skip
+                    "init", "verdict", "replay", "demo", "simulate"):  # fmt: skip
         assert command in text
     assert "3 blocked" in " ".join(text.split())
     for spec in ACTIONS:

@@ -37,6 +37,9 @@ def imported(*arguments: str) -> list[str]:
         ("status", "--env", "nowhere"),
         ("status", "--endpoint", "8.8.8.8:1"),
         ("demo", "--speed", "0"),
+        ("replay", "--help"),
+        ("replay", "/nowhere", "--canary", "wa-backend-00042-vez"),
+        ("verdict", "--timeout", "soon"),
     ],
 )
 def test_help_and_mistakes_import_nothing_heavy(arguments: tuple[str, ...]) -> None:
