@@ -145,9 +145,9 @@ async def test_instances_and_the_age_of_the_newest_figure_are_known() -> None:
         assert feed.health(START).age == 2 * minute
         assert feed.health(START + 4 * minute).state is FeedState.LATE
         await turn(cloud, 29)
-        assert cloud.metrics.reads == 1
+        assert cloud.metrics.reads == 2  # instances, and the requests of whole minutes
         await turn(cloud, 2)
-        assert cloud.metrics.reads == 2
+        assert cloud.metrics.reads == 4
         cloud.metrics.problem = UnavailableError("Monitoring is down.")
         await turn(cloud, 31)
         assert feed.health(START).state is FeedState.DOWN
