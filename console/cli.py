@@ -407,6 +407,18 @@ def demo(
             help=_("With --headless: exit 0 where it ends so (promoted, rolled-back, held), else 1."),
         ),
     ] = None,
+    extend: Annotated[
+        int,
+        typer.Option(
+            "--extend",
+            metavar="SECONDS",
+            min=0,
+            max=86_400,
+            help=_(
+                "With --headless: let a bake that ends undecided go on for so many seconds before the play gives up."
+            ),
+        ),
+    ] = 0,
     auto_headless: Annotated[
         bool,
         typer.Option(
@@ -428,6 +440,7 @@ def demo(
             headless=headless,
             expect=expect,
             auto_headless=auto_headless,
+            extend_s=extend,
             email=as_email or (context.obj.email if isinstance(context.obj, Where) else None),
         )
 

@@ -72,6 +72,7 @@ def demo(
     expect: str | None,
     auto_headless: bool,
     email: str | None,
+    extend_s: int = 0,
 ) -> int:
     """The command `canario demo`; see `console.cli` for what the options mean.
 
@@ -81,6 +82,8 @@ def demo(
     from console.simulator.scenario import load_scenario
 
     chosen = load_scenario(scenario)
+    if extend_s and not headless and not auto_headless:
+        raise UsageError(_("--extend is for --headless."))
     if speed is not None and not 0.1 <= speed <= 1000:
         raise UsageError(_("The speed {speed:g} is out of range.").format(speed=speed), remedy=_("Give 0.1 to 1000."))
     if expect is not None and expect not in OUTCOMES:
@@ -97,7 +100,7 @@ def demo(
             )
         )
     if headless:
-        return _headless(scenario, speed or SPEED, seed, expect, email)
+        return _headless(scenario, speed or SPEED, seed, expect, email, extend_s)
     if expect is not None:
         raise UsageError(_("--expect is for --headless."))
     return play(scenario, speed=speed or SPEED, seed=seed, email=email)
@@ -128,7 +131,7 @@ def play(scenario: str, *, speed: float, seed: int = 0, email: str | None = None
             )
 
 
-def _headless(scenario: str, speed: float, seed: int, expect: str | None, email: str | None) -> int:
+def _headless(scenario: str, speed: float, seed: int, expect: str | None, email: str | None, extend_s: int) -> int:
     import asyncio
 
     from console.headless import Ending, Play
@@ -138,7 +141,8 @@ def _headless(scenario: str, speed: float, seed: int, expect: str | None, email:
     with tempfile.TemporaryDirectory(prefix="canario-demo-") as folder:
         ours = settings.for_demo(Path(folder) / "journal.db")
         with SimulatorProcess.start(scenario=scenario, speed=1.0, seed=seed, now=STARTS) as child:
-            ending: Ending = asyncio.run(Play(ours, Controls(child, scenario, 1.0), child.grpc, who, speed).run())
+            play = Play(ours, Controls(child, scenario, 1.0), child.grpc, who, speed, extend_s)
+            ending: Ending = asyncio.run(play.run())
     if expect is None:
         return ending.exit_code
     if ending.outcome == expect:

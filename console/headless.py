@@ -27,7 +27,7 @@ from console.errors import (
 )
 from console.release.guardrails import shares_text
 from console.verdict.base import Verdict, Word
-from console.words import _
+from console.words import _, ngettext
 
 if TYPE_CHECKING:
     from console.demo import Controls
@@ -78,14 +78,24 @@ class Play:
         endpoint: its gRPC address.
         email: who we say we are.
         speed: how fast bakes run, simulated seconds a wall second.
+        extend_s: seconds for which a bake goes on beyond its end where it is not decided.
     """
 
-    def __init__(self, settings: Settings, controls: Controls, endpoint: str, email: str | None, speed: float) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        controls: Controls,
+        endpoint: str,
+        email: str | None,
+        speed: float,
+        extend_s: int = 0,
+    ) -> None:
         self._settings = settings
         self._environment = settings.environment("production")
         self._plan = settings.rules(self._environment).plan
         self._controls, self._endpoint, self._email, self._speed = controls, endpoint, email, speed
         self._session: Session
+        self._extend = timedelta(seconds=extend_s)
         self._told = 0
         self._said: tuple[object, ...] = ()
         self._said_at: datetime | None = None
@@ -170,7 +180,7 @@ class Play:
 
     async def _bake(self, step: int) -> None:
         """Watch until the step has baked; raises where the release ends before."""
-        bake = self._plan.bake.total_seconds()
+        bake = (self._plan.bake + self._extend).total_seconds()
         give_up = time.monotonic() + PATIENCE * bake / self._speed + MOVE_S
         async with self._fast():
             while True:
@@ -179,12 +189,16 @@ class Play:
                 verdict = self._snapshot.verdict
                 if verdict is not None and self._at(step):
                     self._say_verdict(step, verdict)
-                    if verdict.bake_done and verdict.word in (Word.PASS, Word.WARN) and step < 100:
+                    over = verdict.observed >= self._plan.bake
+                    if verdict.bake_done and verdict.word is Word.PASS and step < 100:
                         return
-                    if verdict.word is Word.SHARED_BREACH and verdict.bake_done:
-                        raise _EndedError(Ending("held", ExitCode.SHARED_BREACH, verdict.sentence))
-                    if verdict.word is Word.FAIL and verdict.bake_done and not self._rescue():
+                    if verdict.word is Word.FAIL and over and not self._rescue():
                         await self._roll_back(verdict.sentence)
+                    if (
+                        verdict.word not in (Word.PASS, Word.FAIL)
+                        and verdict.observed >= self._plan.bake + self._extend
+                    ):
+                        raise _EndedError(self._hold(step, verdict))
                 if self._rescue():
                     await self._rescued()
                 self._check_split(step)
@@ -192,6 +206,22 @@ class Play:
                     sentence = verdict.sentence if verdict else _("no data came")
                     raise _EndedError(Ending("held", ExitCode.INCONCLUSIVE, sentence))
                 await asyncio.sleep(LOOK_S)
+
+    def _hold(self, step: int, verdict: Verdict) -> Ending:
+        """The bake has ended undecided: nobody moves on, and the canary keeps the share that it has."""
+        shared = verdict.word is Word.SHARED_BREACH
+        ways = _("The canary stays at {step} %: nothing was moved, nothing rolled back.").format(step=step)
+        if not shared and verdict.requests_needed:
+            more = ngettext(
+                "About {count:,} more canary request would decide it: --extend SECONDS waits longer.",
+                "About {count:,} more canary requests would decide it: --extend SECONDS waits longer.",
+                verdict.requests_needed,
+            )
+            ways = f"{ways} {more.format(count=verdict.requests_needed)}"
+        self._event(_("held"), f"{verdict.word.value}  {verdict.sentence}")
+        self._event(_("held"), ways)
+        code = ExitCode.SHARED_BREACH if shared else ExitCode.INCONCLUSIVE
+        return Ending("held", code, f"{verdict.word.value}: {verdict.sentence} {ways}")
 
     def _rescue(self) -> bool:
         """Whether a countdown or a rollback is under way."""

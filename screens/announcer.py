@@ -5,7 +5,7 @@ from __future__ import annotations
 from console.text import clean
 from screens.view import View
 
-RINGS = frozenset({"countdown", "done", "failed", "FAIL"})
+RINGS = frozenset({"countdown", "done", "failed", "FAIL", "SHARED BREACH", "NO DATA"})
 """States whose beginning rings the bell."""
 
 
@@ -16,7 +16,9 @@ def state(view: View) -> str:
     if view.countdown_s is not None:
         return "countdown"
     verdict = view.snapshot.verdict
-    return verdict.word.value if verdict is not None else ""
+    if verdict is None:
+        return ""
+    return "NO DATA" if verdict.no_data else verdict.word.value
 
 
 def title(view: View) -> str:

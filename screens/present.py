@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from console.release.window import moment
+from console.verdict.base import Word
 from console.verdict.figures import percent
 from console.watch.snapshot import FeedState, Snapshot
 from console.words import _, ngettext
@@ -327,7 +328,9 @@ def verdict_notice(view: View) -> str:
     """The panel's last line: what Esc holds back, then the warnings, then where the automatic rollback lives."""
     driver = view.driver
     if view.held_s > 0:
-        return _("Esc holds the automatic rollback back for {seconds} s more.").format(seconds=round(view.held_s))
+        return _(
+            "Esc holds the rollback back for {seconds} s; then the countdown starts again. {key} disarms it."
+        ).format(seconds=round(view.held_s), key=first_key("auto_rollback", view.keymap))
     found = warnings(view)
     if found:
         if len(found) == 1:
@@ -400,6 +403,9 @@ def banner(view: View, *, panel: bool = False) -> str:
             return _("Automatic rollback in {seconds} s{reason} · Esc stops it · {keys} now").format(
                 seconds=max(0, round(view.countdown_s)), reason=reason, keys=rollback_keys
             )
+    held = _held(view)
+    if held:
+        return held
     if view.connection == "failed":
         return _("No connection: {problem} Trying again; traffic stays as it is.").format(problem=view.problem)
     if view.unguarded:
@@ -407,6 +413,23 @@ def banner(view: View, *, panel: bool = False) -> str:
         if driver is None:
             return _("Nobody drives this release, so nobody guards it · {key} takes over").format(key=key)
         return _("{who} is gone: nobody guards this release · {key} takes over").format(who=driver.email, key=key)
+    return ""
+
+
+def _held(view: View) -> str:
+    """A shared breach, or a canary that is not seen: somebody is called, and nothing moves by itself."""
+    service, verdict = view.snapshot.service, view.snapshot.verdict
+    serving = service is not None and bool(service.effective_shares().get(view.snapshot.canary or ""))
+    if verdict is None or not serving:
+        return ""
+    if verdict.word is Word.SHARED_BREACH:
+        return _(
+            "SHARED BREACH: canary and stable fail alike. Hold, and look at what they share; {key} rolls back."
+        ).format(key=first_key("rollback", view.keymap))
+    if verdict.no_data:
+        return _(
+            "NO DATA of the canary: nobody can judge it. Hold, and look at split and logs; {key} rolls back."
+        ).format(key=first_key("rollback", view.keymap))
     return ""
 
 

@@ -250,6 +250,14 @@ class Actions:
         """
         return await self._seat.finish(figures)
 
+    async def page(self, kind: str, sentence: str, *, canary: str, percent: int) -> None:
+        """Call somebody (Slack, where it is set up) and journal it; see `console.actions.paging`.
+
+        Raises:
+            JournalError: it could not be journalled; the call went out.
+        """
+        await self._seat.page(kind, sentence, canary=canary, percent=percent)
+
     async def renew_lease(self, verdict: VerdictRecord | None = None) -> bool:
         """Hold the driver's seat for another lease, with the judge's latest word where there is one.
 

@@ -1,5 +1,9 @@
 """The autopilot: the driving console's automatic rollback, its lease, its record of the verdict, the release's end.
 
+A FAIL latches until the bake ends, and so does the countdown it starts: Esc holds it back for a minute, then it starts
+again, for as long as the FAIL stands and the canary has traffic. Who wants the canary to stay writes why: disarming is
+journalled and announced. A shared breach, and a canary that is not seen, page once a spell and roll nothing back.
+
 It acts only while this console drives (holds the lease of a release under way) and automatic rollback is armed. It
 lives only while the console does; the screen says so, and when a driver's lease has run out another console may take
 over.
@@ -14,6 +18,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from console.actions.countdown import Countdown, CountdownMachine, Event, Sight
+from console.actions.paging import Page, Pager
 from console.errors import CanarioError
 from console.release.state import LEASE, VerdictRecord
 from console.release.transitions import drives, may_hold
@@ -72,8 +77,11 @@ class Autopilot:
             self._machine = CountdownMachine(
                 default.seconds if countdown_s is None else countdown_s, default.hold_s if hold_s is None else hold_s
             )
+        self._pager = Pager()
+        self._pages: set[asyncio.Task[None]] = set()
         self._rollback_problem = ""
         self._seat_problem = ""
+        self._page_problem = ""
         self.notes: list[str] = []
         """What happened, newest last, for the timeline: countdowns started, stopped, run out."""
         self._recorded: VerdictRecord | None = None
@@ -88,7 +96,8 @@ class Autopilot:
 
         A renewal that goes well says nothing of a rollback that did not.
         """
-        return " ".join(problem for problem in (self._rollback_problem, self._seat_problem) if problem)
+        problems = (self._rollback_problem, self._seat_problem, self._page_problem)
+        return " ".join(problem for problem in problems if problem)
 
     @property
     def countdown(self) -> Countdown | None:
@@ -138,7 +147,7 @@ class Autopilot:
                 await self._clock.sleep(LOOK_S)
         finally:
             self._actions.renews = False
-            for task in (self._writing, self._rolling):
+            for task in (self._writing, self._rolling, *self._pages):
                 if task is not None:
                     task.cancel()
 
@@ -167,8 +176,29 @@ class Autopilot:
         elif event is Event.FIRE:
             self.notes.append(_("automatic rollback: {reason}").format(reason=clean(reason)))
             self._rolling = asyncio.get_running_loop().create_task(self._roll_back(sight.reason or reason))
+        if self.drives and canary_has:
+            page = self._pager.look(verdict)
+            if page is not None:
+                self._page(page, snapshot)
         del self.notes[:-100]
         self._keep_seat(snapshot)
+
+    def _page(self, page: Page, snapshot: Snapshot) -> None:
+        """A shared breach, or a canary that is not seen: call somebody and hold."""
+        self.notes.append(_("paged and held: {reason}").format(reason=clean(page.sentence)))
+        canary = snapshot.canary or ""
+        percent = snapshot.service.desired_shares().get(canary, 0) if snapshot.service is not None else 0
+        task = asyncio.get_running_loop().create_task(self._call(page, canary, percent))
+        self._pages.add(task)
+        task.add_done_callback(self._pages.discard)
+
+    async def _call(self, page: Page, canary: str, percent: int) -> None:
+        try:
+            await self._actions.page(page.kind, page.sentence, canary=canary, percent=percent)
+        except Exception as error:  # noqa: BLE001 - as in `_roll_back`
+            self._page_problem = _said(error)
+        else:
+            self._page_problem = ""
 
     async def _roll_back(self, reason: str) -> None:
         try:

@@ -8,7 +8,7 @@ from console.actions.door import guarded
 from console.actions.outcome import Outcome
 from console.actions.site import Site
 from console.errors import CanarioError, UsageError
-from console.notify import Message, disarmed, successful, took_over
+from console.notify import Message, disarmed, held, successful, took_over
 from console.release.guardrails import Action, ActionKind, evaluate, shares_text
 from console.release.service import Service
 from console.release.state import Release, VerdictRecord, read_release
@@ -173,6 +173,30 @@ class Seat:
             percent=100,
             release=written[1] if written else release,
         )
+
+    async def page(self, kind: str, sentence: str, *, canary: str, percent: int) -> None:
+        """Call somebody, and write down that it was done; no cloud call, and a broken journal keeps nobody uncalled.
+
+        Args:
+            kind: `shared breach` or `no data`.
+            sentence: the judge's.
+            canary: short revision name.
+            percent: its share now.
+        """
+        site = self._site
+        site.door.notifier.announce_soon(
+            held(
+                environment=site.rules.name,
+                service=site.access.service,
+                canary=canary,
+                percent=percent,
+                kind=kind,
+                sentence=sentence,
+                who=site.access.identity,
+            )
+        )
+        number = await site.door.intent("page", {"what": kind, "verdict": sentence, "canary": canary})
+        await site.door.outcome(number, "done", {})
 
     async def renew_lease(self, verdict: VerdictRecord | None = None) -> bool:
         """Hold the driver's seat for another lease, with the judge's latest word where there is one.

@@ -4,7 +4,17 @@ A message that fails is retried, then kept and shown; it never holds anything up
 cloud, settings files or Textual: a webhook's URL and a callable that rings come in.
 """
 
-from console.notify.message import Message, deployed, disarmed, overrode, rolled_back, shifted, successful, took_over
+from console.notify.message import (
+    Message,
+    deployed,
+    disarmed,
+    held,
+    overrode,
+    rolled_back,
+    shifted,
+    successful,
+    took_over,
+)
 from console.notify.notifier import Bell, Notifier
 from console.notify.slack import SlackWebhook
 
@@ -15,6 +25,7 @@ __all__ = [
     "SlackWebhook",
     "deployed",
     "disarmed",
+    "held",
     "overrode",
     "rolled_back",
     "shifted",

@@ -157,3 +157,19 @@ def overrode(
         ),
         urgent=True,
     )
+
+
+def held(*, environment: str, service: str, canary: str, percent: int, kind: str, sentence: str, who: str) -> Message:
+    """The release holds: canary and stable fail alike (`shared breach`), or the canary is not seen (`no data`)."""
+    title = _("◆ SHARED BREACH, RELEASE HOLDS") if kind == "shared breach" else _("▲ NO DATA, RELEASE HOLDS")
+    return Message(
+        title,
+        (
+            *_where(environment, service),
+            _("Revision: {revision}").format(revision=canary),
+            _("Traffic: {percent} %").format(percent=percent),
+            _("Verdict: {sentence}").format(sentence=sentence),
+            _("Driver: {who}").format(who=who),
+        ),
+        urgent=True,
+    )

@@ -164,6 +164,8 @@ class RuleReading:
     crossed: bool
     arms: bool
     """Whether crossing it may start the automatic rollback under this judge."""
+    latency: bool = False
+    """Whether it is about latency."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -61,8 +61,8 @@ class JointJudge:
     def _note(self, verdict: Verdict, rules: Verdict) -> str:
         crossed = [reading for reading in rules.rules if reading.crossed]
         if verdict.word is Word.FAIL:
-            if any(reading.arms for reading in crossed):
-                return ""
+            if crossed:
+                return self._who_drives(verdict, rules)
             note = _("No rule of the runbook is crossed in the last minute; the test saw it sooner, or over longer.")
             return f"{note} {self._who_drives(verdict, rules)}".strip()
         if not crossed:
@@ -72,8 +72,10 @@ class JointJudge:
             reason = _("the stable suffers alike")
         elif any(reading.arms for reading in crossed):
             reason = _("the test has not enough evidence yet that it is more than chance or a short burst")
+        elif any(reading.latency for reading in crossed):
+            reason = _("a target, and the test has not enough evidence yet that the canary is slower than it may be")
         else:
-            reason = _("normal noise for a healthy service with this much traffic, so it fails nobody")
+            reason = _("normal noise for a healthy service with this much traffic")
         note = _("Runbook: {rules}; the verdict is {word}: {reason}.").format(
             rules=named, word=verdict.word.value, reason=reason
         )

@@ -335,12 +335,14 @@ class ThresholdJudge:
                 value=latency,
                 crossed=p95 is not None and p95 > self._p95_limit_ms,
                 arms=True,
+                latency=True,
             ),
             RuleReading(
                 rule=_("latency P95 > {limit} (target)").format(limit=milliseconds(self._p95_target_ms)),
                 value=latency,
                 crossed=p95 is not None and p95 > self._p95_target_ms,
                 arms=False,
+                latency=True,
             ),
             RuleReading(
                 rule=_("ERROR lines > {limit} a minute").format(limit=self._error_lines_limit),
