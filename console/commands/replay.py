@@ -55,7 +55,7 @@ def replay(
             remedy=_("Widen the filter or the time of `gcloud logging read`."),
         )
     _say_odd(bake, canary, stable)
-    if not bake.service:
+    if not bake.service and not bake.revisions:
         raise UsageError(
             _("The entries are of several services, or of none, and nothing tells which one {canary} is of.").format(
                 canary=canary
@@ -64,7 +64,7 @@ def replay(
         )
     if not as_json:
         say(_("{service}: {canary} judged against {stable}").format(
-            service=bake.service, canary=canary, stable=stable or _("all other revisions")
+            service=bake.service or "-", canary=canary, stable=stable or _("all other revisions")
         ))  # fmt: skip
     for change in bake.run():
         if as_json:
