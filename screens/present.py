@@ -394,6 +394,10 @@ def banner(view: View, *, panel: bool = False) -> str:
         key, driver = first_key("take_over", view.keymap), view.driver
         if driver is None:
             return _("Nobody drives this release, so nobody guards it · {key} takes over").format(key=key)
+        if driver.session == view.session_id:
+            return _("Your lease ran out and could not be renewed: others may take over · {key} takes it back").format(
+                key=key
+            )
         return _("{who} is gone: nobody guards this release · {key} takes over").format(who=driver.email, key=key)
     return ""
 
