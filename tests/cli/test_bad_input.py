@@ -129,17 +129,22 @@ def test_a_reader_that_stops_reading_is_no_error(simulator, canario) -> None:
 
 def test_ctrl_c_ends_a_command_with_a_sentence(simulator, own_home: Path) -> None:
     endpoint = simulator().grpc
-    follower = subprocess.Popen(
-        [CANARIO, "logs", "--follow", "--endpoint", endpoint],
+    # whoever starts the tests may ignore Ctrl-C (a shell's `&` does), and a child would inherit that
+    heedful = "import os, signal as s, sys; s.signal(s.SIGINT, s.SIG_DFL); os.execv(sys.argv[1], sys.argv[1:])"
+    with subprocess.Popen(
+        [sys.executable, "-c", heedful, CANARIO, "logs", "--follow", "--endpoint", endpoint],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
         env=dict(os.environ),
-    )
-    assert follower.stdout is not None
-    assert follower.stdout.readline()
-    follower.send_signal(signal.SIGINT)
-    _out, error = follower.communicate(timeout=20)
+    ) as follower:
+        try:
+            assert follower.stdout is not None
+            assert follower.stdout.readline()
+            follower.send_signal(signal.SIGINT)
+            _out, error = follower.communicate(timeout=20)
+        finally:
+            follower.kill()  # else it outlives a failure here, and its pipes fail some later test
     assert follower.returncode == 130
     assert "Traceback" not in error
     assert "Interrupted" in error
