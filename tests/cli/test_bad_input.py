@@ -28,7 +28,7 @@ def told(done: subprocess.CompletedProcess[str]) -> str:
         (("shift", "10.5"), "0 to 100"),
         (("shift", "١٠"), "0 to 100"),
         (("shift", "ten"), "0 to 100"),
-        (("shift", "-5"), "-5"),
+        (("shift", "-5"), "0 to 100"),
         (("shift",), "PERCENT"),
         (("shift", "10", "--to", "Wa_Backend;rm"), "revision"),
         (("shift", "10", "--to", ""), "revision"),
@@ -101,6 +101,11 @@ def test_unknown_services_and_revisions_are_sentences(simulator, canario, tmp_pa
         assert done.returncode in (1, 2, 3), (command, done.stdout, done.stderr)
         assert "wa-backend-09999-zzz" in told(done)
     assert json.loads(canario("status", "--json", "--endpoint", endpoint).stdout)["traffic"] == before
+
+
+def test_the_column_of_a_filters_error_is_that_of_what_the_operator_typed(simulator, canario) -> None:
+    done = canario("logs", "--filter", "severity >>> (", "--endpoint", simulator().grpc)
+    assert "line 1, column 11" in done.stderr
 
 
 def test_a_filter_that_does_not_parse_is_refused_in_the_clouds_words(simulator, canario) -> None:
