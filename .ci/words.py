@@ -28,7 +28,7 @@ def main() -> int:
     for folder in FOLDERS:
         for _path, _line, message, _comments, _context in extract_from_dir(ROOT / folder, keywords=KEYWORDS):
             template.add(message)
-    catalogue.update(template, no_fuzzy_matching=True, update_header_comment=False)
+    catalogue.update(template, no_fuzzy_matching=True, update_header_comment=False, update_creation_date=False)
     catalogue.obsolete.clear()
     waiting = []
     for message in catalogue:

@@ -7,6 +7,8 @@ made in `on_ready`, and its thread imports them (tests/screens/test_first_paint.
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import signal
 import sys
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
@@ -20,6 +22,7 @@ from console.app_keys import DemoControl, KeyActions, bindings
 from console.clock import Clock, SystemClock
 from console.crash import crash_sentence, log, log_path, log_to_file, terminal_problem
 from console.errors import CanarioError, ExitCode
+from console.parting import finish_rollback
 from console.registry import ACTIONS, keys_for
 from console.release.guardrails import Action, shares_text
 from console.text import clean
@@ -34,6 +37,7 @@ from themes import all_themes, default_theme
 from widgets.safe import scrubbed
 
 if TYPE_CHECKING:
+    from console.actions import RollbackProgress
     from console.release.moves import Proposal
     from console.session import Session
     from console.settings import Environment, Settings
@@ -46,6 +50,8 @@ REPAINT_S = 0.1
 """One repaint timer, ten times a second."""
 NOTICE_S = 60.0
 """How long a kept notice stands in the header."""
+HANG_UPS = (signal.SIGTERM, signal.SIGHUP)
+"""Signals upon which the console leaves by itself."""
 SMALL = 16
 """Lines under which a toast would cover what an operator must see."""
 
@@ -113,6 +119,9 @@ class ConsoleApp(KeyActions, inherit_bindings=False):
         self.add_mode("metrics", _metrics_screen)
         self.add_mode("history", _history_screen)
         self.switch_mode("canary")
+        if not self.is_headless:
+            for number in HANG_UPS:
+                signal.signal(number, self._hang_up)
 
     def on_ready(self) -> None:
         """The first frame is up: now the session may start, and with it the heavy imports."""
@@ -127,10 +136,35 @@ class ConsoleApp(KeyActions, inherit_bindings=False):
         return SessionThread(self.settings, environment, endpoint=self.endpoint, as_email=self.as_email, drive=True)
 
     async def on_unmount(self) -> None:
-        """Stop the session, without holding the terminal for it."""
+        """Stop the session, without holding the terminal for it; but not in the middle of a rollback."""
+        if not self.rolling_back:
+            await asyncio.to_thread(self.stop)
+
+    def stop(self) -> None:
+        """Stop the session; a few seconds at most."""
         engine, self._engine = self._engine, None
         if engine is not None:
-            await asyncio.to_thread(engine.stop)
+            engine.stop()
+
+    def _hang_up(self, number: int, _frame: object) -> None:
+        """The terminal is gone, or somebody ends us: leave as `q` does, with nobody to ask."""
+        self.call_later(self.exit, return_code=128 + number)
+
+    @property
+    def rolling_back(self) -> bool:
+        """Whether a rollback was asked for here, by key or countdown, and has not ended."""
+        session = self.session
+        return self.desk.waiting or self.desk.running or (session is not None and session.actions.rolling_back)
+
+    @property
+    def rollback_progress(self) -> RollbackProgress | None:
+        """How the rollback of this session stands; None before it has left."""
+        session = self.session
+        return session.actions.rollback_progress if session is not None else None
+
+    def push_rollback(self) -> None:
+        """Send a rollback that waits, where it can be sent now."""
+        self.desk.tick()
 
     async def go_to(self, environment: Environment) -> None:
         """Leave this environment and open another: a new session, the same screens."""
@@ -322,7 +356,8 @@ def run_console(
     """Run the console until the operator leaves it.
 
     Returns:
-        An exit code (`console.errors.ExitCode`): 0 left, 1 failed or no terminal to draw on.
+        An exit code (`console.errors.ExitCode`): 0 left, 1 failed, no terminal to draw on, or left in the middle of a
+        rollback that could not be finished; 128 and the number of the signal that ended it.
     """
     problem = terminal_problem()
     if problem:
@@ -330,10 +365,24 @@ def run_console(
         return int(ExitCode.FAILED)
     log_to_file()
     app = ConsoleApp(settings, environment, endpoint=endpoint, as_email=as_email, demo=demo)
+    former = {number: signal.getsignal(number) for number in HANG_UPS}
+    try:
+        code = _run(app)
+        if app.rolling_back and not finish_rollback(app, f"canario rollback --env {app.environment.name}"):
+            code = code or int(ExitCode.FAILED)
+        app.stop()
+    finally:
+        for number, handler in former.items():
+            signal.signal(number, handler)
+    return code
+
+
+def _run(app: ConsoleApp) -> int:
     try:
         app.run()
     except Exception as error:  # noqa: BLE001 - never a traceback for the operator
         log.error("the console could not run", exc_info=error)
-        sys.stderr.write(crash_sentence(error) + "\n")
+        with contextlib.suppress(OSError):  # the terminal may be what failed
+            sys.stderr.write(crash_sentence(error) + "\n")
         return int(ExitCode.FAILED)
     return int(app.return_code or 0)

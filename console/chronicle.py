@@ -123,9 +123,24 @@ def tell(
         release = written[-1].release
         end = release.ended_at or datetime.max.replace(tzinfo=UTC)
         mine = [r for r in refused if release.started <= r.at <= end]
-        happenings = sorted([*_happenings(written), *mine], key=lambda happening: happening.at)
+        happenings = sorted([*_happenings(written), *mine], key=_in_order)
         stories.append(Story(release, tuple(happenings)))
     return tuple(sorted(stories, key=lambda story: story.release.started, reverse=True))
+
+
+_RANKS = {
+    kind: rank
+    for rank, kinds in enumerate(
+        (("started",), ("driver",), ("shift", "undo"), ("auto",), ("verdict",), ("refused",), ("rollback",), ("ended",))
+    )
+    for kind in kinds
+}
+"""What comes first of what is told of the same second: a cause before its effect."""
+
+
+def _in_order(happening: Happening) -> tuple[datetime, int, datetime]:
+    """By second, since the times of moves, verdicts and audit entries come from several clocks; then by rank."""
+    return happening.at.replace(microsecond=0), _RANKS[happening.kind], happening.at
 
 
 def _happenings(written: list[Version]) -> list[Happening]:

@@ -91,7 +91,9 @@ class ServerClock:
     A `date` has one-second steps, so an answer that says d means a time in [d, d + 1 s). Any two sightings bound the
     rate; where 1 lies within all bounds of the last `WINDOW_S` wall seconds, the rate is 1 (every real cloud), else a
     simulator runs faster and the middle of the bounds is taken. Where the bounds contradict each other the clock was
-    set or its speed changed, and the oldest sightings are forgotten until they agree.
+    set or its speed changed, and the oldest sightings are forgotten until they agree. Two sightings alone are not
+    believed: across a laptop's sleep they would say thousands of server seconds a second. The rate known before stands
+    until a third, `APART_S` from both, agrees.
 
     For one writer and many readers: the state is one tuple, replaced as a whole.
     """
@@ -99,6 +101,8 @@ class ServerClock:
     WINDOW_S = 20.0
     JITTER_S = 0.15
     """Wall seconds by which answers may differ in how long they took to reach us."""
+    APART_S = 0.5
+    """Wall seconds between two sightings from which they tell something about the rate."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
@@ -123,18 +127,25 @@ class ServerClock:
         while low > high and len(self._seen) > 2:
             self._seen.popleft()
             low, high = self._rate_bounds()
-        rate = self._rate_within(low, high)
+        rate = self._rate_within(low, high) if self._confirmed() else self.rate
+        doubt = 1.0 + self.JITTER_S * rate
+        fitting = [(m, s) for m, s in self._seen if abs(s + rate * (monotonic - m) - stamp) <= doubt]
         # each sighting says: the time now is at least stamp + rate * (now - then); the largest such bound fits all
-        base = max(s + rate * (monotonic - m) for m, s in self._seen)
-        base = min(base, min(s + 1.0 + rate * (monotonic - m) for m, s in self._seen))
+        base = max(s + rate * (monotonic - m) for m, s in fitting)
+        base = min(base, min(s + 1.0 + rate * (monotonic - m) for m, s in fitting))
         self._state = (monotonic, base, rate)
+
+    def _confirmed(self) -> bool:
+        """Whether there are three sightings, each apart from the next."""
+        first, last = self._seen[0][0], self._seen[-1][0]
+        return any(m - first > self.APART_S and last - m > self.APART_S for m, _s in self._seen)
 
     def _rate_bounds(self) -> tuple[float, float]:
         low, high = 0.0, float("inf")
         last_m, last_s = self._seen[-1]
         for m, s in self._seen:
             apart = last_m - m
-            if apart > 0.5:
+            if apart > self.APART_S:
                 low = max(low, (last_s - s - 1.0) / (apart + self.JITTER_S))
                 high = min(high, (last_s - s + 1.0) / (apart - self.JITTER_S))
         return low, high

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Self
 
 from console.clock import Clock, SystemClock
 from console.errors import CanarioError
+from console.release.transitions import UNKNOWN_IDENTITY
 from console.session_thread import SessionThread
 from console.text import clean
 from console.words import _
@@ -32,10 +33,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("canario.session")
 
 IDENTITY_TIMEOUT_S = 5.0
-"""How long Google may take to say who we are; a rollback does not wait longer for its signature."""
-
-UNKNOWN_IDENTITY = "unknown"
-"""Who we are where the credentials do not tell; the Cloud Audit Log knows all the same."""
+"""How long Google may take to say who we are."""
 
 CLOSE_TIMEOUT_S = 2.0
 """How long each part may take to say goodbye."""
@@ -57,7 +55,6 @@ class Session:
         journal: Journal,
         notifier: Notifier,
         environment: Environment,
-        identity: str,
         session_id: str,
         clock: Clock,
     ) -> None:
@@ -69,8 +66,6 @@ class Session:
         self.journal = journal
         self.notifier = notifier
         self.environment = environment
-        self.identity = identity
-        """E-mail that calls are made as, or `UNKNOWN_IDENTITY`."""
         self.session_id = session_id
         self.clock = clock
         self.drives = False
@@ -92,6 +87,7 @@ class Session:
         clock: Clock | None = None,
         watch: bool = True,
         drive: bool = False,
+        anonymous: bool = False,
     ) -> Self:
         """Connect, and wire everything.
 
@@ -103,6 +99,7 @@ class Session:
             clock: the wall; the machine's where None.
             watch: run the feeds (a console); False for commands, which read what they need themselves.
             drive: run the autopilot too: lease, verdict record, automatic rollback.
+            anonymous: do not wait until Google says who we are; it is found out beside what is done (a rollback).
 
         Raises:
             SettingsError: the endpoint is not on this machine, or no project is known.
@@ -117,22 +114,25 @@ class Session:
         project = environment.project or project_for(environment, endpoint)
         target = CloudTarget(project, environment.region, endpoint, as_email)
         cloud = await Cloud.connect(target, wall)
+        who = asyncio.create_task(_who(cloud))
         try:
-            identity, problem = await _who(cloud)
             if watch:
                 await cloud.warm()
-            session = await cls._wire(settings, environment, cloud, identity, wall, watch=watch)
+            session = await cls._wire(settings, environment, cloud, wall, watch=watch)
+            if anonymous:
+                session._spawn(session._identify(who))
+            else:
+                await session._identify(who)
         except BaseException:
+            who.cancel()
             await cloud.close()
             raise
-        if problem:
-            session.problems["identity"] = problem
         session._start(watch=watch, drive=drive)
         return session
 
     @classmethod
     async def _wire(
-        cls, settings: Settings, environment: Environment, cloud: Cloud, identity: str, clock: Clock, *, watch: bool
+        cls, settings: Settings, environment: Environment, cloud: Cloud, clock: Clock, *, watch: bool
     ) -> Self:
         from console.actions import Actions, Autopilot
         from console.journal import Journal
@@ -163,7 +163,7 @@ class Session:
             notifier=notifier,
             rules=rules,
             service=environment.service,
-            identity=identity,
+            identity=UNKNOWN_IDENTITY,
             session_id=session_id,
             clock=clock,
         )
@@ -183,10 +183,14 @@ class Session:
             journal=journal,
             notifier=notifier,
             environment=environment,
-            identity=identity,
             session_id=session_id,
             clock=clock,
         )
+
+    @property
+    def identity(self) -> str:
+        """E-mail that calls are made as, or `UNKNOWN_IDENTITY`. From any thread."""
+        return self.actions.identity
 
     @property
     def problem(self) -> str:
@@ -205,6 +209,12 @@ class Session:
         task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+    async def _identify(self, who: Awaitable[tuple[str, str]]) -> None:
+        identity, problem = await who
+        self.actions.identify(identity)
+        if problem:
+            self.problems["identity"] = problem
 
     async def _settle(self) -> None:
         try:

@@ -228,9 +228,18 @@ class Operator:
             self._host.working("")
 
     def leave(self, leave: Callable[[], None], *, to: str = "") -> None:
-        """Key `q`, or going to another environment `to`: asks while a release is under way here."""
+        """Key `q`, or going to another environment `to`: asks while a release is under way here.
+
+        Refused while a rollback waits to be sent: nothing that was asked for is lost unseen.
+        """
         view = self._host.current
         release = view.snapshot.release
+        if view.rollback_waiting:
+            # no dialog: its Esc would cancel the rollback, and Enter would forget it
+            self._host.say(
+                _("The rollback has not been sent yet, and would be forgotten: Esc cancels it, then leave."), "warning"
+            )
+            return
         if release is None or not release.under_way:
             leave()
             return

@@ -6,9 +6,11 @@ Nothing here knows Textual.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
+from console.release.guardrails import duration
 from console.release.window import moment
 from console.verdict.base import Word
 from console.verdict.figures import percent
@@ -225,7 +227,9 @@ def _row(
         p95_ms=p95,
         over_error_limit=errors is not None and errors > view.error_limit,
         over_p95_limit=p95 is not None and p95 > view.p95_limit_ms,
-        verdict=snapshot.verdict.word.value if mine == "canary" and serves and snapshot.verdict is not None else "",
+        verdict=snapshot.verdict.word.value
+        if mine == "canary" and serves and snapshot.verdict is not None and view.verdict_age is None
+        else "",
         rolled_back=release is not None and release.was_rolled_back(revision.name) is not None,
     )
 
@@ -276,6 +280,9 @@ def step_state(view: View) -> StepState | None:
     waiting = ""
     if have and not ended and logs is not None and logs.state is FeedState.DOWN:
         waiting = _("the log stream is down: the clock stands")
+    if have and not ended and view.verdict_age is not None:
+        judged = _("last judged {age} ago").format(age=duration(view.verdict_age))
+        waiting = f"{waiting} · {judged}" if waiting else judged
     following = view.rules.plan.next_step(want)
     key = ""
     if following is not None and following in view.rules.plan.steps:
@@ -288,7 +295,7 @@ def step_state(view: View) -> StepState | None:
         observed_s=float(int(verdict.observed.total_seconds())) if verdict is not None else 0.0,
         required_s=(verdict.required if verdict is not None else view.rules.plan.bake).total_seconds(),
         requests_needed=verdict.requests_needed if verdict is not None else 0,
-        bake_done=verdict.bake_done if verdict is not None else False,
+        bake_done=verdict.bake_done and view.verdict_age is None if verdict is not None else False,
         waiting=waiting,
         ended=ended,
         next_key=key,
@@ -314,8 +321,18 @@ def verdict_state(view: View) -> VerdictState:
         )
     else:
         waiting = _("waiting for the first second of requests")
+    verdict, age = snapshot.verdict if serving else None, view.verdict_age
+    if verdict is not None and age is not None:
+        if verdict.word is Word.FAIL:  # bad news stays as loud as it was
+            said = _("{sentence} (said {age} ago; nobody has judged since)")
+            verdict = replace(verdict, sentence=said.format(sentence=verdict.sentence, age=duration(age)))
+        else:
+            waiting = _("no verdict now: {word} was said {age} ago, and nobody has judged since").format(
+                word=verdict.word.value, age=duration(age)
+            )
+            verdict = None
     return VerdictState(
-        verdict=snapshot.verdict if serving else None,
+        verdict=verdict,
         waiting=waiting,
         countdown_s=view.countdown_s,
         auto_rollback=view.auto_rollback,
@@ -412,6 +429,10 @@ def banner(view: View, *, panel: bool = False) -> str:
         key, driver = first_key("take_over", view.keymap), view.driver
         if driver is None:
             return _("Nobody drives this release, so nobody guards it · {key} takes over").format(key=key)
+        if driver.session == view.session_id:
+            return _("Your lease ran out and could not be renewed: others may take over · {key} takes it back").format(
+                key=key
+            )
         return _("{who} is gone: nobody guards this release · {key} takes over").format(who=driver.email, key=key)
     return ""
 

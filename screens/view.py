@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Literal, Protocol
 
-from console.release.state import Driver
+from console.release.state import LEASE, Driver
 from console.watch.snapshot import Snapshot
 
 if TYPE_CHECKING:
@@ -102,6 +102,14 @@ class View:
         """Whether the driver's lease has run out, by server time."""
         driver = self.driver
         return driver is not None and self.now is not None and driver.expires <= self.now
+
+    @property
+    def verdict_age(self) -> timedelta | None:
+        """How long ago the canary was last judged, where the guardrails no longer stand on it; None while they do."""
+        verdict = self.snapshot.verdict
+        if verdict is None or verdict.at is None or self.now is None or self.now - verdict.at <= LEASE:
+            return None
+        return timedelta(seconds=int((self.now - verdict.at).total_seconds()))
 
 
 class Shows(Protocol):

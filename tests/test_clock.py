@@ -88,6 +88,25 @@ def test_a_changed_speed_is_followed_within_seconds() -> None:
     assert abs(error_of(clock, cloud)) <= 2
 
 
+@given(
+    slept=st.floats(min_value=60, max_value=200_000),
+    before=st.integers(min_value=1, max_value=30),
+    step=st.floats(min_value=0.05, max_value=3.0),
+)
+@settings(max_examples=100)
+def test_a_laptop_that_slept_does_not_believe_that_time_races(slept: float, before: int, step: float) -> None:
+    wall = ManualClock(WEDNESDAY)
+    cloud = Cloud(wall, WEDNESDAY)
+    clock = ServerClock(wall)
+    for second in range(before + 30):
+        if second == before:
+            cloud.time += slept
+        cloud.pass_seconds(step)
+        clock.observe(cloud.date())
+        assert clock.rate == 1.0
+        assert abs(error_of(clock, cloud)) <= 1.5
+
+
 def test_an_answer_that_comes_late_does_not_turn_time_back() -> None:
     wall = ManualClock(WEDNESDAY)
     cloud = Cloud(wall, WEDNESDAY)

@@ -1,4 +1,7 @@
-"""The themes as values. Status is never told by colour alone, so each only has to be legible, not meaningful."""
+"""The themes as values. Status is never told by colour alone, so each only has to be legible, not meaningful.
+
+Each says `text-muted` as a colour: Textual's own, `auto 60%`, is white on any ground where a widget draws lines itself.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +22,12 @@ DARK = Theme(
     surface="#161b22",
     panel="#1f2630",
     dark=True,
-    variables={"border": "#3d4856", "border-blurred": "#2b3440", "footer-key-foreground": "#f2c94c"},
+    variables={
+        "border": "#3d4856",
+        "border-blurred": "#2b3440",
+        "footer-key-foreground": "#f2c94c",
+        "text-muted": "#97a3b2",
+    },
 )
 """Dark, for a long night."""
 
@@ -36,7 +44,7 @@ LIGHT = Theme(
     surface="#f3f3ee",
     panel="#e6e7e1",
     dark=False,
-    variables={"border": "#9aa3ad", "border-blurred": "#c4c9ce"},
+    variables={"border": "#9aa3ad", "border-blurred": "#c4c9ce", "text-muted": "#4f5965"},
 )
 """Light, for a sunny desk."""
 

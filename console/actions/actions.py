@@ -70,7 +70,7 @@ class Actions:
         session_id: str,
         clock: Clock,
     ) -> None:
-        self.rules, self.identity, self.session_id, self.notifier = rules, identity, session_id, notifier
+        self.rules, self.session_id, self.notifier = rules, session_id, notifier
         self.rollback_progress: RollbackProgress | None = None
         """The rollback under way, or the last one."""
         context = {
@@ -85,6 +85,17 @@ class Actions:
         self._mover, self._seat = Mover(self._site), Seat(self._site)
         self._rolling: asyncio.Task[Outcome] | None = None
         self._rolling_to: str | None = None
+
+    @property
+    def identity(self) -> str:
+        """E-mail that the calls are made as, or `UNKNOWN_IDENTITY`."""
+        return self._site.access.identity
+
+    def identify(self, identity: str) -> None:
+        """Take in who we are, found out beside what did not wait for it; `UNKNOWN_IDENTITY` where nobody can tell."""
+        self._site.access.identity = identity
+        self._site.door.context = {**self._site.door.context, "by": identity}
+        self._site.access.identified.set()
 
     @property
     def renews(self) -> bool:

@@ -8,7 +8,7 @@ from typing import Literal
 
 from console.actions.door import guarded, refuse
 from console.actions.outcome import Outcome
-from console.actions.reading import MERGES
+from console.actions.reading import MERGES, serving
 from console.actions.site import Site
 from console.cloud.run import PendingChange
 from console.errors import CloudError, ConfirmationLostError, ConflictError, UsageError
@@ -228,6 +228,28 @@ class Mover:
             overridden=rules,
         )
 
+    async def _write_deploy(self, service: Service, action: Action) -> PendingChange:
+        """One UpdateService; where its answer is lost, the service itself tells whether it was taken."""
+        run = self._site.access.cloud.run
+        try:
+            return await run.deploy(service, image=action.image, tag=action.tag)
+        except ConfirmationLostError as lost:
+            try:
+                fresh = await self._site.access.read()
+                made = fresh.traffic.revision_for_tag(action.tag)
+                ours = made is not None and made != service.traffic.revision_for_tag(action.tag)
+                if ours and made is not None and (await run.get_revision(fresh.name, made)).image == action.image:
+                    return PendingChange("", fresh)
+            except CloudError:
+                raise lost from None  # its words say that the change may have been made; a failed read's do not
+            raise ConfirmationLostError(
+                _("The answer to the deployment was lost, and the service shows no new revision under {tag}.").format(
+                    tag=action.tag
+                ),
+                traffic=_("No traffic moved. {serving}").format(serving=serving(fresh)),
+                remedy=_("`canario revisions` shows whether it comes after all; deploy again if not."),
+            ) from lost
+
     async def _send_deploy(self, action: Action, facts: Facts, turn: Turn) -> tuple[Service, Service]:
         former = service = facts.service
         assert former is not None
@@ -235,7 +257,7 @@ class Mover:
         for attempt in range(MERGES):
             try:
                 with self._site.writing():
-                    pending = await self._site.access.cloud.run.deploy(service, image=action.image, tag=action.tag)
+                    pending = await self._write_deploy(service, action)
             except ConflictError as error:
                 service = await self._site.access.read()
                 if changed_since(former, service) or attempt == MERGES - 1:

@@ -43,6 +43,8 @@ class ServiceAccess:
     """Whether this process renews its lease."""
     writes: int = field(default=0, init=False)
     """Calls that change traffic under way now, rollbacks aside."""
+    identified: asyncio.Event = field(default_factory=asyncio.Event, init=False)
+    """Set once `identity` is as well known as it will be."""
 
     def who(self) -> Who:
         """We, now, in server time (local time before the cloud has told its own)."""

@@ -34,12 +34,15 @@ from console.release.guardrails import REASON_LENGTH, ActionKind, reason_counts,
 from console.release.moves import RollbackTarget, keeps_users_on, rollback_target
 from console.release.service import Revision, Service
 from console.release.state import Release, read_release
-from console.release.transitions import annotated, promoted
+from console.release.transitions import UNKNOWN_IDENTITY, annotated, promoted, signed
 from console.release.transitions import rolled_back as rolled_back_release
 from console.words import _
 
 JOURNAL_GRACE_S = 0.1
 """Wall seconds that the call waits for the intent's row; after that it leaves without it."""
+
+SIGNATURE_S = 1.0
+"""Wall seconds that a rollback that is done waits to hear who made it; then it stays signed `unknown`."""
 
 FIRST_PAUSE_S = 0.1
 LONGEST_PAUSE_S = 2.0
@@ -128,6 +131,7 @@ class Rollback:
             raise
         took = timedelta(seconds=self._clock.monotonic() - self._started)
         self._say("done", target=target.shares, took=took)
+        await self._sign()
         return await self._finish(intent, service, target, before, took)
 
     def _say(
@@ -239,6 +243,20 @@ class Rollback:
             self._notes.append(error.what)
             return None
         return written[1] if written is not None else None
+
+    async def _sign(self) -> None:
+        """Put our name to what left before we knew it; best effort."""
+        move = self._release.moves[-1] if self._release is not None and self._attempts else None
+        if move is None or move.by != UNKNOWN_IDENTITY:
+            return
+        try:
+            await asyncio.wait_for(self._access.identified.wait(), SIGNATURE_S)
+            if self._access.identity != UNKNOWN_IDENTITY:
+                await self._access.annotate(lambda release: signed(release, move, self._access.identity))
+        except TimeoutError:
+            return
+        except CanarioError as error:
+            self._note(error.what)
 
     async def _read(self) -> Service:
         while True:

@@ -19,14 +19,17 @@ RETRY_S = 2.0
 """Wall seconds before a cut tail is opened again."""
 
 
-async def logs(place: Place, *, follow: bool, filter: str, since: timedelta, limit: int, as_json: bool) -> int:
-    """Print the newest `limit` entries of the last `since`, and with `follow` those that come."""
+async def logs(
+    place: Place, *, follow: bool, filter: str, since: timedelta | datetime, limit: int, as_json: bool
+) -> int:
+    """Print the newest `limit` entries of the last `since`, or from it on, and with `follow` those that come."""
     service = place.environment.service
     async with session_at(place) as session:
         await session.cloud.warm()
         now = session.cloud.server_clock.now() or datetime.now(UTC)
         wanted = service_filter(service, place.environment.region, filter)
-        past = f'{wanted} AND timestamp>="{stamp(now - since)}"'
+        start = since if isinstance(since, datetime) else now - since
+        past = f'{wanted} AND timestamp>="{stamp(start)}"'
         entries = await session.cloud.logs.list(past, limit=limit)
         entries.sort(key=lambda entry: entry.timestamp)
         for entry in entries:
@@ -50,13 +53,25 @@ async def logs(place: Place, *, follow: bool, filter: str, since: timedelta, lim
                 await asyncio.sleep(RETRY_S)
 
 
+def read_moment(text: str) -> datetime | None:
+    """An RFC 3339 timestamp, e.g. `2026-11-25T12:00:00Z`; UTC where it names no zone. None where `text` is none."""
+    if "-" not in text:
+        return None
+    try:
+        moment = datetime.fromisoformat(text.strip())
+    except ValueError:
+        return None
+    return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
+
+
 def service_filter(service: str, region: str, filter: str = "") -> str:
     """What selects the service's own entries, and of them those that `filter` selects."""
     own = (
         f'resource.type="cloud_run_revision" AND resource.labels.service_name="{service}" '
         f'AND resource.labels.location="{region}"'
     )
-    return f"{own} AND ({filter})" if filter.strip() else own
+    # what was typed stands first and unshifted, so that an error's line and column are those of what was typed
+    return f"{filter}\nAND {own}" if filter.strip() else own
 
 
 def entry_document(entry: LogEntry) -> dict[str, object]:

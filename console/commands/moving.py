@@ -60,7 +60,7 @@ async def rollback(place: Place, to: str | None, reason: str) -> int:
                 )
             )
 
-    async with session_at(place) as session:
+    async with session_at(place, anonymous=True) as session:  # the call leaves before we know who makes it
         outcome = await session.actions.rollback(to=to, reason=reason, progress=follow)
         if outcome.already:
             say(

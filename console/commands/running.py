@@ -160,12 +160,22 @@ def check_percent(text: str) -> int:
 
 
 @asynccontextmanager
-async def session_at(place: Place) -> AsyncIterator[Session]:
-    """A session for one command: connected, feeds not running, closed at the end."""
+async def session_at(place: Place, *, anonymous: bool = False) -> AsyncIterator[Session]:
+    """A session for one command: connected, feeds not running, closed at the end.
+
+    Args:
+        place: where.
+        anonymous: see `Session.open`.
+    """
     from console.session import Session
 
     session = await Session.open(
-        place.settings, place.environment, endpoint=place.endpoint, as_email=place.email, watch=False
+        place.settings,
+        place.environment,
+        endpoint=place.endpoint,
+        as_email=place.email,
+        watch=False,
+        anonymous=anonymous,
     )
     try:
         yield session

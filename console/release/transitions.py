@@ -28,6 +28,10 @@ KEPT_MARKS = 20
 """Marks of rolled-back revisions that the annotation keeps."""
 
 
+UNKNOWN_IDENTITY = "unknown"
+"""Who we are where the credentials do not tell, or have not yet; the Cloud Audit Log knows all the same."""
+
+
 @dataclass(frozen=True, slots=True)
 class Who:
     """Who acts, and when."""
@@ -137,6 +141,22 @@ def rolled_back(
             "rolled_back": _marked(release, lost, who, reason),
             "ended": "rolled back",
             "ended_at": who.at,
+        }
+    )
+
+
+def signed(release: Release, move: Move, email: str) -> Release:
+    """`release` with `move`, and the mark made with it, signed `email`: they were written before we knew who we are."""
+
+    def ours(by: str, at: datetime) -> bool:
+        return by == UNKNOWN_IDENTITY and at == move.at
+
+    by = {"by": email}
+    return release.model_copy(
+        update={
+            "moves": tuple(m.model_copy(update=by) if m == move else m for m in release.moves),
+            "rolled_back": tuple(m.model_copy(update=by) if ours(m.by, m.at) else m for m in release.rolled_back),
+            "started_by": email if ours(release.started_by, release.started) else release.started_by,
         }
     )
 

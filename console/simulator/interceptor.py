@@ -7,6 +7,7 @@ here it is the simulator's clock. A unary answer's is taken when the answer leav
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import inspect
 import logging
 import time
@@ -95,6 +96,8 @@ class FrontDoor(grpc.aio.ServerInterceptor):
         self._calls: set[asyncio.Task[Any]] = set()
         self._tails: set[asyncio.Task[Any]] = set()
         self._cut: set[asyncio.Task[Any]] = set()
+        self._sending: set[asyncio.Task[Any]] = set()
+        """Streams of which gRPC holds a message that it has not sent whole yet."""
 
     def cut_tails(self) -> int:
         """End every open stream with UNAVAILABLE, as a front end does that is being replaced; how many there were."""
@@ -107,7 +110,8 @@ class FrontDoor(grpc.aio.ServerInterceptor):
     def _end(self, tasks: set[asyncio.Task[Any]]) -> int:
         for task in tasks:
             self._cut.add(task)
-            task.cancel()
+            if task not in self._sending:  # gRPC, which awaits the send, would end the task and tell the client nothing
+                task.cancel()
         return len(tasks)
 
     async def intercept_service(
@@ -178,8 +182,13 @@ class FrontDoor(grpc.aio.ServerInterceptor):
                 if inspect.isawaitable(stream):
                     await stream
                 else:
-                    async for message in stream:
-                        yield message
+                    async with contextlib.aclosing(stream):
+                        async for message in stream:
+                            self._sending.add(task)
+                            yield message
+                            self._sending.discard(task)
+                            if task in self._cut:
+                                raise refusal(Code.UNAVAILABLE)
             except StatusError as error:
                 await context.abort(_GRPC_CODES[int(error.code)], error.message)
             except asyncio.CancelledError:
@@ -191,9 +200,8 @@ class FrontDoor(grpc.aio.ServerInterceptor):
                 log.exception("%s failed", method)
                 await context.abort(grpc.StatusCode.INTERNAL, refusal(Code.INTERNAL).message)
             finally:
-                self._tails.discard(task)
-                self._calls.discard(task)
-                self._cut.discard(task)
+                for tasks in (self._tails, self._calls, self._cut, self._sending):
+                    tasks.discard(task)
 
         return answer
 

@@ -202,6 +202,11 @@ class Aggregator:
                     counts.error_traces += 1
         self.newest_received = newest
 
+    def knows(self, entry: LogEntry) -> bool:
+        """Whether `entry` was handed in, or is older than what is counted."""
+        second = int(entry.timestamp)
+        return not entry.insert_id or second < self._begun or entry.insert_id in self._ids.get(second, self._strays)
+
     def suppress(self, count: int, start: float = 0.0, end: float = 0.0) -> None:
         """Note that the cloud held back `count` entries.
 

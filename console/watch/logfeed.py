@@ -2,10 +2,8 @@
 
 Rules (issue 2, section 3; issue 3, "Ticks"):
 
-* The watermark is the newest receive time less `LAG_S`. While the stream is open and silent, and the cloud can be
-  reached, the cloud's clock moves it instead, so that a quiet service's seconds pass too.
-* A silence through which the cloud could not be reached, or this machine slept, proves nothing: the stream may have
-  lost its other end. It counts again once something is heard, or a probe has found that there was nothing to hear.
+* The watermark is the newest receive time less `LAG_S`. A silence alone proves nothing, the stream may have lost its
+  other end: only once a probe has found that there was nothing to hear do a quiet service's seconds pass too.
 * When the stream breaks, nothing is closed. On reconnecting, the tail is opened first and the gap listed then: both
   overlap and insertIds settle who is counted. What a bounded list cannot reach back to stays unobserved.
 * The same list at the start back-fills a bake under way, so that a restart of the console does not lose it.
@@ -44,12 +42,13 @@ LAG_S = 5.0
 """Server seconds that an entry may take from its timestamp until it is received."""
 BUFFER_S = 2.0
 """Server seconds that the tail holds entries back to sort them."""
-IDLE_S = 1.5
-"""Wall seconds without a batch after which the stream counts as silent."""
-PROBE_S = 15.0
-"""Wall seconds of silence after which we ask whether there is nothing to hear."""
-SLEPT_S = 30.0
-"""Server seconds that time may run ahead of our own clock between two looks; more, and the machine slept."""
+PROBE_S = 8.0
+"""Wall seconds of silence after which we ask, again and again, whether there is nothing to hear: at most eight of the
+sixty reads a minute that a project has."""
+PROBED = 1_000
+"""Newest entries, at most, that a probe compares with those heard: a page, one read of the quota."""
+LOOK_S = 1.0
+"""Wall seconds between looks at how long the stream has been silent."""
 OPENING_S = 0.3
 """Wall seconds that an opened tail gets to take hold before the gap is listed."""
 LATE_S = 15.0
@@ -193,10 +192,8 @@ class LogFeed:
         self._gap_from: float | None = None
         """What has to be listed on the next connection starts here, Unix seconds; None before the first."""
         self._last_batch = clock.monotonic()
-        self._doubted = False
-        """Whether silence proves nothing, because the stream may have lost its other end."""
-        self._looked: tuple[float, float, float] | None = None
-        """Our clock, the cloud's and its rate at the last look; a jump between two looks is a sleep."""
+        self._proved = 0.0
+        """Up to here, Unix seconds, a list has shown that nothing was missed."""
         self._problem = ""
         self._failures = 0
         self.suppressed = 0
@@ -293,7 +290,6 @@ class LogFeed:
         async with aclosing(self._logs.tail(wanted, buffer_window_s=BUFFER_S)) as batches:
             async for batch in batches:
                 self._last_batch = self._clock.monotonic()
-                self._doubted = False
                 await self._take(stream, batch)
         raise UnavailableError(_("Cloud Logging ended the log stream."))
 
@@ -382,24 +378,29 @@ class LogFeed:
         await self._clock.sleep(OPENING_S)
         await self._catch_up()
         self._problem = ""
-        opened = self._now()
+        opened, probed = self._now(), self._clock.monotonic()
         while True:
-            await self._clock.sleep(PROBE_S)
-            if self._clock.monotonic() - self._last_batch >= PROBE_S and await self._unheard(opened):
+            await self._clock.sleep(LOOK_S)
+            if self._clock.monotonic() - max(self._last_batch, probed) < PROBE_S:
+                continue
+            probed = self._clock.monotonic()
+            if await self._unheard(opened):
                 raise UnavailableError(_("The log stream is open but has stopped telling; it is opened again."))
 
     async def _unheard(self, opened: float) -> bool:
         """Whether something was logged that a silent stream should have told by now."""
-        start = max(self._aggregator.newest_received, opened)
+        start = max(self._aggregator.newest_received, opened) - LAG_S
         end = self._now() - LAG_S - BUFFER_S - 5.0 * self._server_clock.rate
         if end <= start:
             return False
         span = f' AND timestamp>="{rfc3339(start)}" AND timestamp<"{rfc3339(end)}"'
         try:
-            unheard = bool(await self._logs.list(self._filter + self.sampling.clause + span, limit=1))
+            newest = await self._logs.list(self._filter + self.sampling.clause + span, limit=PROBED)
         except CanarioError:
             return False  # the stream itself will tell what is wrong
-        self._doubted = unheard
+        unheard = not all(map(self._aggregator.knows, newest))
+        if not unheard:
+            self._proved = max(self._proved, end)
         return unheard
 
     def _now(self) -> float:
@@ -425,8 +426,10 @@ class LogFeed:
         since = int(max(gap_from, self._now() - LOOK_BACK_S))
         give_up = self._clock.monotonic() + self._fill_s()
         for attempt in range(3):
+            asked = self._now()
             try:
                 covered = await self._back_fill(since, self._wanted().canary)
+                self._proved = max(self._proved, asked - LAG_S)
                 break
             except CanarioError as error:
                 self._problem = error.what
@@ -437,7 +440,6 @@ class LogFeed:
         else:
             covered = int(self._now()) + 1  # the gap stays a gap
         self._aggregator.cover(covered, float("inf"))
-        self._doubted = False
         self._live = True
 
     def _fill_s(self) -> float:
@@ -509,30 +511,11 @@ class LogFeed:
         newest = self._aggregator.newest_received
         return min(newest, self._stream.received) if self._following is not None and self._stream.received else newest
 
-    def close_seconds(self, *, reachable: bool) -> list[Second]:
-        """The seconds that the watermark has passed since the last call; none while the stream is down.
-
-        Args:
-            reachable: whether the cloud has answered somebody lately; only then does silence mean that nothing was
-                logged.
-        """
+    def close_seconds(self) -> list[Second]:
+        """The seconds that the watermark has passed since the last call; none while the stream is down."""
         if not self._live:
             return []
-        watermark = self._heard() - LAG_S
-        if not reachable or self._slept():
-            self._doubted = True
-        if not self._doubted and self._following is None and self._clock.monotonic() - self._last_batch > IDLE_S:
-            silent = self._now() - LAG_S - BUFFER_S - IDLE_S * self._server_clock.rate
-            watermark = max(watermark, silent)
-        return self._aggregator.close(watermark)
-
-    def _slept(self) -> bool:
-        """Whether the cloud's time has run ahead of our own clock since the last look: this machine was asleep."""
-        monotonic, now, rate = self._clock.monotonic(), self._now(), self._server_clock.rate
-        before, self._looked = self._looked, (monotonic, now, rate)
-        if before is None:
-            return False
-        return now - before[1] > (monotonic - before[0]) * max(1.0, min(rate, before[2])) + SLEPT_S
+        return self._aggregator.close(max(self._heard() - LAG_S, self._proved))
 
     def end(self, now: float | None) -> int:
         """Unix second (exclusive) up to which figures are drawn: the oldest open one, or later where we are cut off.

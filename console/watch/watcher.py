@@ -254,7 +254,7 @@ class Watcher:
 
     def _close(self) -> list[Second]:
         try:
-            return self._log_feed.close_seconds(reachable=self._services.reachable())
+            return self._log_feed.close_seconds()
         except CloudError:  # the cloud's time is unknown yet
             return []
 

@@ -290,6 +290,27 @@ async def test_an_answer_lost_on_the_way_is_looked_up_not_sent_again(team: Team)
     assert updates(team.simulator) == 1
 
 
+async def test_a_deployment_whose_answer_is_lost_is_looked_up_not_sent_again(team: Team) -> None:
+    maria = await team.join()
+    team.simulator.fault(fail_next={"method": "UpdateService", "code": "UNAVAILABLE", "answered": True})
+    outcome = await maria.actions.deploy("us-docker.pkg.dev/demo/app/wa-backend:new")
+    assert outcome.canary == (await maria.service()).traffic.revision_for_tag("canary") != CANARY
+    assert updates(team.simulator) == 1
+
+
+async def test_a_deployment_that_is_lost_on_its_way_is_told_as_not_seen(
+    team: Team, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    maria = await team.join()
+
+    async def lost(_service: Service, **_what: object) -> PendingChange:
+        raise ConfirmationLostError("the answer was lost")
+
+    monkeypatch.setattr(maria.cloud.run, "deploy", lost)
+    with pytest.raises(ConfirmationLostError, match="shows no new revision under canary"):
+        await maria.actions.deploy("us-docker.pkg.dev/demo/app/wa-backend:new")
+
+
 async def test_an_answer_that_is_lost_for_good_is_never_told_as_nothing_moved(
     team: Team, monkeypatch: pytest.MonkeyPatch
 ) -> None:

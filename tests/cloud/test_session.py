@@ -12,13 +12,16 @@ from pathlib import Path
 
 import pytest
 
+from console.actions import RollbackProgress
 from console.errors import CloudError, ExitCode, SettingsError, UnavailableError
 from console.journal import Journal
+from console.release.state import read_release
 from console.session import UNKNOWN_IDENTITY, Session, SessionThread
 from console.settings import Environment, Settings
 from console.simulator.process import SimulatorProcess
 
 MARIA = "maria@acme.example"
+STABLE = "wa-backend-00041-kem"
 
 
 @pytest.fixture
@@ -111,6 +114,40 @@ async def test_a_google_that_does_not_say_who_we_are_holds_up_no_rollback(
     outcome = await session.actions.rollback()
     assert outcome.already
     await session.close()
+
+
+async def test_a_commands_rollback_leaves_before_google_says_who_asked_for_it_and_is_signed_afterwards(
+    settings: Settings, production: Environment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from console.cloud.client import Cloud
+
+    told, moved = asyncio.Event(), asyncio.Event()
+
+    async def slow(_cloud: Cloud) -> str:
+        await told.wait()
+        return MARIA
+
+    def follow(progress: RollbackProgress) -> None:
+        if progress.state == "done":
+            moved.set()
+
+    with SimulatorProcess.start(scenario="healthy", speed=10) as simulator:
+        await asyncio.to_thread(simulator.rival, service="wa-backend", canary_percent=40)
+        monkeypatch.setattr(Cloud, "identity", slow)
+        session = await Session.open(settings, production, endpoint=simulator.grpc, watch=False, anonymous=True)
+        assert session.identity == UNKNOWN_IDENTITY
+        rollback = asyncio.create_task(session.actions.rollback(progress=follow))
+        async with asyncio.timeout(20):
+            await moved.wait()
+        assert (await session.cloud.run.get_service("wa-backend")).effective_shares() == {STABLE: 100}
+        told.set()
+        await rollback
+        release, _problem = read_release((await session.cloud.run.get_service("wa-backend")).annotations)
+        assert release is not None
+        assert [move.by for move in release.moves] == [MARIA]
+        assert [mark.by for mark in release.rolled_back] == [MARIA]
+        assert release.started_by == MARIA
+        await session.close()
 
 
 def test_the_console_connects_in_a_thread_and_its_picture_fills(engine: SessionThread) -> None:

@@ -97,7 +97,7 @@ def test_a_flood_of_log_lines_delays_no_key(
     screen = terminal()
     screen.start(console_on(cloud))
     screen.wait_for("POST /webhook")
-    for key, shows in (("l", "following"), ("m", "30 min"), ("c", "revisions"), ("l", "following"), ("c", "revisions")):
+    for key, shows in (("l", "following"), ("m", "30 min"), ("c", "○ 100 %"), ("l", "following"), ("c", "○ 100 %")):
         pressed = time.monotonic()
         screen.press(key)
         screen.wait_for(shows, timeout_s=5)

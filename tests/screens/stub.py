@@ -193,6 +193,7 @@ class StubActions:
     rules: object
     latest: Callable[[], Snapshot]
     rollback_progress: object = None
+    rolling_back: bool = False
     asked: list[tuple[str, tuple[object, ...]]] = field(default_factory=list)
     answers: dict[str, object] = field(default_factory=dict)
 

@@ -20,6 +20,7 @@ from stub import (
     rolled_back_release,
     service,
     snapshot,
+    verdict,
 )
 
 from console.actions.outcome import RollbackProgress
@@ -192,3 +193,32 @@ async def test_text_of_strangers_is_never_markup() -> None:
             app.repaint()
         assert "rollback" not in [name for name, _ in app.stub.actions.asked]
         assert "\x1b" not in screen_text(app)
+
+
+@pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
+async def test_a_verdict_that_nobody_stands_behind_is_not_shown_as_todays(size: tuple[int, int]) -> None:
+    done = verdict(Word.PASS, "0.2 % errors in 612 requests", done=True)
+    app = make_app(snapshot(10, verdict=done))
+    async with app.run_test(size=size) as pilot:
+        await pilot.pause()
+        text = screen_text(app)
+        assert "PASS" in text
+        assert "baked" in text
+        app.stub.publish(snapshot(10, verdict=done, now=NOON + timedelta(minutes=4, seconds=32)))
+        app.repaint()
+        await pilot.pause()
+        text = screen_text(app)
+        assert "✔ PASS" not in text
+        assert "next step may be taken" not in text
+        assert "last judged 4:32 ago" in text
+
+
+async def test_bad_news_stays_loud_however_old_it_is() -> None:
+    app = make_app(
+        snapshot(10, bad=True, now=NOON + timedelta(minutes=4, seconds=32), verdict=verdict(Word.FAIL, "3 %"))
+    )
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.pause()
+        text = screen_text(app)
+        assert "✖ FAIL" in text
+        assert "said 4:32 ago" in text

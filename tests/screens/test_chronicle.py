@@ -51,6 +51,21 @@ def test_moves_verdicts_and_drivers_are_told_in_order_and_once() -> None:
     assert story.happenings[4].text == "ROLLED BACK: canary to 0 %, automatically · error rate"
 
 
+def test_in_one_second_the_move_is_told_before_its_verdict_and_that_before_the_rollback() -> None:
+    begun = NOON + timedelta(seconds=0.9)
+    verdict = VerdictRecord(word="FAIL", at=NOON + timedelta(seconds=0.2), step=10)
+    failing = release(10, started=begun, moves=(move(0.015, 10),), verdict=verdict)
+    ended = failing.model_copy(
+        update={
+            "moves": (*failing.moves, move(0.001, 0, "rollback")),
+            "ended": "rolled back",
+            "ended_at": NOON + timedelta(seconds=0.95),
+        }
+    )
+    (story,) = tell(versions_of([audit(0, failing), audit(0, ended)]), ended)
+    assert [h.kind for h in story.happenings] == ["started", "shift", "verdict", "rollback"]
+
+
 def test_a_refused_call_moved_nothing_and_is_not_told() -> None:
     good, refused = release(10, moves=(move(0, 10),)), release(50, moves=(move(0, 10), move(1, 50)))
     (story,) = tell(versions_of([audit(0, good), audit(1, refused, refused="stale etag")]))

@@ -9,6 +9,7 @@ import pytest
 from pictures import screen_text
 from stub import (
     FRIDAY,
+    ME,
     STABLE,
     make_app,
     release,
@@ -395,6 +396,37 @@ async def test_leaving_asks_while_a_release_is_under_way() -> None:
         await press(pilot, "q", "enter")
     assert app.return_code == 0
     assert app.stub.stopped
+
+
+async def test_a_rollback_that_waits_is_not_forgotten_by_leaving() -> None:
+    app = make_app(None)
+    async with app.run_test(size=(120, 40), notifications=True) as pilot:
+        await press(pilot, "r", "q")
+        assert app.is_running
+        assert "then leave." in screen_text(app)
+        app.stub.open(healthy())
+        await settle(pilot)
+        assert asked(app) == ["rollback"]
+    other = make_app(None)
+    async with other.run_test(size=(120, 40)) as pilot:
+        await press(pilot, "r", "escape")
+        await pilot.press("q")
+        await pilot.pause()
+    assert other.return_code == 0
+    assert asked(other) == []
+
+
+async def test_an_operator_whose_own_lease_ran_out_is_told_so_and_not_that_he_is_gone() -> None:
+    mine = make_app(snapshot(10, release=release(10, expires=-5)))
+    async with mine.run_test(size=(120, 40)) as pilot:
+        await settle(pilot)
+        text = " ".join(screen_text(mine).split())
+        assert "Your lease ran out" in text
+        assert "is gone" not in text
+    theirs = make_app(snapshot(10, release=release(10, expires=-5, session="session-2")))
+    async with theirs.run_test(size=(120, 40)) as pilot:
+        await settle(pilot)
+        assert f"{ME} is gone" in " ".join(screen_text(theirs).split())
 
 
 async def test_leaving_asks_nothing_where_no_release_is_under_way() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
@@ -19,6 +20,9 @@ from google.iam.v1 import iam_policy_pb2
 from google.longrunning import operations_pb2
 from google.protobuf import json_format
 
+from console.simulator.callers import Permissions
+from console.simulator.clock import SimClock
+from console.simulator.faults import Faults
 from console.simulator.interceptor import FrontDoor
 from tests.simulator.conftest import CANARY, NOON, PARENT, SERVICE, STABLE, TEN_PERCENT, Cloud, MakeCloud
 
@@ -248,6 +252,32 @@ async def test_open_tails_can_be_cut(cloud: Cloud) -> None:
         async for _answer in stream:
             pass
     assert (await cloud.get()).name == SERVICE
+
+
+async def test_a_stream_cut_while_grpc_sends_a_message_ends_for_its_client_too() -> None:
+    class Context:
+        code: grpc.StatusCode | None = None
+
+        def invocation_metadata(self) -> tuple[()]:
+            return ()
+
+        async def send_initial_metadata(self, _metadata: object) -> None: ...
+
+        async def abort(self, code: grpc.StatusCode, _details: str, _trailing: object) -> None:
+            self.code = code
+            raise grpc.aio.AbortError
+
+    async def endless(_request: object, _context: object) -> AsyncIterator[bytes]:
+        while True:
+            yield b"a message"
+
+    door, context = FrontDoor(SimClock(NOON, 1.0), Faults(None, seed=7, start=0.0), Permissions()), Context()
+    answers = door._streaming("TailLogEntries", endless)(None, context)
+    assert await anext(answers) == b"a message"
+    assert door.cut_tails() == 1
+    with pytest.raises(grpc.aio.AbortError):
+        await anext(answers)
+    assert context.code is grpc.StatusCode.UNAVAILABLE
 
 
 async def test_a_rival_moves_the_traffic_a_minute_after_the_first_move(make_cloud: MakeCloud) -> None:

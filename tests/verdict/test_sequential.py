@@ -183,7 +183,7 @@ def test_a_canary_that_gets_a_tenth_of_its_share_is_no_data() -> None:
     judge = SequentialJudge(0.5)
     verdict = watch(judge, 60, share=0.05)[-1]
     assert verdict.word is Word.INCONCLUSIVE
-    assert "not its 50 %" in verdict.sentence
+    assert "far under its 50 %" in verdict.sentence
 
 
 def test_a_thinned_stable_does_not_make_the_canary_look_loud_or_silent() -> None:

@@ -44,6 +44,21 @@ async def test_every_text_can_be_read_on_every_ground(theme: Theme) -> None:
                 assert contrast(shown, below) >= wanted, (name, ground, value)
 
 
+@pytest.mark.parametrize("theme", COLOURED, ids=lambda t: t.name)
+async def test_no_drawn_word_is_the_colour_of_its_ground(theme: Theme) -> None:
+    app = Gallery(theme=theme.name)
+    async with app.run_test(size=(120, 40)):
+        lost = [
+            segment.text
+            for strip in app.screen._compositor.render_strips()
+            for segment in strip
+            if segment.style is not None and any(letter.isalnum() for letter in segment.text)
+            if segment.style.color is not None and segment.style.bgcolor is not None
+            if contrast(Color.from_rich_color(segment.style.color), Color.from_rich_color(segment.style.bgcolor)) < 4.5
+        ]
+    assert lost == []
+
+
 def test_no_color_wins_over_what_was_wanted() -> None:
     assert themes.default_theme({"NO_COLOR": "1"}, "canario-light") == "canario-plain"
     assert themes.default_theme({"NO_COLOR": ""}, "canario-light") == "canario-light"
