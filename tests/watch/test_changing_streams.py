@@ -58,7 +58,7 @@ class Rig:
                 self.made += 1
             self.cloud.logs.push(*entries)
             await turn(self.cloud, 0.1)
-            self.closed += self.feed.close_seconds(reachable=True)
+            self.closed += self.feed.close_seconds()
 
 
 def _matches(filter: str, entry: object) -> bool:
