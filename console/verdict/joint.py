@@ -67,7 +67,7 @@ class JointJudge:
             return f"{note} {self._who_drives(verdict, rules)}".strip()
         if not crossed:
             return ""
-        named = ", ".join(f"{reading.rule} ({reading.value})" for reading in crossed)
+        named = ", ".join(f"{reading.rule}: {reading.value}" for reading in crossed)
         if verdict.word is Word.SHARED_BREACH:
             reason = _("the stable suffers alike")
         elif any(reading.arms for reading in crossed):
@@ -76,7 +76,7 @@ class JointJudge:
             reason = _("a target, and the test has not enough evidence yet that the canary is slower than it may be")
         else:
             reason = _("normal noise for a healthy service with this much traffic")
-        note = _("Runbook: {rules}; the verdict is {word}: {reason}.").format(
+        note = _("{word} though a rule of the runbook is crossed: {reason} ({rules}).").format(
             rules=named, word=verdict.word.value, reason=reason
         )
         return f"{note} {self._who_drives(verdict, rules)}".strip()

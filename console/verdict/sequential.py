@@ -223,8 +223,8 @@ class SequentialJudge:
 
     def _shared(self, alarm: Alarm) -> str:
         return _(
-            "Both fail, the canary is not to blame: {what}, odds {odds} : 1. Hold. A FAIL if the canary gets worse than"
-            " the stable; over when both keep the limit."
+            "{what}, odds {odds} : 1; the stable fails alike. FAIL if the canary gets worse; over when both"
+            " keep the limit."
         ).format(what=self._compared(alarm.kind, alarm.test), odds=odds(alarm.evidence))
 
     def _passed(self, loudest: Alarm) -> str:
