@@ -172,8 +172,6 @@ def _sentence(state: VerdictState, width: int, most: int) -> list[Content]:
     word = str(verdict.word)
     style = VERDICT_STYLES.get(word, "")
     badge = f"{VERDICT_GLYPHS.get(word, '○')} {word}"
-    if style == ".breach":
-        badge = f" {badge} "  # drawn in reverse, so it keeps a rim
     whole = Content.assemble((badge, style), "  ", inert(verdict.sentence, 400))
     if verdict.word == "FAIL":
         whole = whole.stylize(".strong", 0, len(word) + 2)
