@@ -332,7 +332,9 @@ def _judgement(rules: EnvironmentRules, facts: Facts, current: int, now: datetim
             "bake",
             bake_title,
             False,
-            missing.format(observed=observed, bake=duration(rules.plan.bake), count=verdict.requests_needed),
+            (missing if verdict.requests_needed else _("{observed} of {bake} observed")).format(
+                observed=observed, bake=duration(rules.plan.bake), count=verdict.requests_needed
+            ),
             overridable=True,
             passes_at=now + left if now is not None and verdict.requests_needed == 0 else None,
         )
