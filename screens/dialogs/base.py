@@ -76,6 +76,8 @@ class Dialog(ModalScreen[T]):
         Binding("pagedown", "page_body(1)", show=False),
     ]
     AUTO_FOCUS = "Input"
+    NAMES_PLACE: ClassVar[bool] = True
+    """Whether the title names a protected environment where Enter does something."""
 
     def __init__(self, view: View) -> None:
         super().__init__()
@@ -89,7 +91,9 @@ class Dialog(ModalScreen[T]):
         """Banner, body, foot."""
         with Vertical(id="frame") as frame:
             heading = self.heading()
-            frame.border_title = Content(titled(heading, self.view) if self.confirm_label() else heading)
+            frame.border_title = Content(
+                titled(heading, self.view) if self.NAMES_PLACE and self.confirm_label() else heading
+            )
             yield Banner(id="dialog-banner")
             with VerticalScroll(id="body", can_focus=False):
                 yield from self.compose_body()
