@@ -100,6 +100,7 @@ class ConsoleApp(KeyActions, inherit_bindings=False):
         self._crashed = False
         self._settled: object = None
         self._mover: tuple[str, dict[str, int]] = ("", {})
+        self._drove = False
         self._title = ""
         self._rung = ""
         self.desk = RollbackDesk(lambda: self._engine, self.clock.monotonic)
@@ -175,7 +176,7 @@ class ConsoleApp(KeyActions, inherit_bindings=False):
         self.environment = environment
         self._place = Place.of(self.settings, environment)
         self.desk = RollbackDesk(lambda: self._engine, self.clock.monotonic)
-        self._notice, self._mover = ("", 0.0), ("", {})
+        self._notice, self._mover, self._drove = ("", 0.0), ("", {}), False
         self.repaint()
         if old is not None:
             await asyncio.to_thread(old.stop)
@@ -229,6 +230,7 @@ class ConsoleApp(KeyActions, inherit_bindings=False):
                 show = getattr(screen, "show", None)
                 if show is not None:
                     show(view)
+            self._tell_ousted(view)
             self._announce(view)
         except Exception as error:  # noqa: BLE001 - a bug in drawing must not take rollback's key away
             self.complain(error)
@@ -257,6 +259,15 @@ class ConsoleApp(KeyActions, inherit_bindings=False):
             if answer.already and not answer.notes:
                 target = present.short(answer.target, self.environment.service) or _("the stable revision")
                 self.say(_("Nothing to roll back: {target} has the traffic already.").format(target=target))
+
+    def _tell_ousted(self, view: View) -> None:
+        """Say it to the driver whose seat somebody else has taken: the automatic rollback has gone with it."""
+        driver = view.driver
+        mine = driver is not None and driver.session == view.session_id
+        if self._drove and driver is not None and not mine:
+            text = _("{who} took the driver's seat; automatic rollback now lives in that console, not in this one.")
+            self.say(text.format(who=driver.email), "warning", keep=True)
+        self._drove = mine
 
     def complain(self, error: BaseException) -> None:
         """Log a bug and say so once, in a sentence."""

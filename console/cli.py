@@ -180,7 +180,10 @@ def deploy(
     _end(run(go))
 
 
-@app.command(help=_("Move the canary's share to PERCENT. Guarded: window, order of steps, bake, verdict, driver."))
+@app.command(
+    help=_("Move the canary's share to PERCENT. Guarded: window, order of steps, bake, verdict, driver."),
+    context_settings={"ignore_unknown_options": True},  # `-5` is a share out of range, not an option
+)
 def shift(
     context: typer.Context,
     percent: Annotated[str, typer.Argument(metavar="PERCENT", help=_("The canary's share after it, 0 to 100."))],
@@ -237,7 +240,9 @@ def logs(
     filter: Annotated[
         str, typer.Option("--filter", metavar="F", help=_("In the Logging query language, e.g. severity>=ERROR."))
     ] = "",
-    since: Annotated[str, typer.Option("--since", metavar="TIME", help=_("How far back, e.g. 10 min."))] = "1 h",
+    since: Annotated[
+        str, typer.Option("--since", metavar="TIME", help=_("How far back, e.g. 10 min, or 2026-11-25T12:00:00Z."))
+    ] = "1 h",
     limit: Annotated[int, typer.Option("--limit", min=1, max=10_000, help=_("At most so many past entries."))] = 50,
     as_json: JsonOption = False,
     env: EnvOption = None,
@@ -251,7 +256,7 @@ def logs(
         from console.settings_types import Problem, read_duration
 
         try:
-            back = read_duration(since)
+            back = implementation.read_moment(since) or read_duration(since)
         except Problem as problem:
             raise UsageError(f"--since {problem.what}.", remedy=problem.remedy) from problem
         place = find_place(_where(context, env, endpoint, as_email))

@@ -330,7 +330,7 @@ def validate_keymap(keymap: Mapping[str, str]) -> list[str]:
             )
             continue
         asked = _split_keys(keys)
-        if not asked and not _BY_ID[id].fixed:
+        if not asked:
             problems.append(_("The keymap gives {id} no key. Name one, or leave the line out.").format(id=id))
         for key in asked:
             problem = "" if canonical_key(key) in _BY_ID[id].keys else key_problem(key)

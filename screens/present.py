@@ -71,7 +71,8 @@ def header(view: View) -> HeaderState:
         rollback_ready=readiness.ok if snapshot.service is not None else None,
         rollback_problem=readiness.problems[0] if readiness.problems else "",
         auto_rollback=view.auto_rollback,
-        skew_s=float(int(snapshot.time.skew.total_seconds())) if snapshot.time is not None else 0.0,
+        # a demo's clock is not the world's on purpose
+        skew_s=float(int(snapshot.time.skew.total_seconds())) if snapshot.time and view.demo is None else 0.0,
         notice=notice(view),
         demo=demo_line(view),
     )
@@ -136,7 +137,7 @@ def warnings(view: View) -> tuple[str, ...]:
                 revision=short(mark.revision, snapshot.service_name), who=mark.by
             )
         )
-    if snapshot.time is not None and abs(snapshot.time.skew) > SKEW_SHOWN:
+    if snapshot.time is not None and view.demo is None and abs(snapshot.time.skew) > SKEW_SHOWN:
         found.append(
             (
                 _("This machine's clock is {span} ahead of the cloud's; the cloud's is the one that counts.")
@@ -165,7 +166,7 @@ def waiting_for(view: View, what: str) -> str:
     """What a pane says until its data comes."""
     if view.connection == "failed":
         return _("no connection: {problem}").format(problem=view.problem or _("trying again"))
-    if view.connection == "connecting":
+    if view.connection == "connecting" and view.snapshot.project:
         return _("connecting to {project} …").format(project=view.snapshot.project)
     service = next((feed for feed in view.snapshot.feeds if feed.name == "service"), None)
     if view.snapshot.service is None and service is not None and service.problem:

@@ -18,6 +18,8 @@ from console.text import clean
 Piece = Sequence[Content]
 """Variants of one part of a line, longest first; an empty last one lets it fall away."""
 
+EMOJI_FORM = "\ufe0f"
+"""Asks for the emoji form of the sign before it. Not drawn: terminals do not agree on whether it takes a cell more."""
 NOTHING = Content("")
 
 VERDICT_GLYPHS = {"PASS": "✔", "FAIL": "✖", "INCONCLUSIVE": "○", "WARN": "▲", "SHARED BREACH": "◆"}
@@ -106,7 +108,7 @@ def cut(content: Content, width: int) -> Content:
 
 def inert(text: str, limit: int = 200) -> str:
     """Foreign `text` for one line of a widget: cleaned again, and short."""
-    return clean(text, limit)
+    return clean(text, limit).replace(EMOJI_FORM, "")
 
 
 def fit(pieces: Sequence[Piece], width: int, gap: int = 2, order: Sequence[int] = ()) -> list[Content]:

@@ -11,6 +11,7 @@ from textual.strip import Strip
 
 from console.text import clean
 from console.words import _
+from widgets.drawing import EMOJI_FORM
 from widgets.log_lines import ERROR_RANK, RANKS, Line, is_error
 
 WORDS = {
@@ -55,7 +56,7 @@ def strips_of(line: Line, role: str, width: int, *, wrap: bool, style: Callable[
     head = [Segment(text, style(component)) for text, component in columns]
     indent = sum(cell_len(text) for text, _component in columns)
     body = style(level if level == "log--error" else "")
-    text = clean(line.text)
+    text = clean(line.text).replace(EMOJI_FORM, "")
     room = max(width - indent, 1)
     if cell_len(text) <= room:
         chunks = [text]

@@ -88,6 +88,8 @@ class Rollback:
         self._clock = access.clock
         self._started = self._clock.monotonic()
         self._attempts = 0
+        self._tries = 0
+        """Calls that failed, reads too: what an operator counts as attempts."""
         self._gone: set[str] = set()
         self._failures: dict[tuple[tuple[str, int], ...], int] = {}
         self._notes: list[str] = []
@@ -145,7 +147,7 @@ class Rollback:
         self._progress = replace(
             self._progress,
             state=state,
-            attempts=self._attempts,
+            attempts=max(self._attempts, self._tries),
             problem=problem,
             target=dict(target) if target is not None else self._progress.target,
             took=took,
@@ -274,6 +276,7 @@ class Rollback:
         elapsed = timedelta(seconds=self._clock.monotonic() - self._started)
         if self._give_up_after is not None and elapsed > self._give_up_after:
             raise error
+        self._tries += 1
         self._say("retrying", problem=error.what)
         await self._clock.sleep(self._pause)
         self._pause = min(self._pause * 2, LONGEST_PAUSE_S)

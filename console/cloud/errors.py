@@ -40,6 +40,8 @@ _CREDENTIALS = re.compile(r"metadata from plugin|invalid_grant|reauth|refresh", 
 _PERMISSION = re.compile(r"[Pp]ermission '?([a-z]+(?:\.[a-zA-Z]+)+)'?")
 _DISABLED_API = re.compile(r"\b([a-z]+\.googleapis\.com)\b")
 
+_LOOPBACK = re.compile(r"ipv[46]:(127\.[\d.]+:\d+|(?:\[|%5B)::1(?:\]|%5D):\d+)")
+"""Who did not answer, in gRPC's words, where that is this machine: a simulator, not Google."""
 _SILENT = (
     api.ServiceUnavailable,
     api.GatewayTimeout,
@@ -110,6 +112,12 @@ def translate(error: BaseException, *, doing: str, write: bool) -> CanarioError:
             _("The answer was lost while {doing}: {detail}.").format(doing=doing, detail=_bare(detail)),
             traffic=_("The change may or may not have been made."),
             remedy=_("The service is read again to see which."),
+        )
+    if isinstance(error, _SILENT) and (nobody := _LOOPBACK.search(detail)):
+        return UnavailableError(
+            _("Nothing answers at {endpoint}.").format(endpoint=nobody.group(1)),
+            traffic=unmoved,
+            remedy=_("Start `canario simulate` and give the address it prints."),
         )
     if isinstance(error, _SILENT):
         return UnavailableError(

@@ -42,6 +42,12 @@ def plain(text: str, *, id: str | None = None, classes: str | None = None) -> St
     return Static(Content(text), id=id, classes=classes, markup=False)
 
 
+def titled(heading: str, view: View) -> str:
+    """`heading`, and before it a protected environment's name where it does not say it itself."""
+    name = f"▲ {view.rules.name.upper()}"
+    return heading if not heading or not view.rules.protected or heading.startswith("▲") else f"{name}: {heading}"
+
+
 class Dialog(ModalScreen[T]):
     """A dialog. Subclasses give `compose_body`, `confirm` and, where the picture moves, `show_body`."""
 
@@ -70,6 +76,8 @@ class Dialog(ModalScreen[T]):
         Binding("pagedown", "page_body(1)", show=False),
     ]
     AUTO_FOCUS = "Input"
+    NAMES_PLACE: ClassVar[bool] = True
+    """Whether the title names a protected environment where Enter does something."""
 
     def __init__(self, view: View) -> None:
         super().__init__()
@@ -82,7 +90,10 @@ class Dialog(ModalScreen[T]):
     def compose(self) -> ComposeResult:
         """Banner, body, foot."""
         with Vertical(id="frame") as frame:
-            frame.border_title = Content(self.heading())
+            heading = self.heading()
+            frame.border_title = Content(
+                titled(heading, self.view) if self.NAMES_PLACE and self.confirm_label() else heading
+            )
             yield Banner(id="dialog-banner")
             with VerticalScroll(id="body", can_focus=False):
                 yield from self.compose_body()

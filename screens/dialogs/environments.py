@@ -40,6 +40,8 @@ class EnvironmentsDialog(Dialog[Neighbour | None]):
     BINDINGS: ClassVar[list[BindingType]] = []
     AUTO_FOCUS = "OptionList"
 
+    NAMES_PLACE = False
+
     def __init__(
         self,
         view: View,

@@ -17,9 +17,9 @@ from console.errors import CanarioError
 from console.release.guardrails import REASON_LENGTH, ActionKind, Answer, blocked_by
 from console.release.moves import Proposal
 from console.release.window import moment
-from console.words import _
+from console.words import _, ngettext
 from screens import present
-from screens.dialogs.base import Dialog, field, hanging, plain
+from screens.dialogs.base import Dialog, field, hanging, plain, titled
 from screens.view import View
 
 
@@ -117,7 +117,7 @@ class MoveDialog(Dialog[Confirmed | None]):
         if drawn == self._drawn:
             return
         self._drawn = drawn
-        self.query_one("#frame").border_title = Content(self.heading())
+        self.query_one("#frame").border_title = Content(titled(self.heading(), view))
         self.query_one("#splits").display = self.proposal.action.kind in (ActionKind.SHIFT, ActionKind.UNDO)
         self.query_one("#splits", Static).update(splits_content(self.proposal, view, self.width))
         self.query_one("#answers", Static).update(answers_content(self.proposal, self.problem, view, self.width))
@@ -133,12 +133,18 @@ class MoveDialog(Dialog[Confirmed | None]):
 
     def _reason_label(self) -> str:
         if self.proposal.blocked:
-            return _("A written reason lets this pass; it is journalled and announced:")
-        return _("Why? It is journalled and announced:")
+            label = _("A written reason lets this pass; it is journalled and announced:")
+        else:
+            label = _("Why? It is journalled and announced:")
+        missing = REASON_LENGTH - len(self.reason)
+        if not 0 < missing < REASON_LENGTH:
+            return label
+        return f"{label} " + ngettext("{n} character more", "{n} characters more", missing).format(n=missing)
 
     def on_input_changed(self, event: Input.Changed) -> None:
         """The foot says whether Enter would do something now."""
         event.stop()
+        self.query_one("#reason-label", Static).update(Content(self._reason_label()))
         self.foot()
 
 

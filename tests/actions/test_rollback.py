@@ -139,6 +139,8 @@ async def test_an_outage_is_waited_out_and_shown(team: Team) -> None:
     assert progress is not None
     assert progress.problem
     assert progress.elapsed(time.monotonic()) > timedelta(seconds=0.4)
+    before = progress.attempts
+    await until(lambda: maria.actions.rollback_progress.attempts > before)  # reads that fail count too
     team.simulator.fault(unavailable=False)
     await rolling
     assert await maria.shares() == {STABLE: 100}

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import tomllib
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from console.commands.init import TEMPLATE
+from console.commands.logs import read_moment
 from console.commands.looking import _old
 from console.registry import ACTIONS
 from console.settings import BUILT_IN_ENVIRONMENTS, Settings, load_settings
@@ -148,3 +149,13 @@ def _file() -> list[str]:
 def _is_setting(line: str) -> bool:
     bare = line.removeprefix("# ")
     return bare.startswith("[") or (line.startswith("# ") and " = " in bare and bare.split(" = ")[0].isidentifier())
+
+
+def test_since_takes_a_moment_as_well_as_a_duration(simulator, canario) -> None:
+    endpoint = simulator(now="2026-11-25T12:00:00Z").grpc
+    none = canario("logs", "--since", "2026-11-25T13:00:00Z", "--endpoint", endpoint)
+    assert (none.returncode, none.stdout) == (0, "")
+    some = canario("logs", "--since", "2026-11-25T13:50:00+02:00", "--limit", "3", "--endpoint", endpoint)
+    assert len(some.stdout.splitlines()) == 3
+    assert read_moment("2026-11-25T12:00") == datetime(2026, 11, 25, 12, 0, tzinfo=UTC)
+    assert read_moment("10 min") is None

@@ -93,6 +93,16 @@ def test_a_write_that_never_left_says_that_nothing_changed(raised: Exception) ->
     assert "Nothing was changed" in error.traffic
 
 
+def test_a_dead_simulator_is_not_called_google() -> None:
+    error = read(
+        api.ServiceUnavailable("failed to connect to all addresses; last error: UNKNOWN: ipv4:127.0.0.1:1: no")
+    )
+    assert isinstance(error, UnavailableError)
+    assert "Google" not in str(error)
+    assert "127.0.0.1:1" in error.what
+    assert "canario simulate" in error.remedy
+
+
 def test_expired_credentials_are_told_from_a_network_that_is_down() -> None:
     error = read(api.ServiceUnavailable("Getting metadata from plugin failed with error: Reauthentication is needed."))
     assert isinstance(error, CredentialsError)

@@ -529,3 +529,20 @@ async def test_a_blocked_action_is_told_and_kept_on_the_screen() -> None:
         await settle(pilot)
         await settle(pilot)
         assert screen_text(app).count("juan moved it to 30 %. Look again.") >= 1
+
+
+@pytest.mark.parametrize("size", [(120, 40), (80, 24)])
+async def test_a_driver_whose_seat_is_taken_is_told_so(size: tuple[int, int]) -> None:
+    app = make_app(snapshot(10))
+    async with app.run_test(size=size) as pilot:
+        await pilot.pause()
+        app.repaint()
+        taken = release(10, session="ana-session")
+        assert taken.driver is not None
+        ana = taken.driver.model_copy(update={"email": "ana@acme.example"})
+        app.stub.publish(snapshot(10, release=taken.model_copy(update={"driver": ana})))
+        app.repaint()
+        await pilot.pause()
+        told = "ana@acme.example took the driver's seat"
+        assert any(told in toast.message for toast in app._notifications)
+        assert told in app.current.notice or told in app._notice[0]

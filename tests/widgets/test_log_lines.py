@@ -8,6 +8,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from console.watch.ring import LogLine, LogRing
+from widgets.drawing import inert
 from widgets.log_lines import ARMS, FLOORS, RANKS, SEVERITIES, LogFilter, LogRows, words
 
 AT = datetime(2026, 11, 25, 12, 0, tzinfo=UTC)
@@ -157,3 +158,7 @@ def test_a_line_of_a_mebibyte_is_searched_only_at_its_start() -> None:
     rows.pull()
     rows.choose(LogFilter("needle"), None, None)
     assert len(rows) == 0
+
+
+def test_a_sign_in_emoji_form_takes_no_cell_more_than_terminals_give_it() -> None:
+    assert "\ufe0f" not in inert("\u26a0\ufe0f caution")
