@@ -129,7 +129,9 @@ def test_when_the_cloud_dies_the_console_says_so_and_its_keys_answer(
     screen.wait_for("Enter Leave")
     time.sleep(0.35)
     screen.press("Enter")
-    text = screen.wait_for("ENDED 0")
+    screen.wait_for("canario stays until it is done")
+    text = screen.wait_for("ENDED 1", timeout_s=60)
+    assert "roll back with" in text
     assert "Traceback" not in text
 
 

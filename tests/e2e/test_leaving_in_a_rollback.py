@@ -27,8 +27,23 @@ def cloud(simulator: Callable[..., SimulatorProcess]) -> SimulatorProcess:
     return process
 
 
+HEEDFUL = "import os, signal as s, sys; s.signal(s.SIGINT, s.SIG_DFL); os.execv(sys.argv[1], sys.argv[1:])"
+"""Whoever starts the tests may ignore Ctrl-C (a shell's `&` does), and a child would inherit that."""
+
+
 def console_on(simulator: SimulatorProcess) -> list[str]:
-    return [sys.executable, "-m", "console.cli", "--env", "production", "--endpoint", simulator.grpc]
+    return [
+        sys.executable,
+        "-c",
+        HEEDFUL,
+        sys.executable,
+        "-m",
+        "console.cli",
+        "--env",
+        "production",
+        "--endpoint",
+        simulator.grpc,
+    ]
 
 
 def shares(simulator: SimulatorProcess) -> object:

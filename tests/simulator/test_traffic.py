@@ -182,7 +182,8 @@ def test_a_shared_outage_comes_some_time_after_the_first_move_and_spares_nobody(
     for revision in (STABLE, CANARY):
         assert _failing(of, 31 + 60, revision) == pytest.approx(0.002)
         assert _failing(of, 31 + 90, revision) == pytest.approx(0.12, abs=0.01)
-        assert _failing(of, 31 + 90 + 120, revision) == pytest.approx(0.002)
+        assert _failing(of, 31 + 90 + 300, revision) == pytest.approx(0.12, abs=0.01)
+        assert _failing(of, 31 + 90 + 601, revision) == pytest.approx(0.002)
 
 
 def test_without_a_move_there_is_no_outage() -> None:
