@@ -20,6 +20,10 @@ ANNOTATION = "canario.dev/release"
 """Annotation key. Not in a namespace reserved by Cloud Run (run.googleapis.com, cloud.googleapis.com,
 serving.knative.dev, autoscaling.knative.dev)."""
 
+DEPLOYMENT = "canario.dev/deployment"
+"""Annotation key of the last deployment made here. It has one of its own, since a revision that gets no traffic neither
+begins a release nor belongs to the one under way."""
+
 LEASE = timedelta(minutes=2)
 """How long a driver's lease holds after its last renewal, in server time."""
 
@@ -106,6 +110,20 @@ class RolledBack(_Model):
     reason: str = ""
 
 
+class Deployment(_Model):
+    """A new revision that was made with no traffic."""
+
+    image: str
+    tag: str
+    by: str
+    at: datetime
+    """Server time, UTC."""
+
+    def dumps(self) -> str:
+        """The annotation's value: compact JSON."""
+        return json.dumps(self.model_dump(mode="json"), separators=(",", ":"), sort_keys=True)
+
+
 class Release(_Model):
     """A release under way, or the last one that ended."""
 
@@ -182,7 +200,9 @@ def read_release(annotations: Mapping[str, str]) -> tuple[Release | None, str]:
 
 __all__ = [
     "ANNOTATION",
+    "DEPLOYMENT",
     "LEASE",
+    "Deployment",
     "Driver",
     "Line",
     "Move",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,7 @@ from console.errors import (
     UsageError,
 )
 from console.release.service import Service
-from console.release.state import ANNOTATION
+from console.release.state import ANNOTATION, DEPLOYMENT, read_release
 from tests.actions.conftest import MakeTeam
 from tests.actions.operators import CANARY, OLDER, REASON, STABLE, Team, until, updates
 from tests.conftest import FRIDAY
@@ -398,6 +399,21 @@ async def test_a_deployment_gets_no_traffic_and_the_tag(team: Team) -> None:
     assert maria.rows() == [("intent", "deploy", ""), ("outcome", "deploy", "done")]
     with pytest.raises(UsageError):
         await maria.actions.deploy("  ")
+
+
+async def test_a_deployment_is_written_on_the_service_by_the_same_call_and_begins_no_release(team: Team) -> None:
+    maria = await team.join()
+    before = updates(team.simulator)
+    await maria.actions.deploy("host/path/app:abc123", tag="canary")
+    annotations = (await maria.service()).annotations
+    written = json.loads(annotations[DEPLOYMENT])
+    assert (written["image"], written["tag"], written["by"]) == (
+        "host/path/app:abc123",
+        "canary",
+        maria.actions.identity,
+    )
+    assert read_release(annotations) == (None, "")
+    assert updates(team.simulator) == before + 1
 
 
 async def test_a_friday_takes_no_deployment(team_on: MakeTeam) -> None:
