@@ -1,0 +1,296 @@
+"""What a kind of step is: settings of its own, what it asks of a person, how it runs, and how a cut-off run is settled.
+
+A kind is a module here with one class. It speaks to the world only through its `StepContext`, so that the same class
+runs under the console, the headless command and the tests.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar, Protocol
+
+from pydantic import BaseModel, ConfigDict
+
+from console.clock import Clock
+from console.runbook.evidence import Evidence, ItemResult, Progress, Result
+from console.runbook.model import Step
+
+if TYPE_CHECKING:
+    from console.actions import Actions
+    from console.cloud.client import Cloud
+    from console.notify import Notifier
+    from console.settings import Environment, Settings
+    from console.watch.snapshot import Snapshot
+
+
+class KindSettings(BaseModel):
+    """Base of a kind's own settings: unknown keys are mistakes."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Ask(StrEnum):
+    """What a step asks of the person before or while it runs."""
+
+    NOTHING = "nothing"
+    """Enter runs it."""
+    WORD = "word"
+    """A person's word: Enter signs it under their name; a note may be added."""
+    ITEMS = "items"
+    """A list, item by item: pass, fail or blocked, with a note."""
+    SIGN = "sign"
+    """An approval: only the person in the role can, from a console of their own."""
+    ELSEWHERE = "elsewhere"
+    """Another screen does it (the canary screen's moves and bakes; migrations); Enter goes there, or does it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a person said."""
+
+    word: str = ""
+    """`yes`, or of an item `pass`, `fail`, `blocked`."""
+    item: str = ""
+    """The item's id, where the step has items."""
+    note: str = ""
+    role: str = ""
+    """The role that a signature is given in."""
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What is being released, as far as it is known: empty strings where not yet."""
+
+    candidate: str = ""
+    """Id of the release candidate, e.g. `2026-11-25-1005`."""
+    environment: str = "production"
+    """Name of the environment that the release is for."""
+    service: str = ""
+    branch: str = "main"
+    commit: str = ""
+    """Full hash of the merge commit."""
+    version: str = ""
+    """Version that /healthz must tell; empty: any (then it is compared with nothing, and the step says so)."""
+    pull_request: str = ""
+    """Number."""
+    author: str = ""
+    """E-mail of the change's author."""
+    author_login: str = ""
+    image: str = ""
+    """Full reference."""
+    image_id: str = ""
+    """`console.release.state.image_identity` of it."""
+    canary: str = ""
+    """The new revision, once deployed."""
+    stable: str = ""
+    plan: str = ""
+    """`plan_digest` of the rollout plan."""
+
+    def bound(self, to: str) -> str:
+        """Identity of what evidence `bound_to` is of: commit, image, revision, or the candidate."""
+        return {"commit": self.commit, "image": self.image_id, "revision": self.canary}.get(to, self.candidate)
+
+
+@dataclass(frozen=True, slots=True)
+class LocalPaths:
+    """Where the operator's files are."""
+
+    checkout: Path
+    """The team's code; commands run here."""
+    evidence: Path
+    """Folder for whole outputs of this candidate; made as needed, mode 0700."""
+
+
+class Tools(Protocol):
+    """The world, as a step reaches it. The session's real parts in the product."""
+
+    @property
+    def settings(self) -> Settings:
+        """All settings."""
+
+    @property
+    def environment(self) -> Environment:
+        """The environment that the release is for."""
+
+    @property
+    def actions(self) -> Actions:
+        """The guarded door to that environment's service."""
+
+    @property
+    def notifier(self) -> Notifier:
+        """Slack, bell and title."""
+
+    def snapshot(self) -> Snapshot | None:
+        """The live picture, where one is watched."""
+
+    async def cloud(self, environment: str = "") -> tuple[Cloud, Environment]:
+        """A connection for an environment by name (empty: the release's own), and the environment.
+
+        Raises:
+            CanarioError: there is none of that name, or it cannot be reached.
+        """
+
+    def variables(self) -> Mapping[str, str]:
+        """Environment variables for commands and lookups: the process's own, and the demo's."""
+
+    async def secret(self, name: str) -> str | None:
+        """A secret by its name in `console.secrets.SECRETS`, or None."""
+
+
+@dataclass
+class StepContext:
+    """One run of one step."""
+
+    step: Step
+    subject: Subject
+    tools: Tools
+    paths: LocalPaths
+    identity: str
+    """E-mail of who runs it."""
+    key: str
+    """Names this run (random hex); kept in the journal before anything is done."""
+    now: Callable[[], datetime]
+    """Server time, UTC."""
+    clock: Clock
+    """Wall time: timeouts, pauses."""
+    report: Callable[[Progress], None] = lambda _progress: None
+    answer: Answer = field(default_factory=Answer)
+    before: Evidence | None = None
+    """This step's last evidence, for one that goes on where it stopped."""
+    others: Mapping[str, Evidence] = field(default_factory=dict)
+    """Evidence of the other steps, by id."""
+    cancelled: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set where a person stops it; the task is cancelled too."""
+
+    def evidence(
+        self,
+        result: Result,
+        sentence: str,
+        *,
+        figures: tuple[tuple[str, str], ...] = (),
+        problems: tuple[str, ...] = (),
+        remedy: str = "",
+        excerpt: tuple[str, ...] = (),
+        items: tuple[ItemResult, ...] = (),
+        learned: Mapping[str, str] | None = None,
+        machine: bool = True,
+        output: str = "",
+    ) -> Evidence:
+        """Evidence of this run, with who, when and of what filled in."""
+        return Evidence(
+            step=self.step.id,
+            result=result,
+            by=self.identity,
+            at=self.now(),
+            sentence=sentence,
+            machine=machine,
+            subject=self.subject.bound(self.step.bound_to),
+            figures=figures,
+            problems=problems,
+            remedy=remedy,
+            excerpt=excerpt,
+            items=items,
+            learned=learned or {},
+            key=self.key,
+            output=output,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """What the live picture tells of steps that are not run but seen: moves, bakes, approvals. Pure data."""
+
+    subject: Subject
+    snapshot: Snapshot | None
+    now: datetime | None
+    approvals: tuple[ApprovalSeen, ...] = ()
+    migrations: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ApprovalSeen:
+    """One approval in the annotation, checked (`console.release.approvals`), in the checklist's words."""
+
+    role: str
+    by: str
+    state: str
+    """`verified`, `verifying`, `forged`, `void`."""
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """What `observe` says of a step now."""
+
+    state: str
+    """`passed`, `failed`, `running`, `waiting` or `open`."""
+    sentence: str = ""
+    fraction: float | None = None
+    waiting_for: str = ""
+
+
+class StepKind(ABC):
+    """One kind of step, made for one step with its settings checked.
+
+    Args:
+        step: the step.
+        settings: an instance of `settings_model`.
+    """
+
+    name: ClassVar[str]
+    """What a runbook's `kind` says."""
+    settings_model: ClassVar[type[KindSettings]] = KindSettings
+    ask: Ask = Ask.NOTHING
+    machine: ClassVar[bool] = True
+    """Whether a machine checks it; False: a person's word."""
+    once: bool = False
+    """Whether it must not be done twice: it is settled after a crash, never simply run again."""
+    needs_checkout: ClassVar[bool] = False
+
+    def __init__(self, step: Step, settings: KindSettings) -> None:
+        self.step = step
+        self.settings = settings
+
+    @abstractmethod
+    async def run(self, context: StepContext) -> Evidence:
+        """Carry it out, or verify it. Failure is evidence (`Result.FAILED`); an error is for what could not be tried.
+
+        Raises:
+            CanarioError: it could not be tried: no token, no connection, blocked by a guardrail.
+            asyncio.CancelledError: a person stopped it; everything it started is gone.
+        """
+
+    async def settle(self, context: StepContext, begun: datetime) -> Evidence | None:
+        """What became of a run that was cut off, by asking the world.
+
+        Args:
+            context: as of the run that was cut off; its `key` is that run's.
+            begun: server time of its intent.
+
+        Returns:
+            Its evidence where it was done (or UNKNOWN where nobody can tell); None where it was not done and may run.
+        """
+        return None
+
+    def observe(self, seen: Observed) -> Observation | None:
+        """How the step stands, read off the live picture; None for kinds that are run. Pure."""
+        return None
+
+    def explain(self) -> tuple[str, ...]:
+        """What it will do, exactly: the command line, the request, the message; a line each, translated."""
+        return ()
+
+
+def checked(kind: type[StepKind], step: Step) -> StepKind:
+    """`step` with its kind, settings checked.
+
+    Raises:
+        pydantic.ValidationError: a setting is wrong; locations are relative to `settings`.
+    """
+    return kind(step, kind.settings_model.model_validate(dict(step.settings)))
