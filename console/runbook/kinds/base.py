@@ -229,7 +229,7 @@ class Observation:
     """What `observe` says of a step now."""
 
     state: str
-    """`passed`, `failed`, `running`, `waiting` or `open`."""
+    """`passed`, `failed`, `running`, `waiting`, `verifying`, `unknown` or `open`; it counts before the step's evidence."""
     sentence: str = ""
     fraction: float | None = None
     waiting_for: str = ""
@@ -252,6 +252,10 @@ class StepKind(ABC):
     once: bool = False
     """Whether it must not be done twice: it is settled after a crash, never simply run again."""
     needs_checkout: ClassVar[bool] = False
+    background: ClassVar[bool] = False
+    """Whether it runs beside other steps and survives quitting (a 24-hour watch): cut off, it is started again."""
+    rescue: ClassVar[bool] = False
+    """Whether it gives traffic back: like a rollback, it waits for no journal."""
 
     def __init__(self, step: Step, settings: KindSettings) -> None:
         self.step = step
