@@ -29,6 +29,11 @@ def use_language(language: str | None = None) -> None:
     _current = _gettext.translation("canario", LOCALE_DIR, languages=languages, fallback=True)
 
 
+def language() -> str:
+    """Code of the language that words come in, e.g. `es`; `en` where they are the source's own."""
+    return _current.info().get("language") or "en"
+
+
 def _(message: str) -> str:
     """`message` in the operator's language."""
     return _current.gettext(message) if message else ""

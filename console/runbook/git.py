@@ -1,0 +1,189 @@
+"""Whether the checkout is what will be released: on the branch, clean, and level with its upstream.
+
+Runbook: `Verificación de Código`, `Asegurar rama está actualizada`. It looks and fetches; it never pulls, merges or
+checks out: those are the operator's to do.
+"""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import dataclass, field
+
+from console.runbook import process
+from console.runbook.evidence import Evidence, Progress, Result
+from console.runbook.judging import Judged
+from console.runbook.kinds.base import StepContext
+from console.text import clean
+from console.words import _
+
+TIMEOUT_S = 120.0
+"""What a fetch may take."""
+SHOWN = 10
+"""Changed files that are listed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Checkout:
+    """What `git status --porcelain=v2 --branch` says."""
+
+    commit: str = ""
+    """Full hash of HEAD; empty before the first commit."""
+    branch: str = ""
+    """Empty where HEAD is detached."""
+    upstream: str = ""
+    ahead: int | None = None
+    """Commits that the upstream lacks; None where it has no upstream, or that is gone."""
+    behind: int | None = None
+    changed: tuple[str, ...] = field(default=())
+    """Files that are changed, staged, in conflict or untracked."""
+
+
+def commands(remote: str) -> tuple[tuple[str, ...], ...]:
+    """What is run, in order."""
+    return (("git", "fetch", "--quiet", "--", remote), ("git", "status", "--porcelain=v2", "--branch"))
+
+
+def read_status(output: str) -> Checkout:
+    """The checkout that porcelain format 2 tells of (git-status(1)); what it does not tell stays unknown."""
+    told: dict[str, str] = {}
+    changed: list[str] = []
+    for line in output.splitlines():
+        if line.startswith("# branch."):
+            key, _space, value = line[len("# branch.") :].partition(" ")
+            told[key] = value
+        elif line[:2] in ("1 ", "u ", "? ", "2 "):
+            fields = {"1": 8, "2": 9, "u": 10, "?": 1}[line[0]]
+            changed.append(clean(line.split(" ", fields)[-1].split("\t")[0], 200))
+    ahead = behind = None
+    parts = told.get("ab", "").split()
+    if len(parts) == 2 and all(part[1:].isascii() and part[1:].isdigit() and len(part) < 12 for part in parts):
+        ahead, behind = int(parts[0][1:]), int(parts[1][1:])
+    commit = told.get("oid", "")
+    head = told.get("head", "")
+    return Checkout(
+        commit="" if commit.startswith("(") else clean(commit, 64),
+        branch="" if head == "(detached)" else clean(head, 200),
+        upstream=clean(told.get("upstream", ""), 200),
+        ahead=ahead,
+        behind=behind,
+        changed=tuple(changed),
+    )
+
+
+def judge(checkout: Checkout, *, branch: str, remote: str) -> Judged:
+    """Whether it may be released from.
+
+    Args:
+        checkout: as it is.
+        branch: that should be checked out; empty: any.
+        remote: that was fetched.
+    """
+    problems: list[str] = []
+    remedy = ""
+
+    def wrong(problem: str, fix: str) -> None:
+        nonlocal remedy
+        problems.append(problem)
+        remedy = remedy or fix
+
+    here = checkout.branch or _("no branch")
+    if branch and checkout.branch != branch:
+        wrong(
+            _("The checkout is on {here}, not on {branch}.").format(here=here, branch=branch),
+            _("Run `git checkout {branch}` and press Enter again.").format(branch=shlex.quote(branch)),
+        )
+    if checkout.changed:
+        listed = ", ".join(checkout.changed[:SHOWN])
+        wrong(
+            _("{count} files are not committed: {files}").format(count=len(checkout.changed), files=listed),
+            _("Commit or put them away, and press Enter again."),
+        )
+    if checkout.ahead is None or checkout.behind is None:
+        name = shlex.quote(checkout.branch or branch or "HEAD")
+        wrong(
+            _("{here} follows no branch of {remote}.").format(here=here, remote=remote),
+            _("Run `git push -u {remote} {name}` and press Enter again.").format(remote=remote, name=name),
+        )
+    elif checkout.ahead and checkout.behind:
+        wrong(
+            _("{here} and {upstream} have gone apart: {ahead} commits here, {behind} there.").format(
+                here=here, upstream=checkout.upstream, ahead=checkout.ahead, behind=checkout.behind
+            ),
+            _("Bring them together (git pull --rebase, or merge), and press Enter again."),
+        )
+    elif checkout.behind:
+        wrong(
+            _("{upstream} has {count} commits that are not here.").format(
+                upstream=checkout.upstream, count=checkout.behind
+            ),
+            _("Run `git pull {remote} {branch}` and press Enter again.").format(
+                remote=remote, branch=shlex.quote(branch or checkout.branch)
+            ),
+        )
+    elif checkout.ahead:
+        wrong(
+            _("{count} commits are not pushed to {upstream}.").format(upstream=checkout.upstream, count=checkout.ahead),
+            _("Run `git push {remote}` and press Enter again.").format(remote=remote),
+        )
+    figures = ((_("branch"), here), (_("commit"), checkout.commit[:12] or "-"))
+    if problems:
+        return Judged(False, problems[0], figures, tuple(problems), remedy)
+    said = _("{branch} is clean and level with {upstream} at {commit}")
+    return Judged(
+        True,
+        said.format(branch=here, upstream=checkout.upstream, commit=checkout.commit[:12]),
+        figures,
+    )
+
+
+async def current(context: StepContext, *, branch: str, remote: str) -> Evidence:
+    """Fetch, look, and say; what is learned is the commit.
+
+    Raises:
+        UsageError: no checkout, or no git.
+    """
+    from console.runbook.kinds.command import environment, output_file
+
+    output = output_file(context)
+    variables = await environment(context)
+    tail: tuple[str, ...] = ()
+    status = ""
+    for argv in commands(remote):
+        context.report(Progress(shlex.join(argv)))
+        ran = await process.run(
+            argv,
+            cwd=context.paths.checkout,
+            environment=variables,
+            output=output,
+            clock=context.clock,
+            timeout_s=TIMEOUT_S,
+            lines=lambda lines: context.report(Progress(lines=lines)),
+            shown=shlex.join(argv),
+        )
+        tail += (f"$ {shlex.join(argv)}", *ran.tail)
+        if ran.timed_out or ran.code:
+            said = _("`{command}` failed.").format(command=shlex.join(argv))
+            remedy = _("Check the network and your access to {remote} by running it in the checkout.").format(
+                remote=remote
+            )
+            if argv[1] == "status":
+                remedy = _("Start canario in the team's checkout.")
+            return context.evidence(
+                Result.FAILED, said, problems=ran.tail[-3:], remedy=remedy, excerpt=tail, output=str(output)
+            )
+        status = ran.stdout
+    checkout = read_status(status)
+    judged = judge(checkout, branch=branch, remote=remote)
+    return context.evidence(
+        Result.PASSED if judged.passed else Result.FAILED,
+        judged.sentence,
+        figures=judged.figures,
+        problems=judged.problems,
+        remedy=judged.remedy,
+        excerpt=tail,
+        output=str(output),
+        learned={"commit": checkout.commit} if judged.passed and checkout.commit else {},
+    )
+
+
+__all__ = ["Checkout", "commands", "current", "judge", "read_status"]

@@ -1,0 +1,238 @@
+"""`command`: runs a program in the operator's checkout and reads what it says. Runbook: `Verificación de Código`.
+
+What `explain` shows is what runs, word for word: the reports that a reader needs are part of the command line, and lie
+in `.canario/` of the checkout, which keeps itself out of git.
+"""
+
+from __future__ import annotations
+
+import shlex
+import shutil
+from collections.abc import Mapping
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import Field, field_validator, model_validator
+
+from console.runbook import process, readers
+from console.runbook.evidence import Evidence, Progress, Result
+from console.runbook.judging import Judged
+from console.runbook.kinds.base import KindSettings, StepContext, StepKind
+from console.secrets import SECRETS, looks_secret
+from console.settings_types import Duration, Problem, shown_duration
+from console.text import clean
+from console.words import _
+
+REPORTS = ".canario"
+"""Folder of the checkout that reports are written to."""
+
+
+class CommandSettings(KindSettings):
+    """Settings of `command`."""
+
+    argv: tuple[str, ...] = ()
+    """The program and its words, e.g. `["pytest", "tests/", "-v"]`; with `shell`, one line for `/bin/sh`. Empty for
+    `git_current` alone, which has commands of its own."""
+    shell: bool = False
+    """Whether the one line in `argv` is run by a shell."""
+    folder: str = "."
+    """Folder inside the checkout that it runs in."""
+    read: Literal["none", "git_current", "pytest", "pylint", "bandit"] = "none"
+    """Who reads what it says: see `console.runbook.readers` and `console.runbook.git`."""
+    timeout: Duration = timedelta(minutes=15)
+    """Time after which it is stopped."""
+    codes: tuple[int, ...] = (0,)
+    """Exit codes that are well, for `none`."""
+    coverage_percent: Annotated[float | None, Field(gt=0, le=100, allow_inf_nan=False)] = None
+    """Coverage that `pytest` needs, percent; not set: settings' `checklist.coverage_percent`."""
+    branch: str = "develop"
+    """Branch that `git_current` wants checked out; empty: any."""
+    remote: str = "origin"
+    """Remote that `git_current` compares with."""
+    secrets: tuple[str, ...] = ()
+    """Canario's secrets that the program gets, by name, in their variables; the others are taken from it."""
+    variables: Mapping[str, str] = Field(default_factory=dict)
+    """Further environment variables; no secrets."""
+
+    @field_validator("folder")
+    @classmethod
+    def _inside(cls, folder: str) -> str:
+        path = Path(folder)
+        if path.is_absolute() or ".." in path.parts:
+            raise Problem(_("leads out of the checkout"), _('Write a folder inside it, like folder = "qa".'))
+        return folder
+
+    @field_validator("secrets")
+    @classmethod
+    def _known(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        if unknown := [name for name in names if name not in SECRETS]:
+            raise Problem(
+                _("names no secret of canario's: {names}").format(names=", ".join(unknown)),
+                _("Secrets: {known}.").format(known=", ".join(SECRETS)),
+            )
+        return names
+
+    @field_validator("variables")
+    @classmethod
+    def _open(cls, variables: Mapping[str, str]) -> Mapping[str, str]:
+        for name, value in variables.items():
+            if looks_secret(name, value):
+                raise Problem(
+                    _("holds what looks like a secret, {name}").format(name=name),
+                    _("Keep it in the environment that canario starts in."),
+                )
+        return variables
+
+    @model_validator(mode="after")
+    def _runnable(self) -> CommandSettings:
+        if not self.argv and self.read != "git_current":
+            raise Problem(_("says no command"), _('Write one like argv = ["pytest", "tests/"].'), "argv")
+        if self.shell and len(self.argv) != 1:
+            raise Problem(_("is for a shell, which takes one line"), _('Write it like argv = ["make test"].'), "argv")
+        return self
+
+    def command_line(self) -> tuple[str, ...]:
+        """The words that run."""
+        if self.shell:
+            return ("/bin/sh", "-c", *self.argv)
+        if self.read == "pytest":
+            return readers.with_reports(self.argv, REPORTS)
+        return self.argv
+
+
+class Command(StepKind):
+    """A program in the checkout."""
+
+    name: ClassVar[str] = "command"
+    settings_model: ClassVar[type[KindSettings]] = CommandSettings
+    needs_checkout: ClassVar[bool] = True
+
+    async def run(self, context: StepContext) -> Evidence:
+        """Run it to its end, and read it.
+
+        Raises:
+            UsageError: no checkout, or the program is missing.
+            asyncio.CancelledError: stopped; the program and all that it started are gone.
+        """
+        settings = self._settings
+        if settings.read == "git_current":
+            from console.runbook import git
+
+            return await git.current(context, branch=settings.branch, remote=settings.remote)
+        argv = settings.command_line()
+        folder = context.paths.checkout / settings.folder
+        reports = readers.report_files(argv, folder) if settings.read == "pytest" else ()
+        if folder.is_dir():
+            prepare_reports(folder, reports)
+        output = output_file(context)
+        context.report(Progress(shlex.join(argv)))
+        ran = await process.run(
+            argv,
+            cwd=folder,
+            environment=await environment(context, settings.variables, settings.secrets),
+            output=output,
+            clock=context.clock,
+            timeout_s=settings.timeout.total_seconds(),
+            lines=lambda lines: context.report(Progress(lines=lines)),
+            shown=shlex.join(argv),
+        )
+        kept = keep_reports(context, reports)
+        if ran.timed_out:
+            judged = timed_out(settings.timeout)
+        else:
+            judged = self._judge(context, ran, kept)
+        return context.evidence(
+            Result.PASSED if judged.passed else Result.FAILED,
+            judged.sentence,
+            figures=judged.figures,
+            problems=judged.problems,
+            remedy=judged.remedy,
+            excerpt=ran.tail,
+            output=str(output),
+        )
+
+    def explain(self) -> tuple[str, ...]:
+        """The command line, as it runs."""
+        settings = self._settings
+        if settings.read == "git_current":
+            from console.runbook import git
+
+            return tuple(shlex.join(argv) for argv in git.commands(settings.remote))
+        where = () if settings.folder == "." else (_("in {folder}").format(folder=settings.folder),)
+        return (shlex.join(settings.command_line()), *where)
+
+    @property
+    def _settings(self) -> CommandSettings:
+        assert isinstance(self.settings, CommandSettings)
+        return self.settings
+
+    def _judge(self, context: StepContext, ran: process.Ran, reports: Mapping[str, str]) -> Judged:
+        settings = self._settings
+        match settings.read:
+            case "pytest":
+                needed = settings.coverage_percent
+                if needed is None:
+                    needed = context.tools.settings.checklist.coverage_percent
+                return readers.judge_pytest(
+                    code=ran.code,
+                    output=ran.stdout,
+                    junit=reports.get("junit", ""),
+                    coverage=reports.get("coverage", ""),
+                    needed=needed,
+                )
+            case "pylint":
+                return readers.judge_pylint(code=ran.code, output=ran.stdout)
+            case "bandit":
+                return readers.judge_bandit(code=ran.code, output=ran.stdout, cut=ran.cut)
+        return readers.judge_code(code=ran.code, well=settings.codes)
+
+
+def output_file(context: StepContext) -> Path:
+    """Where the whole output of this run goes."""
+    return context.paths.evidence / f"{context.step.id}-{context.key[:12]}.log"
+
+
+async def environment(
+    context: StepContext, more: Mapping[str, str] | None = None, secrets: tuple[str, ...] = ()
+) -> dict[str, str]:
+    """Variables of a program that a step runs.
+
+    Args:
+        context: of the step.
+        more: laid over the operator's.
+        secrets: canario's secrets that it gets besides, by name.
+    """
+    named = {SECRETS[name]: value for name in secrets if (value := await context.tools.secret(name))}
+    return process.child_environment(context.tools.variables(), context.paths.checkout, more={**(more or {}), **named})
+
+
+def timed_out(limit: timedelta) -> Judged:
+    """What is said of a program that was stopped because it took too long."""
+    return Judged(
+        False,
+        _("Stopped: it took over {limit}.").format(limit=shown_duration(limit)),
+        problems=(_("It did not end within {limit}.").format(limit=shown_duration(limit)),),
+        remedy=_("Read its last lines, put it right, and press Enter again."),
+    )
+
+
+def prepare_reports(folder: Path, reports: tuple[tuple[str, Path], ...]) -> None:
+    """Take away reports of earlier runs, so that none is read for this one's, and keep the folder out of git."""
+    own = folder / REPORTS
+    for _kind, path in reports:
+        path.unlink(missing_ok=True)
+        if path.parent == own:
+            own.mkdir(exist_ok=True)
+            (own / ".gitignore").write_text("*\n", encoding="utf-8")
+
+
+def keep_reports(context: StepContext, reports: tuple[tuple[str, Path], ...]) -> dict[str, str]:
+    """The reports' text by kind; each is copied beside the evidence."""
+    found: dict[str, str] = {}
+    for kind, path in reports:
+        if not path.is_file() or path.stat().st_size > process.LARGEST_OUTPUT:
+            continue
+        found[kind] = path.read_text(encoding="utf-8", errors="replace")
+        shutil.copyfile(path, context.paths.evidence / f"{context.step.id}-{context.key[:12]}-{clean(path.name, 80)}")
+    return found
