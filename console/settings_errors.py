@@ -18,15 +18,24 @@ from console.text import clean
 from console.words import _, ngettext
 
 
-def describe(error: ValidationError, model: type[BaseModel], layers: Sequence[Layer]) -> SettingsError:
-    """The first thing that `error` found wrong, as an operator can act on it; how many more there are is added."""
+def describe(
+    error: ValidationError, model: type[BaseModel], layers: Sequence[Layer], *, within: KeyPath = ()
+) -> SettingsError:
+    """The first thing that `error` found wrong, as an operator can act on it; how many more there are is added.
+
+    Args:
+        error: what pydantic found.
+        model: of what.
+        layers: where its values come from.
+        within: the table of the layers that `model` was made of; its errors are located relative to it.
+    """
     found = error.errors(include_url=False)
     first, others = found[0], len(found) - 1
     what, remedy = _words_of(first, model)
     path = _path_of(first)
     more = ngettext("{count} more key is wrong.", "{count} more keys are wrong.", others).format(count=others)
     return SettingsError(
-        f"{where(layers, path)}: {what}",
+        f"{where(layers, (*within, *path))}: {what}",
         traffic=more if others else "",
         remedy=remedy or _("`canario init` in an empty folder writes every key with its default."),
     )
@@ -39,23 +48,25 @@ def no_secrets(layer: Layer, looks_secret: Callable[[str, object], bool]) -> Non
         SettingsError: it does.
     """
 
-    def walk(table: Mapping[str, object], path: KeyPath) -> None:
-        for key, value in table.items():
-            here = (*path, key)
-            if isinstance(value, Mapping):
-                walk(value, here)
-            elif looks_secret(key, value):
-                raise SettingsError(
-                    _("{where}: {key} looks like a secret, and secrets are kept out of settings.").format(
-                        where=layer.where(here), key=".".join(str(part) for part in here)
-                    ),
-                    remedy=_(
-                        "Take it out (and replace it at its issuer if the file was shared); keep it in the keyring "
-                        "with `keyring set canario slack-webhook`, or in CANARIO_SLACK_WEBHOOK or CANARIO_GITHUB_TOKEN."
-                    ),
-                )
+    def walk(value: object, path: KeyPath, key: str) -> None:
+        if isinstance(value, Mapping):
+            for name, inner in value.items():
+                walk(inner, (*path, name), name)
+        elif isinstance(value, list):
+            for number, inner in enumerate(value):
+                walk(inner, (*path, number), key)
+        elif looks_secret(key, value):
+            raise SettingsError(
+                _("{where}: {key} looks like a secret, and secrets are kept out of settings.").format(
+                    where=layer.where(path), key=".".join(str(part) for part in path)
+                ),
+                remedy=_(
+                    "Take it out (and replace it at its issuer if the file was shared); keep it in the keyring "
+                    "with `keyring set canario slack-webhook`, or in CANARIO_SLACK_WEBHOOK or CANARIO_GITHUB_TOKEN."
+                ),
+            )
 
-    walk(layer.values, ())
+    walk(layer.values, (), "")
 
 
 def _words_of(detail: ErrorDetails, model: type[BaseModel]) -> tuple[str, str]:

@@ -32,6 +32,7 @@ KeyPath = tuple[str | int, ...]
 _HEADER = re.compile(r"\s*\[{1,2}\s*(?P<path>[^\[\]]+?)\s*\]{1,2}\s*(?:#.*)?$")
 _ASSIGNMENT = re.compile(r"""\s*(?P<path>(?:"[^"]*"|'[^']*'|[\w\-.\s])+?)\s*=""")
 _PART = re.compile(r"""\s*(?:"([^"]*)"|'([^']*)'|([^.\s"']+))\s*(?:\.|$)""")
+_STRINGS = re.compile(r""""(?:[^"\\]|\\.)*"|'[^']*'""")
 _AT_LINE = re.compile(r"\s*\(at (?:line (?P<line>\d+), column \d+|end of document)\)")
 
 
@@ -156,19 +157,25 @@ def read_file(path: Path) -> Layer:
 def key_lines(text: str) -> dict[tuple[str, ...], int]:
     """Line number, from 1, of each table header and each key of a TOML text.
 
-    A light scan: `tomllib` keeps no positions. Keys of inline tables count for the line that the table starts on.
+    A light scan: `tomllib` keeps no positions. Keys of inline tables count for the line that the table starts on; of an
+    array of tables each table's number, from 0, is a part of its keys: `("phases", "0", "id")`.
     """
     lines: dict[tuple[str, ...], int] = {}
+    numbers: dict[tuple[str, ...], int] = {}
     table: tuple[str, ...] = ()
-    until = ""
+    until, open_brackets = "", 0
     for number, line in enumerate(text.splitlines(), start=1):
         if until:
             if until in line:
                 until = ""
             continue
+        if open_brackets:
+            open_brackets += _brackets(line)
+            continue
         if header := _HEADER.match(line):
-            table = _parts(header["path"])
-            lines.setdefault(table, number)
+            table = _numbered(_parts(header["path"]), numbers, new=line.lstrip().startswith("[["))
+            for length in range(1, len(table) + 1):
+                lines.setdefault(table[:length], number)
             continue
         if assignment := _ASSIGNMENT.match(line):
             key = table + _parts(assignment["path"])
@@ -176,7 +183,28 @@ def key_lines(text: str) -> dict[tuple[str, ...], int]:
                 lines.setdefault(key[:length], number)
             rest = line[assignment.end() :]
             until = next((q for q in ('"""', "'''") if rest.count(q) == 1), "")
+            open_brackets = 0 if until else max(0, _brackets(rest))
     return lines
+
+
+def _numbered(path: tuple[str, ...], numbers: dict[tuple[str, ...], int], *, new: bool) -> tuple[str, ...]:
+    """A header's path with the number of the table that it is in after each array's name; counts a new one."""
+    if new:
+        for inner in [name for name in numbers if name[: len(path)] == path and len(name) > len(path)]:
+            del numbers[inner]
+        numbers[path] = numbers.get(path, -1) + 1
+    whole: tuple[str, ...] = ()
+    for length in range(1, len(path) + 1):
+        whole += (path[length - 1],)
+        if path[:length] in numbers:
+            whole += (str(numbers[path[:length]]),)
+    return whole
+
+
+def _brackets(line: str) -> int:
+    """Square brackets that the line leaves open; strings and comments do not count."""
+    bare = _STRINGS.sub("", line).partition("#")[0]
+    return bare.count("[") - bare.count("]")
 
 
 def read_variables(model: type[BaseModel], *, ignored: frozenset[str]) -> Layer:

@@ -98,6 +98,16 @@ class Actions:
         self._site.access.identified.set()
 
     @property
+    def door(self) -> Door:
+        """The door that everything is journalled through; a runbook's steps too."""
+        return self._site.door
+
+    @property
+    def access(self) -> ServiceAccess:
+        """The service, read and written; a runbook's candidate lives on it."""
+        return self._site.access
+
+    @property
     def renews(self) -> bool:
         """Whether this process keeps its lease alive (a console that drives); set by the Autopilot."""
         return self._site.access.renews

@@ -23,7 +23,8 @@ async def settle_unfinished(access: ServiceAccess, door: Door) -> tuple[Settled,
         unfinished = await asyncio.to_thread(access.journal.unfinished, session=access.session_id)
     except JournalError:
         return ()
-    lost = [entry for entry in unfinished if not _alive(str(entry.payload.get("process", "")))]
+    # a runbook's steps are settled by their own kinds (console.runbook.walk), which know what to ask the world
+    lost = [e for e in unfinished if e.kind != "runbook" and not alive(str(e.payload.get("process", "")))]
     if not lost:
         return ()
     try:
@@ -40,7 +41,7 @@ async def settle_unfinished(access: ServiceAccess, door: Door) -> tuple[Settled,
     return tuple(settled)
 
 
-def _alive(mark: str) -> bool:
+def alive(mark: str) -> bool:
     """Whether the process of a mark `HOST:PID` still runs; one on another machine counts as running."""
     host, _colon, pid = mark.rpartition(":")
     if not host or not pid.isdecimal():

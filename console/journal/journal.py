@@ -211,13 +211,16 @@ class Journal:
             (self.scope, session),
         )
 
-    def entries(self, limit: int = 200, *, scope: str | None = None) -> list[Entry]:
-        """The newest `limit` rows of a scope (this journal's where None), newest first.
+    def entries(self, limit: int = 200, *, scope: str | None = None, kind: str | None = None) -> list[Entry]:
+        """The newest `limit` rows of a scope (this journal's where None), of one kind or of all, newest first.
 
         Raises:
             JournalError: the journal cannot be read.
         """
-        return self._select("scope = ? ORDER BY id DESC LIMIT ?", (self.scope if scope is None else scope, limit))
+        return self._select(
+            "scope = ? AND (? IS NULL OR kind = ?) ORDER BY id DESC LIMIT ?",
+            (self.scope if scope is None else scope, kind, kind, limit),
+        )
 
     def verify(self) -> list[str]:
         """What is wrong with the chain, a sentence each; empty where every row follows from the one before."""

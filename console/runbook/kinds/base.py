@@ -229,7 +229,7 @@ class Observation:
     """What `observe` says of a step now."""
 
     state: str
-    """`passed`, `failed`, `running`, `waiting`, `verifying`, `unknown` or `open`; it counts before the step's evidence."""
+    """`passed`, `failed`, `running`, `waiting`, `verifying`, `unknown` or `open`; counts before the step's evidence."""
     sentence: str = ""
     fraction: float | None = None
     waiting_for: str = ""
