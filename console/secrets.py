@@ -22,8 +22,10 @@ SERVICE = "canario"
 """Name that the keyring keeps our secrets under."""
 
 SECRETS: Mapping[str, str] = {
+    "app-secret": "CANARIO_APP_SECRET",
     "github-token": "CANARIO_GITHUB_TOKEN",
     "slack-webhook": "CANARIO_SLACK_WEBHOOK",
+    "verify-token": "CANARIO_VERIFY_TOKEN",
 }
 """Each secret's name in the keyring, and the variable that stands in for it."""
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field, PrivateAttr, ValidationError, field_validator, model_validator
 
@@ -23,12 +23,18 @@ from console.settings_errors import describe, no_secrets
 from console.settings_tables import (
     DEMO_PROJECT,
     NAME,
+    SIGNING_ROLES,
     ChecklistSettings,
+    ContactsSettings,
     Environment,
+    GitHubSettings,
+    HttpSettings,
     LimitSettings,
     NotifySettings,
+    Person,
     PlanSettings,
     RollbackSettings,
+    RunbookSettings,
     Table,
     WindowSettings,
     check_endpoint,
@@ -42,6 +48,10 @@ BUILT_IN_ENVIRONMENTS: Mapping[str, Mapping[str, object]] = {
     "production": {"service": "wa-backend", "protected": True},
 }
 """What there is with no settings file. Runbook: `Ambientes`."""
+
+
+RUNBOOK_FILES: Mapping[str, str] = {"despliegue": "canario-runbook.toml", "rollback": "canario-rollback.toml"}
+"""What a team's own runbooks are called beside its `canario.toml`; `canario init` writes them."""
 
 
 class Settings(Table):
@@ -63,6 +73,12 @@ class Settings(Table):
     rollback: RollbackSettings = RollbackSettings()
     checklist: ChecklistSettings = ChecklistSettings()
     notify: NotifySettings = NotifySettings()
+    github: GitHubSettings = GitHubSettings()
+    http: HttpSettings = HttpSettings()
+    runbook: RunbookSettings = RunbookSettings()
+    people: dict[str, Person] = Field(default_factory=dict)
+    """Who signs the runbook's steps, by e-mail; where nobody is named, anybody may sign any role."""
+    contacts: ContactsSettings = Field(default_factory=ContactsSettings)
     keymap: dict[str, str] = Field(default_factory=dict)
     """Keys of actions, by the action's id: one or several, parted by commas."""
     environments: dict[str, Environment] = Field(
@@ -80,6 +96,17 @@ class Settings(Table):
             if problems := validate_keymap(keymap):
                 raise Problem(" ".join(problems), _("`?` in the console lists every action and its keys."))
         return keymap
+
+    @field_validator("people")
+    @classmethod
+    def _by_email(cls, people: dict[str, Person]) -> dict[str, Person]:
+        for email in people:
+            if "@" not in email or any(character.isspace() for character in email):
+                raise Problem(
+                    _("{email!r} is no e-mail address").format(email=email[:80]),
+                    _('Write a table for each person, like [people."maria@example.com"].'),
+                )
+        return people
 
     @model_validator(mode="after")
     def _consistent(self) -> Settings:
@@ -144,6 +171,34 @@ class Settings(Table):
         if chosen.automatic is not None:
             return chosen
         return chosen.model_copy(update={"automatic": environment.protected})
+
+    def roles_of(self, email: str) -> frozenset[str]:
+        """Roles that a person may sign in: all of them where `[people]` names nobody."""
+        if not self.people:
+            return frozenset(SIGNING_ROLES)
+        person = self.people.get(email)
+        return frozenset(person.roles) if person is not None else frozenset()
+
+    @property
+    def folder(self) -> Path | None:
+        """The folder of the team's `canario.toml`; None where there is none."""
+        return Path(self._files[0]).parent if self._files else None
+
+    def runbook_file(self, which: Literal["despliegue", "rollback"]) -> Path | None:
+        """The team's own runbook; None where there is none and the packaged one is walked.
+
+        A path in the settings counts from the team's `canario.toml`.
+        """
+        named = self.runbook.file if which == "despliegue" else self.runbook.rollback
+        base = self.folder or Path.cwd()
+        if named is not None:
+            return base / named.expanduser()
+        beside = base / RUNBOOK_FILES[which]
+        return beside if self.folder is not None and beside.is_file() else None
+
+    def checkout(self) -> Path:
+        """The folder of the team's code."""
+        return (self.folder or Path.cwd()) / self.runbook.checkout.expanduser() if self.runbook.checkout else Path.cwd()
 
     def journal_path(self) -> Path:
         """The journal's file."""
@@ -266,12 +321,19 @@ def project_for(environment: Environment, endpoint: str | None = None, environ: 
 __all__ = [
     "BUILT_IN_ENVIRONMENTS",
     "DEMO_PROJECT",
+    "RUNBOOK_FILES",
+    "SIGNING_ROLES",
     "ChecklistSettings",
+    "ContactsSettings",
     "Environment",
+    "GitHubSettings",
+    "HttpSettings",
     "LimitSettings",
     "NotifySettings",
+    "Person",
     "PlanSettings",
     "RollbackSettings",
+    "RunbookSettings",
     "Settings",
     "WindowSettings",
     "check_endpoint",

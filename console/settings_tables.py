@@ -9,7 +9,9 @@ from __future__ import annotations
 import re
 from datetime import time, timedelta
 from functools import partial
+from pathlib import Path
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
@@ -194,6 +196,118 @@ class NotifySettings(Table):
     """Whether to announce in Slack where a webhook is known (never from the demo)."""
     bell: bool = True
     """Whether to ring the terminal's bell when a countdown starts or a rollback ends."""
+
+
+class GitHubSettings(Table):
+    """Where the team's code is. The token is a secret: CANARIO_GITHUB_TOKEN or the keyring."""
+
+    repository: str = ""
+    """`owner/name`; empty: the one of the checkout's `origin`."""
+    api: str = "https://api.github.com"
+    """URL of the REST API; another one for GitHub Enterprise (`https://HOST/api/v3`), http on loopback alone."""
+    base: str = "main"
+    """Branch that releases are made from."""
+    head: str = "develop"
+    """Branch whose open pull request is the release's, where the release knows none yet."""
+
+    @field_validator("repository")
+    @classmethod
+    def _is_repository(cls, repository: str) -> str:
+        if repository and not re.fullmatch(r"[A-Za-z0-9_.-]{1,100}/[A-Za-z0-9_.-]{1,100}", repository):
+            raise Problem(_("is no repository"), _('Write owner and name, like repository = "acme/wa-orchestrator".'))
+        return repository
+
+    @field_validator("api")
+    @classmethod
+    def _is_safe(cls, api: str) -> str:
+        from console.cloud.target import is_loopback
+
+        parts = urlsplit(api)
+        bare = parts.hostname and not parts.username and not parts.query
+        if bare and (parts.scheme == "https" or (parts.scheme == "http" and is_loopback(parts.hostname or ""))):
+            return api.rstrip("/")
+        raise Problem(_("is no https URL"), _('Write it like api = "https://api.github.com".'))
+
+
+class HttpSettings(Table):
+    """How the checklist calls the services.
+
+    The signing secret and the verification token are secrets: CANARIO_APP_SECRET and CANARIO_VERIFY_TOKEN, or the
+    keyring's `app-secret` and `verify-token`.
+    """
+
+    signature_header: str = "X-Hub-Signature-256"
+    """Header that carries a test message's HMAC-SHA256. Meta sends this one; the runbook writes `X-Hub-Signature`."""
+    timeout: Duration = timedelta(seconds=10)
+    """Time that one request may take."""
+
+    @field_validator("signature_header")
+    @classmethod
+    def _is_header(cls, name: str) -> str:
+        if not re.fullmatch(r"[A-Za-z0-9-]{1,100}", name):
+            raise Problem(_("is no header's name"), _('Write one like signature_header = "X-Hub-Signature-256".'))
+        return name
+
+
+class Person(Table):
+    """Somebody who signs steps of the runbook; the table's key is their e-mail."""
+
+    name: str = ""
+    roles: Names = ()
+    """Roles that they may sign in: `code`, `tech_lead`, `on_call`, `qa`."""
+    github: str = ""
+    """Their login at GitHub, so that a change's author is known again."""
+    phone: str = ""
+
+    @field_validator("roles")
+    @classmethod
+    def _known_roles(cls, roles: tuple[str, ...]) -> tuple[str, ...]:
+        if unknown := [role for role in roles if role not in SIGNING_ROLES]:
+            raise Problem(
+                _("names no role: {roles}").format(roles=", ".join(unknown)),
+                _("Roles are {known}.").format(known=", ".join(SIGNING_ROLES)),
+            )
+        return roles
+
+
+SIGNING_ROLES = ("code", "tech_lead", "on_call", "qa")
+"""Roles that people sign in."""
+
+
+class Contact(Table):
+    """Whom to call."""
+
+    name: str = ""
+    phone: str = ""
+    """A number, or a channel such as `#incidents`."""
+
+
+class ContactsSettings(Table):
+    """Whom to call, and what to read when it burns. Runbook: `Contactos`."""
+
+    playbook: str = "docs/runbooks/incidentes.md"
+    """The incident playbook: a file, from the checkout, or a URL."""
+    runbook: str = ""
+    """The team's runbook as text: a file, from the checkout, or a URL; empty: the headings that the steps name."""
+    cards: dict[str, Contact] = Field(
+        default_factory=lambda: {
+            "tech_lead": Contact(name="Carlos López", phone="+58-0412-XXXXX"),
+            "backend_lead": Contact(name="Juan Pérez", phone="+58-0424-YYYYY"),
+            "on_call": Contact(name="", phone="#incidents"),
+        }
+    )
+    """Contact cards by role; naming any replaces the runbook's."""
+
+
+class RunbookSettings(Table):
+    """Which procedure is walked, and where the code is."""
+
+    file: Path | None = None
+    """The runbook; not set: `canario-runbook.toml` beside the team's `canario.toml`, else the packaged one."""
+    rollback: Path | None = None
+    """The manual rollback's; not set: `canario-rollback.toml` there, else the packaged one."""
+    checkout: Path | None = None
+    """The team's code, where commands run; not set: the current folder."""
 
 
 class Environment(Table):

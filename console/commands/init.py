@@ -70,6 +70,41 @@ TEMPLATE = """\
 # slack = true                        # announce in Slack, where a webhook is known
 # bell = true
 
+[github]
+# repository = ""                     # "owner/name"; empty: the one of the checkout's origin
+# api = "https://api.github.com"      # GitHub Enterprise: "https://HOST/api/v3"
+# base = "main"                       # branch that releases are made from
+# head = "develop"                    # branch whose open pull request is the release's
+
+[http]                                # how the checklist calls the services
+# signature_header = "X-Hub-Signature-256"  # Meta's; the runbook writes X-Hub-Signature
+# timeout = "10 s"                    # of one request
+
+[runbook]
+# file = "canario-runbook.toml"       # not set: the file of that name beside this one, else the packaged runbook
+# rollback = "canario-rollback.toml"  # not set: the same of the manual rollback
+# checkout = "."                      # the team's code, where commands run; not set: the current folder
+
+# [people."maria@example.com"]        # who signs the runbook's steps; while nobody is named, anybody may
+# name = "María Díaz"
+# roles = ["code", "qa"]              # code, tech_lead, on_call, qa
+# github = "maria-diaz"               # login at GitHub, so that a change's author is known again
+# phone = "+58-0412-XXXXX"
+
+[contacts]
+# playbook = "docs/runbooks/incidentes.md"  # of incidents: a file, from the checkout, or a URL
+# runbook = ""                        # the team's runbook as text: a file or a URL
+
+# [contacts.cards.tech_lead]          # naming any card replaces the runbook's
+# name = "Carlos López"
+# phone = "+58-0412-XXXXX"
+# [contacts.cards.backend_lead]
+# name = "Juan Pérez"
+# phone = "+58-0424-YYYYY"
+# [contacts.cards.on_call]
+# name = ""
+# phone = "#incidents"
+
 [keymap]                              # keys by action, `?` lists them; rollback's own (r, F9) can only be added to
 # more = "plus"
 # history = "h"
