@@ -18,7 +18,7 @@ from console.simulator import webhook
 from console.simulator.clock import SimClock
 from console.simulator.endpoints import Endpoints, Route
 from console.simulator.figures import Figures
-from console.simulator.revisions import image_tag
+from console.simulator.revisions import RevisionRecord
 from console.simulator.scenario import Profile
 from console.simulator.store import Store
 from console.simulator.traffic import Traffic, tick_at
@@ -86,7 +86,7 @@ class App:
         if not revision.ready:
             response = web.json_response({"error": "the revision is not ready"}, status=503)
         else:
-            response = await self._answer(request, route.service, name, revision.image)
+            response = await self._answer(request, route.service, revision)
         response.headers["X-Canario-Revision"] = name
         if revision.message.session_affinity:
             response.set_cookie(AFFINITY_COOKIE, name, max_age=30 * 86_400, httponly=True)
@@ -109,11 +109,12 @@ class App:
         )
         return response
 
-    async def _answer(self, request: web.BaseRequest, service: str, name: str, image: str) -> web.Response:
+    async def _answer(self, request: web.BaseRequest, service: str, revision: RevisionRecord) -> web.Response:
+        name = revision.name
         match request.method, request.path:
             case ("GET" | "HEAD", "/healthz"):
-                version = {"status": "ok", "service": service, "revision": name, "version": image_tag(image)}
-                return web.json_response(version)
+                version = self._store.version(revision)
+                return web.json_response({"status": "ok", "service": service, "revision": name, "version": version})
             case ("GET" | "HEAD", "/metrics"):
                 return web.Response(body=self._figures.text(service, name).encode(), headers=_PROMETHEUS)
             case ("GET", "/events"):

@@ -5,6 +5,7 @@
 - `POST /fault {...}`: inject or clear faults (`FAULTS` below).
 - `POST /rival {"service": NAME, "canary_percent": N | "shares": {REVISION: N}, "principal": EMAIL}`: someone else
   moves the traffic now.
+- `POST /github {...}`, `POST /slack {...}`: the team's GitHub and Slack (`console.simulator.team`).
 - `POST /open {"service": NAME, "revision": NAME}`: the URL of a revision whose port was not opened unasked.
 
 A web page must not drive it: requests with an Origin, or to another Host than loopback, are refused.
@@ -18,8 +19,10 @@ from typing import TYPE_CHECKING
 
 from aiohttp import web
 
+from console.errors import CanarioError
 from console.simulator.endpoints import Route
 from console.simulator.faults import Planned
+from console.simulator.github_state import Refused
 from console.simulator.options import parse_time
 from console.simulator.status import Code, StatusError
 
@@ -60,6 +63,8 @@ class Control:
             ("POST", "/fault"): self._fault,
             ("POST", "/rival"): self._rival,
             ("POST", "/open"): self._open,
+            ("POST", "/github"): self._simulator.team.control_github,
+            ("POST", "/slack"): self._simulator.team.control_slack,
         }
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
@@ -80,6 +85,10 @@ class Control:
             return web.json_response(await act(body))
         except StatusError as error:
             return web.json_response({"error": error.message, "code": error.code.name}, status=409)
+        except Refused as error:
+            return web.json_response({"error": error.message}, status=409)
+        except CanarioError as error:
+            return web.json_response({"error": str(error)}, status=500)
         except (ValueError, TypeError, KeyError, RecursionError) as error:
             return web.json_response({"error": str(error) or type(error).__name__}, status=400)
 

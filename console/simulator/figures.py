@@ -9,7 +9,6 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 
 from console.simulator.clock import SimClock
-from console.simulator.revisions import image_tag
 from console.simulator.store import Store
 from console.simulator.traffic import TICKS_PER_S, Fate, Traffic, tick_at
 
@@ -63,7 +62,7 @@ class Figures:
         lines = [
             "# HELP wa_build_info Which build this is.",
             "# TYPE wa_build_info gauge",
-            f'wa_build_info{{{label},version="{image_tag(record.image)}"}} 1',
+            f'wa_build_info{{{label},version="{self._store.version(record)}"}} 1',
             "# HELP http_requests_total Requests answered, by class of status.",
             "# TYPE http_requests_total counter",
             f'http_requests_total{{{label},code="2xx"}} {ok}',

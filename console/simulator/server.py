@@ -20,6 +20,7 @@ from console.simulator.app import App, Served
 from console.simulator.callers import Caller, Permissions, caller
 from console.simulator.clock import SimClock
 from console.simulator.control import Control
+from console.simulator.deployments import Deployments
 from console.simulator.faults import Faults
 from console.simulator.interceptor import FrontDoor
 from console.simulator.logs import LogBook
@@ -39,6 +40,7 @@ from console.simulator.state import (
 )
 from console.simulator.status import StatusError
 from console.simulator.store import Store
+from console.simulator.team import Team
 from console.simulator.traffic import Traffic
 from console.words import _
 
@@ -92,6 +94,7 @@ class Simulator:
         )
         self.run = RunService(self.store, self.clock, self.permissions, self.logs)
         self.app = App(self.store, self.traffic, self.clock, seed=self.seed, record=self._record)
+        self.team = Team(self.clock, Deployments(self.store, self.run), began=self.began, spawn=self._spawn)
         self._due = asyncio.Event()
         self._news = asyncio.Event()
         self.failed = asyncio.Event()
@@ -126,6 +129,7 @@ class Simulator:
         control = web.Server(Control(self).handle, access_log=None)
         self._control_server = await asyncio.get_running_loop().create_server(control, "127.0.0.1", 0)
         self.control_url = f"http://127.0.0.1:{self._control_server.sockets[0].getsockname()[1]}"
+        await self.team.start()
         self._spawn(self._reconcile())
         for key, event in self.scenario.events.items():
             if isinstance(event, Rival) and key not in self.happened:
@@ -146,6 +150,7 @@ class Simulator:
             "services": services,
             "revisions": revisions,
             "control": self.control_url,
+            **self.team.addresses(),
         }
 
     async def stop(self) -> None:
@@ -154,6 +159,7 @@ class Simulator:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self.app.endpoints.close()
+        await self.team.stop()
         if self._control_server is not None:
             self._control_server.close()
         if self._server is not None:

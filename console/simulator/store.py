@@ -52,6 +52,8 @@ class Store:
         self.listener = listener
         self.operations = Operations(self.parent, seed)
         self.services: dict[str, ServiceRecord] = {}
+        self.built: dict[str, str] = {}
+        """Version by image, of images that CI has built and that are named by digest."""
         self.uri_of_service: Callable[[str], str] = lambda service: ""
         """Where a service is served; set by the HTTP servers."""
         self.uri_of_tag: Callable[[str, str], str] = lambda service, tag: ""
@@ -352,6 +354,11 @@ class Store:
         if record.latest_ready == name:
             record.latest_ready = record.newest_ready()
         self._changed(record)
+
+    def version(self, revision: RevisionRecord) -> str:
+        """What a revision calls its version: its image's tag, or what was built into an image named by digest."""
+        built = self.built.get(revision.image) or str(revision.template.labels.get("commit-sha", ""))[:7]
+        return revisions.image_tag(revision.image) or built
 
     def effective_shares(self, service: str) -> dict[str, int]:
         """Percent by revision that serves now."""

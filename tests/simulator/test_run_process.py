@@ -47,7 +47,7 @@ def services(channel: grpc.Channel) -> run_v2.ServicesClient:
 
 def test_the_ready_line_names_every_address_and_they_answer(simulator: Start) -> None:
     process = simulator(scenario="bad-canary")
-    assert list(process.info) == ["grpc", "project", "region", "services", "revisions", "control"]
+    assert list(process.info) == ["grpc", "project", "region", "services", "revisions", "control", "github", "slack"]
     assert (process.info["project"], process.info["region"]) == ("demo", "us-central1")
     assert list(process.services) == ["wa-backend", "wa-backend-staging"]
     assert {STABLE, CANARY} <= set(process.revisions)
