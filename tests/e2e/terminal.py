@@ -35,6 +35,17 @@ class Terminal:
         """Press keys by tmux's names (`Enter`, `Escape`, `F9`), or type text."""
         subprocess.run([*self._tmux, "send-keys", "-t", "t", *keys], check=True)
 
+    def confirm(self, leaves: str = "Enter Move") -> None:
+        """Press Enter until the dialog that names it is gone: it takes none in its first moment, on purpose."""
+        self.wait_for(leaves)
+        end = time.monotonic() + 30
+        while leaves in self.text():
+            assert time.monotonic() < end, f"the dialog stays:\n{self.text()}"
+            self.press("Enter")
+            pressed = time.monotonic()
+            while leaves in self.text() and time.monotonic() < pressed + 0.5:
+                time.sleep(0.05)
+
     def text(self) -> str:
         """What the window shows, runs of blanks as one."""
         answer = subprocess.run(
