@@ -59,6 +59,12 @@ class Terminal:
             [*self._tmux, "capture-pane", "-t", "t", "-p", "-e"], check=True, capture_output=True, text=True
         ).stdout
 
+    def ask(self, format: str) -> str:
+        """What tmux says of the window, e.g. `#{window_bell_flag}`."""
+        return subprocess.run(
+            [*self._tmux, "display-message", "-t", "t", "-p", format], check=True, capture_output=True, text=True
+        ).stdout.strip()
+
     def wait_for(self, what: str | Callable[[str], bool], timeout_s: float = 30.0) -> str:
         """Read until a text is there, or something holds of what is shown."""
         end = time.monotonic() + timeout_s
