@@ -193,6 +193,11 @@ class Session:
         return self.actions.identity
 
     @property
+    def simulated(self) -> bool:
+        """Whether the cloud is a simulator on this machine. From any thread."""
+        return self.cloud.target.endpoint is not None
+
+    @property
     def problem(self) -> str:
         """What is wrong with the session's own tasks, in a sentence; empty while all is well. From any thread."""
         return " ".join(tuple(self.problems.values()))

@@ -71,11 +71,17 @@ def header(view: View) -> HeaderState:
         rollback_ready=readiness.ok if snapshot.service is not None else None,
         rollback_problem=readiness.problems[0] if readiness.problems else "",
         auto_rollback=view.auto_rollback,
-        # a demo's clock is not the world's on purpose
-        skew_s=float(int(snapshot.time.skew.total_seconds())) if snapshot.time and view.demo is None else 0.0,
+        skew_s=float(int(skew(view).total_seconds())),
         notice=notice(view),
         demo=demo_line(view),
     )
+
+
+def skew(view: View) -> timedelta:
+    """How far this machine's clock is ahead of the cloud's; nothing where a simulator's clock is its own on purpose."""
+    if view.snapshot.time is None or view.demo is not None or view.simulated:
+        return timedelta(0)
+    return view.snapshot.time.skew
 
 
 def demo_line(view: View) -> str:
@@ -137,13 +143,14 @@ def warnings(view: View) -> tuple[str, ...]:
                 revision=short(mark.revision, snapshot.service_name), who=mark.by
             )
         )
-    if snapshot.time is not None and view.demo is None and abs(snapshot.time.skew) > SKEW_SHOWN:
+    off = skew(view)
+    if abs(off) > SKEW_SHOWN:
         found.append(
             (
                 _("This machine's clock is {span} ahead of the cloud's; the cloud's is the one that counts.")
-                if snapshot.time.skew > timedelta(0)
+                if off > timedelta(0)
                 else _("This machine's clock is {span} behind the cloud's; the cloud's is the one that counts.")
-            ).format(span=span(abs(snapshot.time.skew)))
+            ).format(span=span(abs(off)))
         )
     return tuple(dict.fromkeys(found))
 

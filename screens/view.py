@@ -71,6 +71,8 @@ class View:
     auto_rollback: bool | None = None
     """Armed or not; None where it doesn't apply."""
     demo: DemoView | None = None
+    simulated: bool = False
+    """Whether the cloud is a simulator on this machine, whose clock is not the world's on purpose."""
     keymap: Mapping[str, str] = field(default_factory=dict)
     error_limit: float = 0.01
     """Error rate over which a figure is marked, 0 to 1 (the runbook, step 5)."""

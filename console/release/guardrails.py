@@ -299,7 +299,8 @@ def _judgement(
 ) -> tuple[Answer, Answer]:
     bake_title, verdict_title = _("bake"), _("verdict")
     if current == 0:
-        first = _("first step: no traffic to judge yet")
+        first_step = rules.plan.allows(0, target)
+        first = _("first step: no traffic to judge yet") if first_step else _("nothing yet: the canary has no traffic")
         return Answer("bake", bake_title, True, first), Answer("verdict", verdict_title, True, first)
     verdict = current_verdict(facts.verdict, facts.release, current)
     if verdict is None:

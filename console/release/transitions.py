@@ -13,12 +13,15 @@ from console.release.split import split_for_step
 from console.release.state import (
     ANNOTATION,
     LEASE,
+    Candidate,
+    Deployment,
     Driver,
     Move,
     Release,
     RolledBack,
     VerdictRecord,
     lines_of,
+    rewritten,
 )
 
 KEPT_MOVES = 20
@@ -188,11 +191,23 @@ def with_auto_rollback(release: Release, armed: bool) -> Release:
     return release.model_copy(update={"auto_rollback": armed})
 
 
-def annotated(service: Service, release: Release | None) -> dict[str, str]:
-    """The service's whole annotation map with `release` in it: the mask replaces the map, so foreign ones are kept."""
+def annotated(
+    service: Service,
+    release: Release | None = None,
+    *,
+    deployment: Deployment | None = None,
+    candidate: Candidate | None = None,
+) -> dict[str, str]:
+    """The service's whole annotation map with the given parts of the document replaced.
+
+    The mask replaces the map, so foreign annotations are kept, as are the document's other parts. What is None stays as
+    it is; an annotation that cannot be read stops nothing.
+    """
     annotations = dict(service.annotations)
-    if release is not None:
-        annotations[ANNOTATION] = release.dumps()
+    if release is not None or deployment is not None or candidate is not None:
+        annotations[ANNOTATION] = rewritten(
+            annotations.get(ANNOTATION), release=release, deployment=deployment, candidate=candidate
+        )
     return annotations
 
 
