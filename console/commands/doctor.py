@@ -160,4 +160,6 @@ def _secrets() -> list[Finding]:
 _USES: dict[str, Callable[[], str]] = {
     "github-token": lambda: _("the checklist cannot read GitHub"),
     "slack-webhook": lambda: _("nothing is announced in Slack"),
+    "app-secret": lambda: _("the checklist cannot sign a test webhook"),
+    "verify-token": lambda: _("the checklist cannot test the webhook's verification"),
 }

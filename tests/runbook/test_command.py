@@ -182,10 +182,10 @@ async def test_the_program_sees_no_secret_of_canarios_unless_the_step_names_it(b
     bench.tools.secrets = {"github-token": "value-one"}
     show = python("import os; print(sorted(v for k, v in os.environ.items() if k.startswith('CANARIO_')))")
     assert (await bench.run(bench.step("command", argv=show))).excerpt[-1] == "['es']"
-    named = await bench.run(bench.step("command", argv=show, secrets=["github-token"]))
+    named = await bench.run(bench.step("command", argv=show, secrets={"CANARIO_GIVEN": "github-token"}))
     assert named.excerpt[-1] == "['es', 'value-one']"
     with pytest.raises(ValidationError):
-        bench.step("command", argv=show, secrets=["nothing-of-ours"])
+        bench.step("command", argv=show, secrets={"X": "nothing-of-ours"})
     with pytest.raises(ValidationError):
         bench.step("command", argv=show, variables={"API_TOKEN": "x"})
 

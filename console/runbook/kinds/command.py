@@ -50,8 +50,9 @@ class CommandSettings(KindSettings):
     """Branch that `git_current` wants checked out; empty: any."""
     remote: str = "origin"
     """Remote that `git_current` compares with."""
-    secrets: tuple[str, ...] = ()
-    """Canario's secrets that the program gets, by name, in their variables; the others are taken from it."""
+    secrets: Mapping[str, str] = Field(default_factory=dict)
+    """Canario's secrets that the program gets: the variable, and the secret's name in it, e.g.
+    `{ WA_APP_SECRET = "app-secret" }`. All others are taken from it."""
     variables: Mapping[str, str] = Field(default_factory=dict)
     """Further environment variables; no secrets."""
 
@@ -65,8 +66,8 @@ class CommandSettings(KindSettings):
 
     @field_validator("secrets")
     @classmethod
-    def _known(cls, names: tuple[str, ...]) -> tuple[str, ...]:
-        if unknown := [name for name in names if name not in SECRETS]:
+    def _known(cls, names: Mapping[str, str]) -> Mapping[str, str]:
+        if unknown := [name for name in names.values() if name not in SECRETS]:
             raise Problem(
                 _("names no secret of canario's: {names}").format(names=", ".join(unknown)),
                 _("Secrets: {known}.").format(known=", ".join(SECRETS)),
@@ -194,16 +195,18 @@ def output_file(context: StepContext) -> Path:
 
 
 async def environment(
-    context: StepContext, more: Mapping[str, str] | None = None, secrets: tuple[str, ...] = ()
+    context: StepContext, more: Mapping[str, str] | None = None, secrets: Mapping[str, str] | None = None
 ) -> dict[str, str]:
     """Variables of a program that a step runs.
 
     Args:
         context: of the step.
         more: laid over the operator's.
-        secrets: canario's secrets that it gets besides, by name.
+        secrets: canario's secrets that it gets besides: the variable, and the secret's name.
     """
-    named = {SECRETS[name]: value for name in secrets if (value := await context.tools.secret(name))}
+    named = {
+        variable: value for variable, name in (secrets or {}).items() if (value := await context.tools.secret(name))
+    }
     return process.child_environment(context.tools.variables(), context.paths.checkout, more={**(more or {}), **named})
 
 
