@@ -154,13 +154,15 @@ class StepRecord(_Model):
 
     step: str
     """The step's id in the runbook."""
-    result: Literal["passed", "failed", "skipped", "running"]
+    result: Literal["passed", "failed", "skipped", "running", "partial", "cancelled", "unknown"]
     by: str
     """E-mail of who did it, or whose console did."""
     at: datetime
     """Server time, UTC."""
     digest: str = ""
     """Image that it was of: the first 19 characters of `image_identity` suffice. Empty where it is of no image."""
+    subject: str = ""
+    """What its evidence is bound to: the commit, the image's identity, the revision, or the candidate."""
     sentence: str = ""
     """What came out, at most SENTENCE_LIMIT characters; more is cut."""
     reason: str = ""
@@ -190,6 +192,8 @@ class Candidate(_Model):
     author: str = ""
     """E-mail or login of the change's author, who may not approve it."""
     author_login: str = ""
+    version: str = ""
+    """Version that the service must tell, where it is known."""
     plan: str = ""
     """Digest of the rollout plan, as `plan_digest` gives it."""
     opened: datetime
