@@ -195,6 +195,7 @@ def checklist(
     approvals: tuple[ApprovalSeen, ...] = (),
     theirs: frozenset[str] = frozenset(),
     unsettled: Mapping[str, str] | None = None,
+    refused: Mapping[str, str] | None = None,
     closed: str = "",
     driver_expires: datetime | None = None,
     problems: tuple[str, ...] = (),
@@ -214,6 +215,7 @@ def checklist(
         approvals: the candidate's approvals, checked.
         theirs: keys of evidence that came from other consoles.
         unsettled: steps whose cut-off run could not be settled yet, with why.
+        refused: why steps could not be tried last, or what became of a run that was cut off.
         closed: `done` or `stopped` where the candidate is closed.
         driver_expires: when the driver's lease runs out, server time.
         problems: of the walk itself.
@@ -221,6 +223,9 @@ def checklist(
     all_traits = traits or {}
     sketch = _Sketch(runbook, evidence, subject, now, running or {}, observations or {}, unsettled or {})
     views = {step.id: sketch.view(step, all_traits.get(step.id, Traits())) for step in runbook.steps()}
+    for step_id, sentence in (refused or {}).items():
+        if step_id in views and views[step_id].state is State.OPEN and not views[step_id].reason:
+            views[step_id] = _with(views[step_id], State.OPEN, sentence)
     views = _joined(runbook, views)
     phases = []
     for phase in runbook.phases:

@@ -92,9 +92,7 @@ class Shared:
             if driver is not None:
                 changed = changed.model_copy(update={"driver": driver})
             if closing is not None and changed.open:
-                changed = changed.model_copy(
-                    update={"closed": closing[0], "closed_at": closing[1], "driver": None}
-                )
+                changed = changed.model_copy(update={"closed": closing[0], "closed_at": closing[1], "driver": None})
             return changed
 
         written = await self.change(change)

@@ -1,0 +1,107 @@
+"""What is being released, put together from the candidate, what its steps learned, and the service as it is. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from console.release.moves import CANARY_TAG
+from console.release.service import Revision, Service
+from console.release.state import Candidate, Release, image_identity
+from console.runbook.evidence import Evidence
+from console.runbook.kinds.base import Subject
+
+if TYPE_CHECKING:
+    from console.watch.snapshot import Snapshot
+
+
+def subject_of(
+    *,
+    candidate: Candidate | None,
+    evidence: Iterable[Evidence] = (),
+    learned: Mapping[str, str] | None = None,
+    snapshot: Snapshot | None = None,
+    environment: str = "production",
+    service: str = "",
+    branch: str = "main",
+    plan: str = "",
+    id: str = "",
+) -> Subject:
+    """What is being released, as far as it is known.
+
+    The image is that of the new revision once it is deployed, since that is what traffic moves to; before, the one that
+    the steps found.
+
+    Args:
+        candidate: as the service has it; None where none is open, or the runbook has none.
+        evidence: our own, whose newest word on a field counts where the candidate has none.
+        learned: what is known newer than the candidate says.
+        snapshot: the live picture; None where nothing is watched.
+        environment: name of the environment that is released to.
+        service: its service.
+        branch: that releases are made from.
+        plan: `plan_digest` of the rollout plan.
+        id: the candidate's, where it is in the journal alone.
+    """
+    known: dict[str, str] = {}
+    for one in sorted(evidence, key=lambda e: (e.at, e.key)):
+        known.update({name: value for name, value in one.learned.items() if value})
+    for name in ("commit", "pull_request", "author", "author_login", "image", "version"):
+        value = str(getattr(candidate, name, "") or "") if candidate is not None else ""
+        if value:
+            known[name] = value
+    known.update({name: value for name, value in (learned or {}).items() if value})
+    image, digest = known.get("image", ""), known.get("image_digest", "")
+    canary = new_revision(snapshot, candidate, image) if snapshot is not None else None
+    if canary is not None and (canary.image or canary.digest):
+        image, digest = canary.image or image, canary.digest
+    return Subject(
+        candidate=candidate.id if candidate is not None else id,
+        environment=environment,
+        service=service,
+        branch=branch,
+        commit=known.get("commit", ""),
+        version=known.get("version", ""),
+        pull_request=known.get("pull_request", ""),
+        author=known.get("author", ""),
+        author_login=known.get("author_login", ""),
+        image=image,
+        image_id=image_identity(image, digest) if image else "",
+        canary=canary.name if canary is not None else "",
+        stable=(snapshot.stable or "") if snapshot is not None else "",
+        plan=plan,
+    )
+
+
+def new_revision(snapshot: Snapshot, candidate: Candidate | None, image: str) -> Revision | None:
+    """The revision that this candidate made: its release's, else the one under the canary's tag that is no older.
+
+    A revision that an earlier release left under the tag is not this candidate's, unless it has its image.
+    """
+    service, opened = snapshot.service, candidate.opened if candidate is not None else None
+    if service is None or opened is None:
+        return None
+    names = [name for name in (_of_release(snapshot.release, opened), _tagged(service)) if name]
+    by_name = {revision.name: revision for revision in snapshot.revisions}
+    for name in names:
+        revision = by_name.get(name)
+        if revision is None:
+            continue
+        if name == _of_release(snapshot.release, opened) or _is_of(revision, opened, image):
+            return revision
+    return None
+
+
+def _of_release(release: Release | None, opened: datetime) -> str:
+    return release.canary if release is not None and release.started >= opened else ""
+
+
+def _tagged(service: Service) -> str:
+    return service.traffic.revision_for_tag(CANARY_TAG) or ""
+
+
+def _is_of(revision: Revision, opened: datetime, image: str) -> bool:
+    if revision.created is not None and revision.created >= opened:
+        return True
+    return bool(image) and image_identity(revision.image, revision.digest) == image_identity(image, revision.digest)
