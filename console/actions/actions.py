@@ -6,8 +6,9 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
+from console.actions.approving import approve
 from console.actions.door import Door
 from console.actions.moving import Mover
 from console.actions.outcome import Outcome, RollbackProgress, Settled
@@ -21,7 +22,7 @@ from console.notify import Notifier
 from console.release.guardrails import Action, ActionKind, EnvironmentRules, Facts
 from console.release.moves import Proposal, propose
 from console.release.service import Service
-from console.release.state import VerdictRecord
+from console.release.state import Approval, VerdictRecord
 
 if TYPE_CHECKING:
     from console.clock import Clock
@@ -80,7 +81,7 @@ class Actions:
             "region": cloud.target.region,
             "service": service,
         }
-        access = ServiceAccess(cloud, watcher, service, journal, clock, identity, session_id)
+        access = ServiceAccess(cloud, watcher, service, journal, clock, identity, session_id, rules)
         self._site = Site(access, Door(cloud, journal, notifier, clock, context), rules, rules.protected)
         self._mover, self._seat = Mover(self._site), Seat(self._site)
         self._rolling: asyncio.Task[Outcome] | None = None
@@ -298,6 +299,16 @@ class Actions:
     async def release_lease(self) -> None:
         """Leave the driver's seat, best effort: called when a console quits."""
         await self._seat.release_lease()
+
+    async def approve(self, role: Literal["code", "tech_lead"]) -> Approval:
+        """Approve the open candidate's image and plan in `role`, as ourselves; again is the same approval.
+
+        Raises:
+            UsageError: no candidate, no image, or nobody knows who we are.
+            BlockedError: not our role, or we approved in the other one.
+            CloudError: the annotation cannot be written.
+        """
+        return await approve(self._site, role)
 
     async def settle_unfinished(self) -> tuple[Settled, ...]:
         """Settle, by reading the service, what a crash of an earlier process cut off; called at start."""

@@ -3,18 +3,29 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 from console.clock import Clock
-from console.errors import ConflictError, NotFoundError, UnavailableError
+from console.errors import CloudError, ConflictError, NotFoundError, UnavailableError
 from console.journal import Journal
-from console.release.guardrails import Facts, shares_text
-from console.release.service import Service
-from console.release.state import Document, Release, VerdictRecord, read_document, read_release
+from console.release.approvals import ApprovalCheck, ApprovalWrite, check_approvals
+from console.release.guardrails import EnvironmentRules, Facts, shares_text
+from console.release.service import Revision, Service
+from console.release.state import (
+    Candidate,
+    Document,
+    Release,
+    VerdictRecord,
+    image_identity,
+    plan_digest,
+    read_document,
+    read_release,
+)
 from console.release.transitions import Who, annotated
+from console.watch.approvals import read_approval_writes, unaccounted
 from console.words import _
 
 if TYPE_CHECKING:
@@ -39,6 +50,7 @@ class ServiceAccess:
     clock: Clock
     identity: str
     session_id: str
+    rules: EnvironmentRules
     renews: bool = False
     """Whether this process renews its lease."""
     writes: int = field(default=0, init=False)
@@ -81,6 +93,9 @@ class ServiceAccess:
             except NotFoundError:
                 pass
         writable = await asyncio.to_thread(lambda: self.journal.writable)
+        candidate = read_document(service.annotations)[0].candidate
+        writes, approvals_problem = await self.approval_writes(candidate)
+        checks = self.checks(candidate, writes, revisions, wanted)
         return Facts(
             service=service,
             seen=seen,
@@ -92,6 +107,42 @@ class ServiceAccess:
             session_id=self.session_id,
             journal_ok=writable,
             journal_problem=self.journal.problem,
+            candidate=candidate,
+            approvals=checks,
+            approvals_problem=approvals_problem,
+        )
+
+    async def approval_writes(self, candidate: Candidate | None) -> tuple[tuple[ApprovalWrite, ...], str]:
+        """Calls that wrote the approvals on the service, and why they could not be read, or empty.
+
+        Those that the watcher has found are enough where they account for every approval: the audit log is never
+        changed.
+        """
+        now = self.server_time()
+        if candidate is None or not candidate.approvals or not self.rules.approvals or now is None:
+            return (), ""
+        known = self.watcher.latest.approval_writes if self.watcher is not None else ()
+        if known and not unaccounted(candidate, known):
+            return known, ""
+        try:
+            return await read_approval_writes(self.cloud.logs, self.service, candidate, now), ""
+        except CloudError as error:
+            return known, error.what
+
+    def checks(
+        self,
+        candidate: Candidate | None,
+        writes: tuple[ApprovalWrite, ...],
+        revisions: Iterable[Revision],
+        canary: str | None,
+    ) -> tuple[ApprovalCheck, ...]:
+        """The approvals on the service, held against the audit log, for the image of `canary` (or the candidate's)."""
+        revision = next((known for known in revisions if known.name == canary), None)
+        image = image_identity(revision.image, revision.digest) if revision is not None else ""
+        if not image and candidate is not None and candidate.image:
+            image = image_identity(candidate.image)
+        return check_approvals(
+            candidate, writes, image_id=image, plan=plan_digest(self.rules.plan), people=self.rules.people
         )
 
     def live_facts(self) -> Facts:
@@ -111,6 +162,9 @@ class ServiceAccess:
             session_id=self.session_id,
             journal_ok=self.journal.healthy,
             journal_problem=self.journal.problem,
+            candidate=snapshot.candidate,
+            approvals=self.checks(snapshot.candidate, snapshot.approval_writes, snapshot.revisions, snapshot.canary),
+            approvals_problem=snapshot.approvals_problem,
         )
 
     def live_verdict(self, service: Service) -> VerdictRecord | None:

@@ -206,20 +206,23 @@ class LogsApi:
         with errors.translated(_("writing to the log"), write=True):
             await client.write_log_entries(request=request, retry=None, timeout=WRITE_TIMEOUT_S)
 
-    async def audit(self, service: str, *, since: datetime, limit: int = 50) -> builtins.list[AuditEntry]:
-        """Mutating calls on `service` in the Cloud Audit Log (admin activity), newest first.
+    async def audit(
+        self, service: str, *, since: datetime, limit: int = 50, newest_first: bool = True
+    ) -> builtins.list[AuditEntry]:
+        """Mutating calls on `service` in the Cloud Audit Log (admin activity).
 
         Args:
             service: short name.
             since: UTC.
             limit: at most so many.
+            newest_first: the newest `limit` (newest first), else the oldest.
         """
         wanted = (
             f'logName="{self._project}/logs/cloudaudit.googleapis.com%2Factivity"'
             f' AND resource.type="cloud_run_revision" AND resource.labels.service_name="{service}"'
             f' AND timestamp>="{since:%Y-%m-%dT%H:%M:%S.%fZ}"'
         )
-        raw = await self._list(wanted, limit, newest_first=True)
+        raw = await self._list(wanted, limit, newest_first)
         from console.cloud import log_convert  # imported by now, in a thread
 
         return [entry for entry in map(log_convert.audit_entry, raw) if entry is not None]

@@ -18,25 +18,28 @@ never blocked by any of them.
 | `unchanged`    | a split or template other than the operator saw    | no: look again, it costs one key               |
 | `driver`       | another identity's live lease                      | yes: issue 2, "a live one only with a reason"  |
 | `rolled_back`  | a revision that was rolled back                    | yes: issue 2, "only a typed reason"            |
+| `approvals`    | raising without both approvals of this image, plan | no: "CRÍTICO: No hacer sin aprobación"         |
+| `smoke`        | raising with no fresh smoke tests of this image    | yes: a person may know better than a probe     |
 
 Past the first step a promotion needs PASS (issue 3). Short of the next step a share may rise on INCONCLUSIVE too, once
 the bake's time is observed and nothing speaks against the canary: more traffic is one way to the requests that a PASS
 needs. A verdict
 counts only when it was said of the share that serves now, after traffic last moved; as a sign that the bake is done it
 must also be fresh (no older than a lease: a console that drives writes it with each renewal). Unprotected environments
-skip the window.
+skip the window, the approvals and the smoke tests.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from console.release.approvals import ApprovalCheck, ApprovalState, missing_roles, role_title, short_image
 from console.release.plan import RolloutPlan
 from console.release.service import Revision, Service
-from console.release.state import LEASE, Release, VerdictRecord
+from console.release.state import LEASE, Candidate, Release, StepRecord, VerdictRecord, image_identity
 from console.release.window import DeploymentWindow, moment
 from console.words import _, ngettext
 
@@ -62,7 +65,7 @@ class Answer:
 
     rule: str
     """Stable id: `window`, `window_fit`, `steps`, `bake`, `verdict`, `canary_ready`, `unchanged`, `driver`,
-    `rolled_back`, `journal`, `clock`."""
+    `rolled_back`, `approvals`, `smoke`, `journal`, `clock`."""
     title: str
     """A word or two for the dialog, translated."""
     allowed: bool
@@ -98,6 +101,14 @@ class EnvironmentRules:
     """Whether the window holds here."""
     window: DeploymentWindow = field(default_factory=DeploymentWindow)
     plan: RolloutPlan = field(default_factory=RolloutPlan)
+    approvals: tuple[str, ...] = ()
+    """Roles that must have approved the image and the plan before traffic rises: `code`, `tech_lead`."""
+    smoke: tuple[str, ...] = ()
+    """Ids of the runbook's steps that must have passed for the image before traffic rises."""
+    smoke_holds: timedelta = timedelta(hours=24)
+    """How long a smoke test counts, in server time."""
+    people: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Roles by e-mail, where settings name people; empty: anybody may sign any role."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +130,12 @@ class Facts:
     journal_ok: bool = True
     journal_problem: str = ""
     """Why the journal cannot be written, or empty."""
+    candidate: Candidate | None = None
+    """As written on the service."""
+    approvals: tuple[ApprovalCheck, ...] = ()
+    """Its approvals, held against the audit log, for the image that would get traffic."""
+    approvals_problem: str = ""
+    """Why the audit log could not be read, or empty."""
 
     def revision(self, name: str | None) -> Revision | None:
         """The revision of that name, where it is known."""
@@ -210,6 +227,10 @@ def _move(action: Action, rules: EnvironmentRules, facts: Facts, now: datetime |
                 answers.append(fit)
     answers.append(_steps(action, rules, facts, current, target))
     answers.extend(_judgement(rules, facts, current, target, now))
+    if rules.protected and rules.approvals:
+        answers.append(_approvals(rules, facts))
+    if rules.protected and rules.smoke:
+        answers.append(_smoke(action, rules, facts, now))
     answers.append(_canary_ready(action, facts))
     answers.append(_unchanged(facts))
     answers.append(_driver(facts, now))
@@ -373,6 +394,70 @@ def _passes(rules: EnvironmentRules, verdict: VerdictRecord, current: int, targe
     return Answer("verdict", title, False, sentence, overridable=True)
 
 
+def _approvals(rules: EnvironmentRules, facts: Facts) -> Answer:
+    """Runbook: "2 personas autorizan (code + tech lead)"; a forged one is named, whatever else there is."""
+    title = _("approvals")
+    forged = [check for check in facts.approvals if check.state is ApprovalState.FORGED]
+    if forged:
+        told = _("FORGED ({role}): {why}")
+        words = "; ".join(told.format(role=role_title(check.approval.role), why=check.why) for check in forged)
+        return Answer("approvals", title, False, words)
+    missing = missing_roles(facts.approvals, rules.approvals)
+    if not missing:
+        given = ", ".join(
+            f"{check.approval.by} ({role_title(check.approval.role)})" for check in facts.approvals if check.counts
+        )
+        return Answer("approvals", title, True, _("{given}, this image and plan").format(given=given))
+    if facts.approvals_problem:
+        reason = _("the audit log cannot be read, so nobody knows who approved: {problem}")
+        return Answer("approvals", title, False, reason.format(problem=facts.approvals_problem))
+    words = "; ".join(_missing_approval(role, facts.approvals) for role in missing)
+    return Answer("approvals", title, False, words)
+
+
+def _missing_approval(role: str, checks: tuple[ApprovalCheck, ...]) -> str:
+    """Why no approval counts in `role`."""
+    found = next((check for check in reversed(checks) if check.approval.role == role), None)
+    if found is None:
+        return _("{role}: nobody has approved (`canario approve --role {name}`)").format(
+            role=role_title(role), name=role.replace("_", "-")
+        )
+    if found.state is ApprovalState.VERIFYING:
+        return _("{role}: verifying {by}'s; {why}").format(role=role_title(role), by=found.approval.by, why=found.why)
+    return _("{role}: {by}'s is void; {why}").format(role=role_title(role), by=found.approval.by, why=found.why)
+
+
+def smoke_problem(record: StepRecord | None, image_id: str, holds: timedelta, now: datetime | None) -> str:
+    """Why a step's record does not count as a smoke test of `image_id` now, half a sentence; empty where it does."""
+    if record is None:
+        return _("has not run")
+    if record.result != "passed":
+        return _("did not pass: {sentence}").format(sentence=record.sentence or record.result)
+    of = record.digest
+    short = of.startswith("sha256:") and len(of) >= 19 and image_id.startswith(of)
+    if image_id and of != image_id and not short:
+        return _("is stale: it was of {then}, the image is now {now}").format(
+            then=short_image(of) if of else _("no image"), now=short_image(image_id)
+        )
+    if now is not None and now - record.at > holds:
+        return _("is stale: it passed {ago} ago").format(ago=duration(now - record.at))
+    return ""
+
+
+def _smoke(action: Action, rules: EnvironmentRules, facts: Facts, now: datetime | None) -> Answer:
+    title, revision = _("smoke tests"), facts.revision(action.canary)
+    image_id = image_identity(revision.image, revision.digest) if revision is not None else ""
+    records = {record.step: record for record in (facts.candidate.steps if facts.candidate is not None else ())}
+    problems = []
+    for step in rules.smoke:
+        problem = smoke_problem(records.get(step), image_id, rules.smoke_holds, now)
+        if problem:
+            problems.append(f"{step} {problem}")
+    if problems:
+        return Answer("smoke", title, False, "; ".join(problems), overridable=True)
+    return Answer("smoke", title, True, _("{steps} passed for this image").format(steps=", ".join(rules.smoke)))
+
+
 def _canary_ready(action: Action, facts: Facts) -> Answer:
     title, revision = _("canary ready"), facts.revision(action.canary)
     if revision is None:
@@ -486,4 +571,5 @@ __all__ = [
     "overridden",
     "reason_counts",
     "shares_text",
+    "smoke_problem",
 ]

@@ -8,8 +8,9 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from console.release.approvals import ApprovalWrite
 from console.release.service import Revision, Service
-from console.release.state import Release
+from console.release.state import Candidate, Release
 from console.verdict.base import Verdict
 
 if TYPE_CHECKING:
@@ -139,3 +140,9 @@ class Snapshot:
     """The shared ring of cleaned log lines; readers take slices, never change it."""
     mover: str = ""
     """Who changed the service last, where it was not this console."""
+    candidate: Candidate | None = None
+    """The change on its way to production, as written on the service."""
+    approval_writes: tuple[ApprovalWrite, ...] = ()
+    """Calls that wrote approvals, as the audit log tells; `console.release.approvals.check_approvals` judges them."""
+    approvals_problem: str = ""
+    """Why the audit log could not be read, or empty."""

@@ -15,10 +15,11 @@ from console.clock import Clock
 from console.errors import CloudError
 from console.release.moves import rollback_target
 from console.release.service import Service
-from console.release.state import Release, VerdictRecord, read_release
+from console.release.state import Candidate, Release, VerdictRecord, read_document, read_release
 from console.verdict.base import Judge, JudgeFactory, JudgeSettings, Verdict
 from console.verdict.threshold import ThresholdJudge
 from console.watch.aggregate import Aggregator, Second
+from console.watch.approvals import ApprovalFeed
 from console.watch.charts import ChartData
 from console.watch.feeds import MetricsFeed, PermissionFeed, ServiceFeed, newest_rates
 from console.watch.history import History
@@ -92,7 +93,16 @@ class Watcher:
         )
         self._metrics = MetricsFeed(cloud.metrics, service=service, clock=clock, server_clock=cloud.server_clock)
         self._permission = PermissionFeed(cloud.run, service=service, clock=clock, newer=self._newer_than_target)
+        self._approvals = ApprovalFeed(
+            cloud.logs,
+            service=service,
+            clock=clock,
+            now=cloud.server_clock.now,
+            candidate=lambda: self._candidate,
+            changed=self._publish,
+        )
         self._charts = Charts(cloud, service, self._history)
+        self._candidate: Candidate | None = None
         self._release: Release | None = None
         self._release_problem = ""
         self._annotated: Service | None = None
@@ -120,6 +130,7 @@ class Watcher:
                 feeds.create_task(self._log_feed.run())
                 feeds.create_task(self._metrics.run())
                 feeds.create_task(self._permission.run())
+                feeds.create_task(self._approvals.run())
                 feeds.create_task(self._publish_forever())
         finally:
             self._watching = False
@@ -193,6 +204,7 @@ class Watcher:
         if service is not None and service is not self._annotated:
             self._annotated = service
             self._release, self._release_problem = read_release(service.annotations)
+            self._candidate = read_document(service.annotations)[0].candidate
         now = self._cloud.server_clock.now()
         self._roles = assign(service, self._release, self._services.revisions, now)
         if service is not None:
@@ -335,4 +347,7 @@ class Watcher:
             canary_sampling=sampling.of(roles.canary) if sampling.of(roles.canary) < 1.0 else None,
             late=self._aggregator.late,
             mover=services.mover,
+            candidate=self._candidate,
+            approval_writes=self._approvals.writes,
+            approvals_problem=self._approvals.problem,
         )

@@ -1,0 +1,141 @@
+"""An approval: one person's yes, under their own identity, to one image and one plan (runbook: `Requerimientos`)."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping
+from typing import Literal
+
+from console.actions.door import guarded
+from console.actions.site import Site
+from console.errors import UsageError
+from console.notify import Message
+from console.release.approvals import ApprovalState, check_approvals, role_title, short_image
+from console.release.guardrails import Answer
+from console.release.service import Revision, Service
+from console.release.state import Approval, Candidate, Document, image_identity, plan_digest, read_document
+from console.release.transitions import UNKNOWN_IDENTITY
+from console.words import _
+
+
+async def approve(site: Site, role: Literal["code", "tech_lead"]) -> Approval:
+    """Write our approval into the release annotation; the Cloud Audit Log will tell that it was us.
+
+    Raises:
+        UsageError: nothing is there to approve, or nobody knows who we are.
+        BlockedError: we have not the role, or approved in the other one already.
+        CloudError: the annotation cannot be written.
+    """
+    access, rules = site.access, site.rules
+    await access.identified.wait()
+    if access.identity == UNKNOWN_IDENTITY:
+        raise UsageError(
+            _("Nobody knows who you are, and an approval is given by name."),
+            remedy=_("`canario doctor` says what is wrong with the credentials."),
+        )
+    facts = await access.facts()
+    candidate = facts.candidate
+    if candidate is None or not candidate.open:
+        raise UsageError(
+            _("No release candidate is open on {service}.").format(service=access.service),
+            remedy=_("Open one first: `k` in the console, or `canario runbook run`."),
+        )
+    image_id = approved_image(candidate, facts.revision(_canary(facts.service)))
+    if not image_id:
+        raise UsageError(
+            _("The image to be released is not known yet."),
+            remedy=_("Staging comes first: the runbook's step that verifies it finds the image."),
+        )
+    plan = plan_digest(rules.plan)
+    approval = Approval(
+        id=secrets.token_hex(8),
+        role=role,
+        by=access.identity,
+        at=access.who().at,
+        digest=image_id,
+        plan=plan,
+        candidate=candidate.id,
+    )
+    checks = check_approvals(
+        candidate,
+        (await access.approval_writes(candidate))[0],
+        image_id=image_id,
+        plan=plan,
+        people=rules.people,
+    )
+    live = [check.approval for check in checks if check.state in (ApprovalState.VERIFIED, ApprovalState.VERIFYING)]
+    same = next((known for known in live if known.by == approval.by and known.role == role), None)
+    if same is not None:
+        return same
+
+    def added(document: Document) -> Document | None:
+        now = document.candidate
+        if now is None or not now.open or now.id != candidate.id:
+            return None
+        kept = tuple(known for known in now.approvals if known.id != approval.id)
+        return document.model_copy(update={"candidate": now.model_copy(update={"approvals": (*kept, approval)})})
+
+    async def act() -> Approval:
+        if await access.annotate_document(added) is None:
+            raise UsageError(
+                _("The release candidate {id} was closed meanwhile.").format(id=candidate.id),
+                remedy=_("Look at the checklist again."),
+            )
+        return approval
+
+    done, _notes = await guarded(
+        site.door,
+        kind="approve",
+        answers=_answers(approval, live, rules.people),
+        reason="",
+        payload={"role": role, "candidate": candidate.id, "image": image_id, "plan": plan, "approval": approval.id},
+        act=act,
+        told=lambda given: (_message(site, given),),
+        result=lambda given: {"approval": given.id},
+    )
+    return done
+
+
+def approved_image(candidate: Candidate, canary: Revision | None) -> str:
+    """Identity of the image that an approval is for: the candidate's, else that of the revision under `canary`."""
+    if candidate.image:
+        return image_identity(candidate.image)
+    return image_identity(canary.image, canary.digest) if canary is not None else ""
+
+
+def _canary(service: Service | None) -> str | None:
+    if service is None:
+        return None
+    release = read_document(service.annotations)[0].release
+    if release is not None and release.under_way:
+        return release.canary
+    return service.traffic.revision_for_tag("canary")
+
+
+def _answers(approval: Approval, live: list[Approval], people: Mapping[str, tuple[str, ...]]) -> tuple[Answer, ...]:
+    title = role_title(approval.role)
+    if people and approval.role not in people.get(approval.by, ()):
+        words = _("the settings do not name {by} as {role}").format(by=approval.by, role=title)
+        return (Answer("role", _("role"), False, words),)
+    other = next((known for known in live if known.by == approval.by and known.role != approval.role), None)
+    if other is not None:
+        words = _("{by} already approved as {role}: two different people must").format(
+            by=approval.by, role=role_title(other.role)
+        )
+        return (Answer("role", _("role"), False, words),)
+    return (Answer("role", _("role"), True, title),)
+
+
+def _message(site: Site, approval: Approval) -> Message:
+    return Message(
+        _("☑ APPROVED ({role})").format(role=role_title(approval.role)),
+        (
+            _("Service: {service}").format(service=site.access.service),
+            _("Environment: {environment}").format(environment=site.rules.name),
+            _("Image: {image}").format(image=short_image(approval.digest)),
+            _("By: {who}").format(who=approval.by),
+        ),
+    )
+
+
+__all__ = ["approve", "approved_image"]
