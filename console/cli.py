@@ -16,6 +16,7 @@ from typing import Annotated
 import typer
 
 from console import __version__
+from console.commands import runbook_cli
 from console.commands.output import say, warn
 from console.commands.running import Where, check_name, check_percent, find_place, run, run_async
 from console.crash import terminal_problem
@@ -466,6 +467,9 @@ def simulate(context: typer.Context) -> None:
         return serve(context.args)
 
     _end(run(go))
+
+
+app.add_typer(runbook_cli.app)
 
 
 def main() -> None:

@@ -73,11 +73,14 @@ class Shared:
         await self.access.annotate_document(whole)
         return found[0]
 
-    async def flush(self, *, lease: Callable[[Candidate], Driver | None] | None = None) -> Candidate | None:
+    async def flush(
+        self, *, lease: Callable[[Candidate], Driver | None] | None = None, leave: str = ""
+    ) -> Candidate | None:
         """Write what is waiting, and the lease with it.
 
         Args:
             lease: the new driver from the candidate; None: the seat stays as it is.
+            leave: the session that gets up from the seat; empty: none.
 
         Raises:
             CloudError: it could not be written; it waits for the next time.
@@ -91,6 +94,8 @@ class Shared:
             driver = lease(candidate) if lease is not None else None
             if driver is not None:
                 changed = changed.model_copy(update={"driver": driver})
+            if leave and changed.driver is not None and changed.driver.session == leave:
+                changed = changed.model_copy(update={"driver": None})
             if closing is not None and changed.open:
                 changed = changed.model_copy(update={"closed": closing[0], "closed_at": closing[1], "driver": None})
             return changed

@@ -165,13 +165,14 @@ class Walk:
             await self._sit("resume")
 
     def _ours_by_right(self, candidate: Candidate) -> bool:
-        """Whether the seat is ours to take unasked: our own process that is no more sat there, or we left it free."""
+        """Whether the seat is ours to take unasked: a process of our own, which is no more, sat there."""
         driver, now = candidate.driver, self._server_time()
-        if driver is None or now is None or driver.expires <= now:
-            last = self._past.drivers[-1] if self._past.drivers else candidate.opened_by
-            return (driver.email if driver is not None else last) == self.session.identity
+        if driver is None:
+            return False  # free: the first step that is run takes it
         if driver.session == self.session.session_id:
             return True
+        if now is None or driver.expires <= now:
+            return driver.email == self.session.identity
         process = self._past.processes.get(driver.session, "")
         return driver.email == self.session.identity and bool(process) and not alive(process)
 
@@ -215,11 +216,11 @@ class Walk:
 
     @property
     def drives(self) -> bool:
-        """Whether this console runs the steps."""
+        """Whether this console runs the steps; a free seat is taken with the first one."""
         if not self._is_shared or self._candidate is None:
             return self._drive
         driver = self._candidate.driver
-        return self._drive and driver is not None and driver.session == self.session.session_id
+        return self._drive and (driver is None or driver.session == self.session.session_id)
 
     @property
     def subject(self) -> Subject:
@@ -519,6 +520,8 @@ class Walk:
         """Open a candidate where none is."""
         async with self._opening:
             if self.candidate_id and (self._candidate is None or self._candidate.open):
+                if self._candidate is not None and self._candidate.driver is None and self._drive:
+                    await self._sit("free")
                 return
             if not self._drive:
                 raise UsageError(
@@ -789,9 +792,9 @@ class Walk:
                 seat = candidate.driver
                 if seat is None or seat.session != own:
                     return None
-                return seated(email, own, now).model_copy(update={"expires": now}) if leave else seated(email, own, now)
+                return seated(email, own, now)
 
-            written = await self._shared.flush(lease=lease)
+            written = await self._shared.flush(lease=None if leave else lease, leave=own if leave else "")
             if written is not None and written.id == self.candidate_id:
                 self._candidate = written
 
@@ -821,6 +824,4 @@ class Walk:
 
 
 def _running_record(run: Run, subject: Subject) -> StepRecord:
-    return StepRecord(
-        step=run.step, result="running", by=run.by, at=run.begun, digest=subject.image_id[:19], key=run.key
-    )
+    return StepRecord(step=run.step, result="running", by=run.by, at=run.begun, digest=subject.image_id, key=run.key)

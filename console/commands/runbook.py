@@ -1,0 +1,182 @@
+"""`canario runbook show`, `check`: the checklist on paper."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from console.commands.output import SCHEMA, say, say_json
+from console.commands.running import Place, session_at
+from console.errors import ExitCode
+from console.words import _, language
+
+if TYPE_CHECKING:
+    from console.runbook.evidence import Evidence
+    from console.runbook.load import Loaded
+    from console.runbook.progress import Checklist, StepView
+    from console.settings import Settings
+
+EXCERPT = 6
+"""Last lines of a step's output that are printed."""
+
+
+def loaded(settings: Settings, file: Path | None, *, rollback: bool = False) -> Loaded:
+    """The runbook that a command means.
+
+    Raises:
+        SettingsError: it is wrong; names file, line, key, and the fix.
+    """
+    from console.runbook.load import load_runbook
+
+    which = "rollback" if rollback else "despliegue"
+    return load_runbook(file or settings.runbook_file(which), which)  # type: ignore[arg-type]
+
+
+def check(file: Path) -> int:
+    """Say whether a runbook's file is sound, and what is in it."""
+    from console.runbook.load import load_runbook
+
+    found = load_runbook(file)
+    runbook = found.runbook
+    steps = tuple(runbook.steps())
+    machine = sum(kind.machine for kind in found.kinds.values())
+    say(
+        _(
+            "{file} is sound: {id}, {phases} phases, {steps} steps, {machine} of them checked by a machine ({digest})."
+        ).format(
+            file=file,
+            id=runbook.id,
+            phases=len(runbook.phases),
+            steps=len(steps),
+            machine=machine,
+            digest=runbook.digest(),
+        )
+    )
+    return ExitCode.DONE
+
+
+async def show(place: Place, file: Path | None, *, rollback: bool, as_json: bool) -> int:
+    """Print the checklist as it stands now."""
+    from console.runbook.walk import Walk
+
+    book = loaded(place.settings, file, rollback=rollback)
+    async with session_at(place) as session:
+        await session.watcher.refresh()
+        walk = await Walk.open(session, place.settings, book, drive=False, shared=not rollback, look=False)
+        checklist = walk.latest
+        await walk.close()
+    if as_json:
+        say_json(checklist_document(checklist))
+        return ExitCode.DONE
+    subject = checklist.subject
+    say(
+        _("{title} · candidate {candidate} · driver {driver}").format(
+            title=checklist.runbook.title.in_language(language()),
+            candidate=subject.candidate or "-",
+            driver=checklist.me.driver or "-",
+        )
+    )
+    for problem in checklist.problems:
+        say(f"  ! {problem}")
+    for phase in checklist.phases:
+        done, count = phase.count
+        say()
+        say(
+            f"{phase.phase.title.in_language(language())}  {done}/{count}"
+            + (f"  ({phase.reason})" if phase.reason else "")
+        )
+        for view in phase.steps:
+            for line in step_lines(view):
+                say(line)
+    return ExitCode.DONE
+
+
+def step_lines(view: StepView) -> Iterator[str]:
+    """A step and its evidence, as lines."""
+    yield f"  {view.state.value:<9} {view.step.id:<20} {view.step.title.in_language(language())}"
+    if view.reason:
+        yield f"            {view.reason}"
+    if view.evidence is not None:
+        yield from evidence_lines(view.evidence)
+
+
+def evidence_lines(evidence: Evidence, indent: str = "            ") -> Iterator[str]:
+    """What is known of a run, as lines."""
+    word = _("checked by a machine") if evidence.machine else _("a person's word")
+    yield f"{indent}{evidence.at:%Y-%m-%d %H:%M:%S} UTC  {evidence.result.value}  {evidence.by}  ({word})"
+    for name, value in evidence.figures:
+        yield f"{indent}  {name}: {value}"
+    for problem in evidence.problems:
+        yield f"{indent}  ! {problem}"
+    if evidence.remedy and evidence.problems:
+        yield f"{indent}  > {evidence.remedy}"
+    for line in evidence.excerpt[-EXCERPT:]:
+        yield f"{indent}  | {line}"
+
+
+def checklist_document(checklist: Checklist) -> dict[str, object]:
+    """The checklist in JSON (docs/json.md)."""
+    subject = checklist.subject
+    return {
+        "schema": SCHEMA,
+        "runbook": checklist.runbook.id,
+        "runbook_digest": checklist.runbook.digest(),
+        "candidate": subject.candidate or None,
+        "image": subject.image or None,
+        "commit": subject.commit or None,
+        "revision": subject.canary or None,
+        "driver": checklist.me.driver or None,
+        "closed": checklist.closed or None,
+        "done": checklist.done,
+        "next": checklist.next_for_me or None,
+        "problems": list(checklist.problems),
+        "phases": [
+            {
+                "id": phase.phase.id,
+                "title": phase.phase.title.in_language(language()),
+                "done": phase.done,
+                "open": phase.open,
+                "steps": [step_document(view) for view in phase.steps],
+            }
+            for phase in checklist.phases
+        ],
+    }
+
+
+def step_document(view: StepView) -> dict[str, object]:
+    """One step in JSON."""
+    return {
+        "id": view.step.id,
+        "kind": view.step.kind,
+        "title": view.step.title.in_language(language()),
+        "state": view.state.value,
+        "reason": view.reason or None,
+        "done": view.done,
+        "waiting_for": view.waiting_for or None,
+        "may_run": view.may_run,
+        "why_not": view.why_not or None,
+        "evidence": evidence_document(view.evidence) if view.evidence is not None else None,
+    }
+
+
+def evidence_document(evidence: Evidence) -> dict[str, object]:
+    """Evidence in JSON."""
+    return {
+        "result": evidence.result.value,
+        "by": evidence.by,
+        "at": evidence.at,
+        "sentence": evidence.sentence,
+        "machine": evidence.machine,
+        "subject": evidence.subject or None,
+        "figures": [{"name": name, "value": value} for name, value in evidence.figures],
+        "problems": list(evidence.problems),
+        "remedy": evidence.remedy or None,
+        "items": [
+            {"id": item.id, "title": item.title, "result": item.result, "note": item.note, "by": item.by}
+            for item in evidence.items
+        ],
+        "reason": evidence.reason or None,
+        "excerpt": list(evidence.excerpt),
+        "output": evidence.output or None,
+    }
