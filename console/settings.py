@@ -159,6 +159,7 @@ class Settings(Table):
             protected=here.protected,
             window=(here.window or self.window).window(),
             plan=(here.plan or self.plan).plan(),
+            people={email: person.roles for email, person in self.people.items()},
         )
 
     def limits_for(self, environment: Environment) -> LimitSettings:

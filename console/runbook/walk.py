@@ -10,9 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Coroutine, Mapping
-from dataclasses import replace
-from datetime import datetime
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
@@ -20,31 +18,23 @@ from console.actions.recovery import alive
 from console.errors import BlockedError, CanarioError, JournalError, UsageError
 from console.notify import took_over
 from console.release.guardrails import REASON_LENGTH, reason_counts
-from console.release.state import Candidate, Driver, StepRecord, plan_digest
+from console.release.state import Candidate
 from console.runbook.evidence import Evidence, Result
-from console.runbook.folding import subject_of
+from console.runbook.keeping import Keeping
 from console.runbook.kinds.base import (
     Answer,
-    ApprovalSeen,
     Ask,
-    LocalPaths,
-    Observation,
-    Observed,
-    StepContext,
-    Subject,
 )
 from console.runbook.load import Loaded
-from console.runbook.progress import Checklist, Me, Running, State, Traits, checklist
+from console.runbook.progress import State
 from console.runbook.running import Run, carry_out, new_key
-from console.runbook.shared import RENEW_AFTER, Shared, known_of, seated
-from console.runbook.store import INTERRUPTED, REFUSED, Begun, Past, Store, merged, record_of
-from console.runbook.tools import SessionTools
+from console.runbook.shared import seated
+from console.runbook.store import INTERRUPTED, REFUSED, Past
 from console.words import _
 
 if TYPE_CHECKING:
     from console.session import Session
     from console.settings import Settings
-    from console.watch.snapshot import Snapshot
 
 log = logging.getLogger("canario.runbook")
 
@@ -58,59 +48,8 @@ TOLD_AFTER_S = 1.0
 """Wall seconds after which a run is told to other consoles; shorter ones they see when they end."""
 
 
-class Walk:
-    """One runbook, walked for one candidate. Made by `open`.
-
-    Args:
-        session: an open one.
-        settings: all of them.
-        loaded: the runbook and its kinds.
-        drive: whether this console may take the driver's seat.
-        shared: whether the candidate lives on the service, as a release's does; a manual rollback's evidence is in the
-            journal alone.
-        checkout: the team's code; the settings' where None.
-        variables: environment variables of our own (the demo's).
-    """
-
-    def __init__(
-        self,
-        session: Session,
-        settings: Settings,
-        loaded: Loaded,
-        *,
-        drive: bool = True,
-        shared: bool = True,
-        checkout: Path | None = None,
-        variables: Mapping[str, str] | None = None,
-    ) -> None:
-        self.session, self.settings, self.loaded = session, settings, loaded
-        self.runbook = loaded.runbook
-        self.tools = SessionTools(session, settings, variables)
-        self.store = Store(session.actions.door, session.journal)
-        self._drive, self._is_shared = drive, shared
-        self._checkout = checkout or settings.checkout()
-        self._shared = Shared(session.actions.access)
-        self._traits = {
-            step: Traits(kind.ask, kind.machine, kind.once, kind.background) for step, kind in loaded.kinds.items()
-        }
-        self._plan = plan_digest(settings.rules(session.environment).plan)
-        self._candidate: Candidate | None = None
-        self._local_id = ""
-        """Id of a candidate that is not on the service."""
-        self._past = Past()
-        self._runs: dict[str, Run] = {}
-        self._refused: dict[str, str] = {}
-        self._unsettled: dict[str, tuple[Begun, str]] = {}
-        self._problems: dict[str, str] = {}
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._wake = asyncio.Event()
-        self._opening = asyncio.Lock()
-        self._sharing = asyncio.Lock()
-        self._tried = float("-inf")
-        self.latest: Checklist = Checklist(self.runbook, ())
-        """How it stands; any thread may read it."""
-
-    # Opening and closing
+class Walk(Keeping):
+    """One runbook, walked for one candidate. Made by `open`; see `Standing` for what it is made of."""
 
     @classmethod
     async def open(
@@ -176,16 +115,6 @@ class Walk:
         process = self._past.processes.get(driver.session, "")
         return driver.email == self.session.identity and bool(process) and not alive(process)
 
-    def _share_missing(self) -> None:
-        """What we have written down, and were killed before we could tell the others."""
-        assert self._candidate is not None
-        told = {record.step: record for record in self._candidate.steps}
-        for step, known in self._past.evidence.items():
-            newest = max(known, key=lambda evidence: (evidence.at, evidence.key), default=None)
-            record = told.get(step)
-            if newest is not None and (record is None or record.at < newest.at or record.result == "running"):
-                self._tell(newest)
-
     async def close(self) -> None:
         """Stop looking and what runs; the journal keeps it. Leaves the seat."""
         for run in tuple(self._runs.values()):
@@ -201,155 +130,6 @@ class Walk:
         except CanarioError as error:
             log.warning("leaving the driver's seat: %s", error)  # it runs out by itself in two minutes
         await self.tools.close()
-
-    # What is known
-
-    @property
-    def candidate(self) -> Candidate | None:
-        """The candidate as the service has it; None before the first step, and of a runbook that has none."""
-        return self._candidate
-
-    @property
-    def candidate_id(self) -> str:
-        """Its id; empty before the first step."""
-        return self._candidate.id if self._candidate is not None else self._local_id
-
-    @property
-    def drives(self) -> bool:
-        """Whether this console runs the steps; a free seat is taken with the first one."""
-        if not self._is_shared or self._candidate is None:
-            return self._drive
-        driver = self._candidate.driver
-        return self._drive and (driver is None or driver.session == self.session.session_id)
-
-    @property
-    def subject(self) -> Subject:
-        """What is being released, as far as it is known now."""
-        environment = self.session.environment
-        return subject_of(
-            candidate=self._candidate,
-            evidence=[evidence for known in self._past.evidence.values() for evidence in known],
-            learned=self._shared.learned,
-            snapshot=self._snapshot(),
-            environment=environment.name,
-            service=environment.service,
-            branch=self.settings.github.base,
-            plan=self._plan,
-            id=self._local_id,
-        )
-
-    def now(self) -> datetime:
-        """Server time, the wall's before the cloud has told its own."""
-        return self._server_time() or self.session.clock.now()
-
-    def _server_time(self) -> datetime | None:
-        return self.session.cloud.server_clock.now()
-
-    def _snapshot(self) -> Snapshot | None:
-        latest = self.session.watcher.latest
-        return latest if latest.service is not None else None
-
-    def _me(self, by: str = "") -> Me:
-        who = by or self.session.identity
-        driver = self._candidate.driver if self._candidate is not None else None
-        return Me(who, self.settings.roles_of(who), self.drives, driver.email if driver is not None else "")
-
-    def checklist(self, by: str = "") -> Checklist:
-        """How it stands now.
-
-        Args:
-            by: for whom; ourselves where empty.
-        """
-        subject, now = self.subject, self._server_time()
-        evidence, theirs = merged(self._past.evidence, self._candidate)
-        approvals = self._approvals()
-        candidate = self._candidate
-        return checklist(
-            self.runbook,
-            evidence=evidence,
-            subject=subject,
-            now=now,
-            me=self._me(by),
-            running=self._running(),
-            observations=self._observations(subject, approvals),
-            traits=self._traits,
-            approvals=approvals,
-            theirs=theirs,
-            unsettled={step: sentence for step, (_begun, sentence) in self._unsettled.items()},
-            refused=self._refused,
-            closed=(candidate.closed or "") if candidate is not None else "",
-            driver_expires=candidate.driver.expires if candidate is not None and candidate.driver else None,
-            problems=self._told_problems(),
-        )
-
-    def _approvals(self) -> tuple[ApprovalSeen, ...]:
-        snapshot = self._snapshot()
-        seen = getattr(snapshot, "approvals", ()) if snapshot is not None else ()
-        return tuple(ApprovalSeen(a.role, a.by, str(a.state), a.why) for a in seen)
-
-    def _observations(self, subject: Subject, approvals: tuple[ApprovalSeen, ...]) -> dict[str, Observation]:
-        seen = Observed(
-            subject,
-            self._snapshot(),
-            self._server_time(),
-            approvals,
-            self._candidate.migrations if self._candidate is not None else (),
-        )
-        found = {}
-        for step, kind in self.loaded.kinds.items():
-            try:
-                observation = kind.observe(seen)
-            except Exception:  # a kind's fault must not blind the whole checklist
-                log.exception("the kind of %s failed to look", step)
-                observation = None
-            if observation is not None:
-                found[step] = observation
-        return found
-
-    def _running(self) -> dict[str, Running]:
-        running = {}
-        candidate, now = self._candidate, self._server_time()
-        if (
-            candidate is not None
-            and candidate.driver is not None
-            and now is not None
-            and candidate.driver.expires > now
-        ):
-            for record in candidate.steps:
-                if record.result == "running" and candidate.driver.session != self.session.session_id:
-                    running[record.step] = Running(record.by, record.at, ours=False)
-        for step, run in self._runs.items():
-            running[step] = Running(run.by, run.begun, run.shown())
-        return running
-
-    def _told_problems(self) -> tuple[str, ...]:
-        problems = list(self._problems.values())
-        candidate = self._candidate
-        if candidate is not None and candidate.runbook_digest not in ("", self.runbook.digest()):
-            problems.append(
-                _("This release was opened with another runbook ({id}, {digest}); steps are matched by id.").format(
-                    id=candidate.runbook or "?", digest=candidate.runbook_digest
-                )
-            )
-        if not self.session.journal.healthy and self.session.journal.problem:
-            problems.append(_("The journal cannot be written: {problem}").format(problem=self.session.journal.problem))
-        return tuple(problems)
-
-    def _publish(self) -> None:
-        self.latest = self.checklist()
-        self._wake.set()
-
-    async def changed(self, timeout_s: float = LOOK_S) -> Checklist:
-        """The checklist after the next look, or after `timeout_s`."""
-        self._wake.clear()
-        try:
-            async with asyncio.timeout(timeout_s):
-                await self._wake.wait()
-        except TimeoutError:
-            self._publish()
-        return self.latest
-
-    # What an operator does
 
     async def run(self, step_id: str, answer: Answer | None = None, *, by: str = "") -> Evidence:
         """Run or sign a step, to its end.
@@ -503,19 +283,6 @@ class Walk:
             await self._shared_soon()
         self._publish()
 
-    def _signer(self, by: str, ask: Ask) -> str:
-        own = self.session.identity
-        if not by or by == own:
-            return own
-        if not self.tools.loopback or ask is Ask.SIGN:
-            raise UsageError(
-                _("{who} can't sign on a console of {own}.").format(who=by, own=own),
-                remedy=_("Each signs under their own identity, on their own console."),
-            )
-        return by
-
-    # Runs
-
     async def _ensure(self) -> None:
         """Open a candidate where none is."""
         async with self._opening:
@@ -550,26 +317,16 @@ class Walk:
                 raise BlockedError((_("{who} has opened this release just now").format(who=who),), overridable=False)
             self._candidate = found
 
-    def _context(self, run: Run, answer: Answer) -> StepContext:
-        evidence, _theirs = merged(self._past.evidence, self._candidate)
-        newest = {step: max(known, key=lambda e: (e.at, e.key)) for step, known in evidence.items() if known}
-        step = self.runbook.step(run.step)
-        assert step is not None
-        return StepContext(
-            step=step,
-            subject=self.subject,
-            tools=self.tools,
-            paths=LocalPaths(self._checkout, self.store.folder(self.candidate_id)),
-            identity=run.by,
-            key=run.key,
-            now=self.now,
-            clock=self.session.clock,
-            report=run.report,
-            answer=answer,
-            before=newest.get(run.step),
-            others={name: one for name, one in newest.items() if name != run.step},
-            cancelled=run.cancelled,
-        )
+    def _signer(self, by: str, ask: Ask) -> str:
+        own = self.session.identity
+        if not by or by == own:
+            return own
+        if not self.tools.loopback or ask is Ask.SIGN:
+            raise UsageError(
+                _("{who} can't sign on a console of {own}.").format(who=by, own=own),
+                remedy=_("Each signs under their own identity, on their own console."),
+            )
+        return by
 
     async def _carried_out(self, run: Run, answer: Answer) -> Evidence:
         kind = self.loaded.kinds[run.step]
@@ -590,49 +347,6 @@ class Walk:
             raise
         return await self._keep(number, evidence)
 
-    async def _keep(self, number: int, evidence: Evidence) -> Evidence:
-        """Write evidence down, remember it, tell the others."""
-        evidence = self._bound(evidence)
-        if number and (problem := await self.store.end(number, evidence)):
-            self._problems["journal"] = problem
-        self._past.evidence.setdefault(evidence.step, []).append(evidence)
-        self._tell(evidence)
-        self._publish()
-        return evidence
-
-    def _bound(self, evidence: Evidence) -> Evidence:
-        """Evidence of a step that found out what it is of is of that."""
-        if not evidence.learned:
-            return evidence
-        self._shared.learned.update({k: v for k, v in evidence.learned.items() if v})
-        step = self.runbook.step(evidence.step)
-        return replace(evidence, subject=self.subject.bound(step.bound_to)) if step is not None else evidence
-
-    def _tell(self, evidence: Evidence) -> None:
-        if not self._is_shared:
-            return
-        self._shared.records[evidence.step] = record_of(evidence, self.subject.image_id)
-        known = known_of(self._candidate) if self._candidate is not None else {}
-        self._shared.learned.update({k: v for k, v in evidence.learned.items() if v and known.get(k) != v})
-
-    async def _write_down(
-        self, step_id: str, result: Result, sentence: str, by: str, *, reason: str = "", machine: bool = False
-    ) -> Evidence:
-        """Evidence that nothing was run for: a skip, an answer about a run that was cut off, what was seen."""
-        step = self.runbook.step(step_id)
-        assert step is not None
-        subject, key = self.subject.bound(step.bound_to), new_key()
-        try:
-            number = await self.store.begin(self.candidate_id, self.runbook.id, step_id, key, subject, by)
-        except JournalError as error:
-            raise BlockedError((error.what,), overridable=False, remedy=error.remedy) from error
-        evidence = Evidence(
-            step_id, result, by, self.now(), sentence, machine=machine, subject=subject, reason=reason, key=key
-        )
-        kept = await self._keep(number, evidence)
-        await self._shared_soon()
-        return kept
-
     async def _resolve(self, step_id: str, answer: Answer, who: str) -> Evidence:
         """A person says whether a run that was cut off was done."""
         words = {"yes": True, "done": True, "no": False, "not done": False}
@@ -652,176 +366,9 @@ class Walk:
         sentence = _("{who} says that it was not done; it may be run again").format(who=who)
         return await self._write_down(step_id, Result.CANCELLED, sentence, who, reason=answer.note)
 
-    # Crash recovery
-
-    async def _settle(self) -> None:
-        """Settle what processes that are no more left unfinished."""
-        for begun in self._past.begun:
-            if begun.session == self.session.session_id or alive(begun.process):
-                continue
-            await self._settle_one(begun)
-        self._past.begun = [b for b in self._past.begun if b.step in self._unsettled]
-
-    async def _settle_one(self, begun: Begun) -> None:
-        kind = self.loaded.kinds.get(begun.step)
-        if kind is None:
-            await self.store.end_without(begun.number, INTERRUPTED, _("the runbook has no such step any more"))
-            return
-        run = Run(begun.step, begun.by, begun.at, self.session.clock.monotonic(), key=begun.key)
-        try:
-            evidence = await kind.settle(self._context(run, Answer()), begun.at)
-        except CanarioError as error:
-            self._unsettled[begun.step] = (begun, str(error))
-            return
-        except Exception as error:
-            log.exception("the kind of %s failed to settle", begun.step)
-            self._unsettled[begun.step] = (begun, repr(error))
-            return
-        self._unsettled.pop(begun.step, None)
-        if evidence is None:
-            sentence = _("cut off at {when:%H:%M:%S}; it was not done").format(when=begun.at)
-            await self.store.end_without(begun.number, INTERRUPTED, sentence)
-            self._refused[begun.step] = sentence
-            if kind.background:
-                self._past.evidence.setdefault(begun.step, [])
-                self._to_restart = (*self._to_restart, begun.step)
-            return
-        await self._keep(begun.number, evidence)
-
-    _to_restart: tuple[str, ...] = ()
-
     def _restart(self) -> None:
         """Start what ran beside the others when it was cut off: a watch survives quitting."""
         steps, self._to_restart = self._to_restart, ()
         for step in steps:
             if self.drives:
                 self.start(step)
-
-    # Looking, sharing, the seat
-
-    async def _look(self) -> None:
-        while True:
-            try:
-                await self._look_once()
-            except CanarioError as error:
-                self._problems["look"] = str(error)
-            except Exception:
-                log.exception("the walk failed to look")
-                self._problems["look"] = _("The checklist failed inside; it is tried again.")
-            else:
-                self._problems.pop("look", None)
-            await self.session.clock.sleep(LOOK_S)
-
-    async def _look_once(self) -> None:
-        await self._take_in()
-        self._publish()
-        if self._is_shared and self._candidate is None:
-            return
-        if self._is_shared and self.drives and self._candidate is not None and self._candidate.open:
-            await self._record_seen()
-        for step, run in self._runs.items():
-            if not run.told and self.session.clock.monotonic() - run.started > TOLD_AFTER_S and self._is_shared:
-                run.told = True
-                self._shared.records.setdefault(step, _running_record(run, self.subject))
-        if self._unsettled and self._due():
-            for begun, _sentence in tuple(self._unsettled.values()):
-                await self._settle_one(begun)
-            self._publish()
-        if self._is_shared and (self._shared.waiting or self._lease_due()) and self._due():
-            await self._try_flush()
-
-    def _due(self) -> bool:
-        return self.session.clock.monotonic() - self._tried >= AGAIN_S or not self._problems.get("share")
-
-    async def _take_in(self) -> None:
-        """What the watcher has seen of the candidate since."""
-        if not self._is_shared:
-            return
-        seen = self._shared.known()
-        if seen is None or seen == self._candidate:
-            return
-        if self._candidate is not None and seen.id == self._candidate.id:
-            self._candidate = seen
-        elif seen.open and (self._candidate is None or not self._candidate.open):
-            self._candidate = seen
-            self._past = await self.store.past(seen.id)
-
-    async def _record_seen(self) -> None:
-        """Keep as evidence what steps that are only seen (moves, bakes, approvals) came to, while it can be seen."""
-        subject = self.subject
-        seen = self._observations(subject, self._approvals())
-        for step_id, observation in seen.items():
-            step = self.runbook.step(step_id)
-            if step is None or observation.state not in ("passed", "failed") or step_id in self._runs:
-                continue
-            known = max(self._past.evidence.get(step_id, ()), key=lambda e: (e.at, e.key), default=None)
-            bound, word = subject.bound(step.bound_to), Result(observation.state)
-            if known is not None and known.result is word and known.subject == bound:
-                continue
-            if word is Result.FAILED and known is None:
-                continue
-            await self._write_down(step_id, word, observation.sentence, self.session.identity, machine=True)
-
-    def _lease_due(self) -> bool:
-        candidate, now = self._candidate, self._server_time()
-        if not self.drives or candidate is None or not candidate.open or candidate.driver is None or now is None:
-            return False
-        from console.release.state import LEASE
-
-        return candidate.driver.expires - now < LEASE - RENEW_AFTER
-
-    async def _shared_soon(self) -> None:
-        """Tell the others now; what cannot be told waits for the next look."""
-        if self._is_shared and self._candidate is not None:
-            await self._try_flush()
-
-    async def _try_flush(self) -> None:
-        self._tried = self.session.clock.monotonic()
-        try:
-            await self._flush()
-        except CanarioError as error:
-            self._problems["share"] = _("Other consoles can't be told: {problem}").format(problem=error)
-        else:
-            self._problems.pop("share", None)
-
-    async def _flush(self, *, leave: bool = False) -> None:
-        async with self._sharing:
-            own, email, now = self.session.session_id, self.session.identity, self.now()
-
-            def lease(candidate: Candidate) -> Driver | None:
-                seat = candidate.driver
-                if seat is None or seat.session != own:
-                    return None
-                return seated(email, own, now)
-
-            written = await self._shared.flush(lease=None if leave else lease, leave=own if leave else "")
-            if written is not None and written.id == self.candidate_id:
-                self._candidate = written
-
-    async def _sit(self, why: str, reason: str = "") -> None:
-        """Take the seat, written down first.
-
-        Raises:
-            JournalError: it cannot be written down.
-            CloudError: the annotation cannot be written.
-        """
-        own, email, now = self.session.session_id, self.session.identity, self.now()
-        await self.store.note("seat", self.candidate_id, self.runbook.id, why=why, reason=reason.strip())
-        found = await self._shared.change(
-            lambda there: (
-                there.model_copy(update={"driver": seated(email, own, now)})
-                if there is not None and there.open
-                else None
-            )
-        )
-        if found is not None:
-            self._candidate = found
-
-    def _spawn(self, work: Coroutine[object, object, None]) -> None:
-        task = asyncio.create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-
-
-def _running_record(run: Run, subject: Subject) -> StepRecord:
-    return StepRecord(step=run.step, result="running", by=run.by, at=run.begun, digest=subject.image_id, key=run.key)

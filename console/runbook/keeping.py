@@ -1,0 +1,274 @@
+"""Keeping a walk: evidence written down and told to other consoles, the seat held, cut-off runs settled.
+
+What cannot be told now is told with the next look; what cannot be settled now is shown and tried again.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from console.actions.recovery import alive
+from console.errors import BlockedError, CanarioError, JournalError
+from console.release.state import Candidate, Driver, StepRecord
+from console.runbook.evidence import Evidence, Result
+from console.runbook.kinds.base import (
+    Answer,
+    LocalPaths,
+    StepContext,
+    Subject,
+)
+from console.runbook.running import Run, new_key
+from console.runbook.shared import RENEW_AFTER, known_of, seated
+from console.runbook.standing import Standing
+from console.runbook.store import INTERRUPTED, Begun, merged, record_of
+from console.words import _
+
+if TYPE_CHECKING:
+    pass
+
+log = logging.getLogger("canario.runbook")
+
+LOOK_S = 0.25
+"""Wall seconds between two looks."""
+
+AGAIN_S = 2.0
+"""Wall seconds before what failed (sharing, settling) is tried again."""
+
+TOLD_AFTER_S = 1.0
+"""Wall seconds after which a run is told to other consoles; shorter ones they see when they end."""
+
+
+class Keeping(Standing):
+    """A walk's memory, on the journal and on the service."""
+
+    def _context(self, run: Run, answer: Answer) -> StepContext:
+        evidence, _theirs = merged(self._past.evidence, self._candidate)
+        newest = {step: max(known, key=lambda e: (e.at, e.key)) for step, known in evidence.items() if known}
+        step = self.runbook.step(run.step)
+        assert step is not None
+        return StepContext(
+            step=step,
+            subject=self.subject,
+            tools=self.tools,
+            paths=LocalPaths(self._checkout, self.store.folder(self.candidate_id)),
+            identity=run.by,
+            key=run.key,
+            now=self.now,
+            clock=self.session.clock,
+            report=run.report,
+            answer=answer,
+            before=newest.get(run.step),
+            others={name: one for name, one in newest.items() if name != run.step},
+            cancelled=run.cancelled,
+        )
+
+    async def _keep(self, number: int, evidence: Evidence) -> Evidence:
+        """Write evidence down, remember it, tell the others."""
+        evidence = self._bound(evidence)
+        if number and (problem := await self.store.end(number, evidence)):
+            self._problems["journal"] = problem
+        self._past.evidence.setdefault(evidence.step, []).append(evidence)
+        self._tell(evidence)
+        self._publish()
+        return evidence
+
+    def _bound(self, evidence: Evidence) -> Evidence:
+        """Evidence of a step that found out what it is of is of that."""
+        if not evidence.learned:
+            return evidence
+        self._shared.learned.update({k: v for k, v in evidence.learned.items() if v})
+        step = self.runbook.step(evidence.step)
+        return replace(evidence, subject=self.subject.bound(step.bound_to)) if step is not None else evidence
+
+    def _tell(self, evidence: Evidence) -> None:
+        if not self._is_shared:
+            return
+        self._shared.records[evidence.step] = record_of(evidence, self.subject.image_id)
+        known = known_of(self._candidate) if self._candidate is not None else {}
+        self._shared.learned.update({k: v for k, v in evidence.learned.items() if v and known.get(k) != v})
+
+    async def _write_down(
+        self, step_id: str, result: Result, sentence: str, by: str, *, reason: str = "", machine: bool = False
+    ) -> Evidence:
+        """Evidence that nothing was run for: a skip, an answer about a run that was cut off, what was seen."""
+        step = self.runbook.step(step_id)
+        assert step is not None
+        subject, key = self.subject.bound(step.bound_to), new_key()
+        try:
+            number = await self.store.begin(self.candidate_id, self.runbook.id, step_id, key, subject, by)
+        except JournalError as error:
+            raise BlockedError((error.what,), overridable=False, remedy=error.remedy) from error
+        evidence = Evidence(
+            step_id, result, by, self.now(), sentence, machine=machine, subject=subject, reason=reason, key=key
+        )
+        kept = await self._keep(number, evidence)
+        await self._shared_soon()
+        return kept
+
+    def _share_missing(self) -> None:
+        """What we have written down, and were killed before we could tell the others."""
+        assert self._candidate is not None
+        told = {record.step: record for record in self._candidate.steps}
+        for step, known in self._past.evidence.items():
+            newest = max(known, key=lambda evidence: (evidence.at, evidence.key), default=None)
+            record = told.get(step)
+            if newest is not None and (record is None or record.at < newest.at or record.result == "running"):
+                self._tell(newest)
+
+    async def _settle(self) -> None:
+        """Settle what processes that are no more left unfinished."""
+        for begun in self._past.begun:
+            if begun.session == self.session.session_id or alive(begun.process):
+                continue
+            await self._settle_one(begun)
+        self._past.begun = [b for b in self._past.begun if b.step in self._unsettled]
+
+    async def _settle_one(self, begun: Begun) -> None:
+        kind = self.loaded.kinds.get(begun.step)
+        if kind is None:
+            await self.store.end_without(begun.number, INTERRUPTED, _("the runbook has no such step any more"))
+            return
+        run = Run(begun.step, begun.by, begun.at, self.session.clock.monotonic(), key=begun.key)
+        try:
+            evidence = await kind.settle(self._context(run, Answer()), begun.at)
+        except CanarioError as error:
+            self._unsettled[begun.step] = (begun, str(error))
+            return
+        except Exception as error:
+            log.exception("the kind of %s failed to settle", begun.step)
+            self._unsettled[begun.step] = (begun, repr(error))
+            return
+        self._unsettled.pop(begun.step, None)
+        if evidence is None:
+            sentence = _("cut off at {when:%H:%M:%S}; it was not done").format(when=begun.at)
+            await self.store.end_without(begun.number, INTERRUPTED, sentence)
+            self._refused[begun.step] = sentence
+            if kind.background:
+                self._past.evidence.setdefault(begun.step, [])
+                self._to_restart = (*self._to_restart, begun.step)
+            return
+        await self._keep(begun.number, evidence)
+
+    async def _look(self) -> None:
+        while True:
+            try:
+                await self._look_once()
+            except CanarioError as error:
+                self._problems["look"] = str(error)
+            except Exception:
+                log.exception("the walk failed to look")
+                self._problems["look"] = _("The checklist failed inside; it is tried again.")
+            else:
+                self._problems.pop("look", None)
+            await self.session.clock.sleep(LOOK_S)
+
+    async def _look_once(self) -> None:
+        await self._take_in()
+        self._publish()
+        if self._is_shared and self._candidate is None:
+            return
+        if self._is_shared and self.drives and self._candidate is not None and self._candidate.open:
+            await self._record_seen()
+        for step, run in self._runs.items():
+            if not run.told and self.session.clock.monotonic() - run.started > TOLD_AFTER_S and self._is_shared:
+                run.told = True
+                self._shared.records.setdefault(step, _running_record(run, self.subject))
+        if self._unsettled and self._due():
+            for begun, _sentence in tuple(self._unsettled.values()):
+                await self._settle_one(begun)
+            self._publish()
+        if self._is_shared and (self._shared.waiting or self._lease_due()) and self._due():
+            await self._try_flush()
+
+    def _due(self) -> bool:
+        return self.session.clock.monotonic() - self._tried >= AGAIN_S or not self._problems.get("share")
+
+    async def _take_in(self) -> None:
+        """What the watcher has seen of the candidate since."""
+        if not self._is_shared:
+            return
+        seen = self._shared.known()
+        if seen is None or seen == self._candidate:
+            return
+        if self._candidate is not None and seen.id == self._candidate.id:
+            self._candidate = seen
+        elif seen.open and (self._candidate is None or not self._candidate.open):
+            self._candidate = seen
+            self._past = await self.store.past(seen.id)
+
+    async def _record_seen(self) -> None:
+        """Keep as evidence what steps that are only seen (moves, bakes, approvals) came to, while it can be seen."""
+        subject = self.subject
+        seen = self._observations(subject, self._approvals(subject))
+        for step_id, observation in seen.items():
+            step = self.runbook.step(step_id)
+            if step is None or observation.state not in ("passed", "failed") or step_id in self._runs:
+                continue
+            known = max(self._past.evidence.get(step_id, ()), key=lambda e: (e.at, e.key), default=None)
+            bound, word = subject.bound(step.bound_to), Result(observation.state)
+            if known is not None and known.result is word and known.subject == bound:
+                continue
+            if word is Result.FAILED and known is None:
+                continue
+            await self._write_down(step_id, word, observation.sentence, self.session.identity, machine=True)
+
+    def _lease_due(self) -> bool:
+        candidate, now = self._candidate, self._server_time()
+        if not self.drives or candidate is None or not candidate.open or candidate.driver is None or now is None:
+            return False
+        from console.release.state import LEASE
+
+        return candidate.driver.expires - now < LEASE - RENEW_AFTER
+
+    async def _shared_soon(self) -> None:
+        """Tell the others now; what cannot be told waits for the next look."""
+        if self._is_shared and self._candidate is not None:
+            await self._try_flush()
+
+    async def _try_flush(self) -> None:
+        self._tried = self.session.clock.monotonic()
+        try:
+            await self._flush()
+        except CanarioError as error:
+            self._problems["share"] = _("Other consoles can't be told: {problem}").format(problem=error)
+        else:
+            self._problems.pop("share", None)
+
+    async def _flush(self, *, leave: bool = False) -> None:
+        async with self._sharing:
+            own, email, now = self.session.session_id, self.session.identity, self.now()
+
+            def lease(candidate: Candidate) -> Driver | None:
+                seat = candidate.driver
+                if seat is None or seat.session != own:
+                    return None
+                return seated(email, own, now)
+
+            written = await self._shared.flush(lease=None if leave else lease, leave=own if leave else "")
+            if written is not None and written.id == self.candidate_id:
+                self._candidate = written
+
+    async def _sit(self, why: str, reason: str = "") -> None:
+        """Take the seat, written down first.
+
+        Raises:
+            JournalError: it cannot be written down.
+            CloudError: the annotation cannot be written.
+        """
+        own, email, now = self.session.session_id, self.session.identity, self.now()
+        await self.store.note("seat", self.candidate_id, self.runbook.id, why=why, reason=reason.strip())
+        found = await self._shared.change(
+            lambda there: (
+                there.model_copy(update={"driver": seated(email, own, now)})
+                if there is not None and there.open
+                else None
+            )
+        )
+        if found is not None:
+            self._candidate = found
+
+
+def _running_record(run: Run, subject: Subject) -> StepRecord:
+    return StepRecord(step=run.step, result="running", by=run.by, at=run.begun, digest=subject.image_id, key=run.key)

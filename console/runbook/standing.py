@@ -1,0 +1,253 @@
+"""How a walk stands: everything that is known of one candidate on one session, put together into the checklist."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Coroutine, Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from console.release.approvals import check_approvals
+from console.release.state import Candidate, plan_digest
+from console.runbook.folding import subject_of
+from console.runbook.kinds.base import (
+    ApprovalSeen,
+    Observation,
+    Observed,
+    Subject,
+)
+from console.runbook.load import Loaded
+from console.runbook.progress import Checklist, Me, Running, Traits, checklist
+from console.runbook.running import Run
+from console.runbook.shared import Shared
+from console.runbook.store import Begun, Past, Store, merged
+from console.runbook.tools import SessionTools
+from console.words import _
+
+if TYPE_CHECKING:
+    from console.session import Session
+    from console.settings import Settings
+    from console.watch.snapshot import Snapshot
+
+log = logging.getLogger("canario.runbook")
+
+LOOK_S = 0.25
+"""Wall seconds between two looks."""
+
+AGAIN_S = 2.0
+"""Wall seconds before what failed (sharing, settling) is tried again."""
+
+TOLD_AFTER_S = 1.0
+"""Wall seconds after which a run is told to other consoles; shorter ones they see when they end."""
+
+
+class Standing:
+    """What a walk knows. `Walk` says what an operator can do about it.
+
+    Args:
+        session: an open one.
+        settings: all of them.
+        loaded: the runbook and its kinds.
+        drive: whether this console may take the driver's seat.
+        shared: whether the candidate lives on the service, as a release's does; a manual rollback's evidence is in the
+            journal alone.
+        checkout: the team's code; the settings' where None.
+        variables: environment variables of our own (the demo's).
+    """
+
+    def __init__(
+        self,
+        session: Session,
+        settings: Settings,
+        loaded: Loaded,
+        *,
+        drive: bool = True,
+        shared: bool = True,
+        checkout: Path | None = None,
+        variables: Mapping[str, str] | None = None,
+    ) -> None:
+        self.session, self.settings, self.loaded = session, settings, loaded
+        self.runbook = loaded.runbook
+        self.tools = SessionTools(session, settings, variables)
+        self.store = Store(session.actions.door, session.journal)
+        self._drive, self._is_shared = drive, shared
+        self._checkout = checkout or settings.checkout()
+        self._shared = Shared(session.actions.access)
+        self._traits = {
+            step: Traits(kind.ask, kind.machine, kind.once, kind.background) for step, kind in loaded.kinds.items()
+        }
+        self._plan = plan_digest(settings.rules(session.environment).plan)
+        self._candidate: Candidate | None = None
+        self._local_id = ""
+        """Id of a candidate that is not on the service."""
+        self._past = Past()
+        self._runs: dict[str, Run] = {}
+        self._refused: dict[str, str] = {}
+        self._unsettled: dict[str, tuple[Begun, str]] = {}
+        self._problems: dict[str, str] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._wake = asyncio.Event()
+        self._opening = asyncio.Lock()
+        self._to_restart: tuple[str, ...] = ()
+        self._sharing = asyncio.Lock()
+        self._tried = float("-inf")
+        self.latest: Checklist = Checklist(self.runbook, ())
+        """How it stands; any thread may read it."""
+
+    @property
+    def candidate(self) -> Candidate | None:
+        """The candidate as the service has it; None before the first step, and of a runbook that has none."""
+        return self._candidate
+
+    @property
+    def candidate_id(self) -> str:
+        """Its id; empty before the first step."""
+        return self._candidate.id if self._candidate is not None else self._local_id
+
+    @property
+    def drives(self) -> bool:
+        """Whether this console runs the steps; a free seat is taken with the first one."""
+        if not self._is_shared or self._candidate is None:
+            return self._drive
+        driver = self._candidate.driver
+        return self._drive and (driver is None or driver.session == self.session.session_id)
+
+    @property
+    def subject(self) -> Subject:
+        """What is being released, as far as it is known now."""
+        environment = self.session.environment
+        return subject_of(
+            candidate=self._candidate,
+            evidence=[evidence for known in self._past.evidence.values() for evidence in known],
+            learned=self._shared.learned,
+            snapshot=self._snapshot(),
+            environment=environment.name,
+            service=environment.service,
+            branch=self.settings.github.base,
+            plan=self._plan,
+            id=self._local_id,
+        )
+
+    def now(self) -> datetime:
+        """Server time, the wall's before the cloud has told its own."""
+        return self._server_time() or self.session.clock.now()
+
+    def _server_time(self) -> datetime | None:
+        return self.session.cloud.server_clock.now()
+
+    def _snapshot(self) -> Snapshot | None:
+        latest = self.session.watcher.latest
+        return latest if latest.service is not None else None
+
+    def _me(self, by: str = "") -> Me:
+        who = by or self.session.identity
+        driver = self._candidate.driver if self._candidate is not None else None
+        return Me(who, self.settings.roles_of(who), self.drives, driver.email if driver is not None else "")
+
+    def checklist(self, by: str = "") -> Checklist:
+        """How it stands now.
+
+        Args:
+            by: for whom; ourselves where empty.
+        """
+        subject, now = self.subject, self._server_time()
+        evidence, theirs = merged(self._past.evidence, self._candidate)
+        approvals = self._approvals(subject)
+        candidate = self._candidate
+        return checklist(
+            self.runbook,
+            evidence=evidence,
+            subject=subject,
+            now=now,
+            me=self._me(by),
+            running=self._running(),
+            observations=self._observations(subject, approvals),
+            traits=self._traits,
+            approvals=approvals,
+            theirs=theirs,
+            unsettled={step: sentence for step, (_begun, sentence) in self._unsettled.items()},
+            refused=self._refused,
+            closed=(candidate.closed or "") if candidate is not None else "",
+            driver_expires=candidate.driver.expires if candidate is not None and candidate.driver else None,
+            problems=self._told_problems(),
+        )
+
+    def _approvals(self, subject: Subject) -> tuple[ApprovalSeen, ...]:
+        snapshot = self._snapshot()
+        checks = check_approvals(
+            self._candidate,
+            snapshot.approval_writes if snapshot is not None else (),
+            image_id=subject.image_id,
+            plan=self._plan,
+            people=self.settings.rules(self.session.environment).people,
+        )
+        return tuple(ApprovalSeen(c.approval.role, c.approval.by, c.state.value, c.why) for c in checks)
+
+    def _observations(self, subject: Subject, approvals: tuple[ApprovalSeen, ...]) -> dict[str, Observation]:
+        seen = Observed(
+            subject,
+            self._snapshot(),
+            self._server_time(),
+            approvals,
+            self._candidate.migrations if self._candidate is not None else (),
+        )
+        found = {}
+        for step, kind in self.loaded.kinds.items():
+            try:
+                observation = kind.observe(seen)
+            except Exception:  # a kind's fault must not blind the whole checklist
+                log.exception("the kind of %s failed to look", step)
+                observation = None
+            if observation is not None:
+                found[step] = observation
+        return found
+
+    def _running(self) -> dict[str, Running]:
+        running = {}
+        candidate, now = self._candidate, self._server_time()
+        if (
+            candidate is not None
+            and candidate.driver is not None
+            and now is not None
+            and candidate.driver.expires > now
+        ):
+            for record in candidate.steps:
+                if record.result == "running" and candidate.driver.session != self.session.session_id:
+                    running[record.step] = Running(record.by, record.at, ours=False)
+        for step, run in self._runs.items():
+            running[step] = Running(run.by, run.begun, run.shown())
+        return running
+
+    def _told_problems(self) -> tuple[str, ...]:
+        problems = list(self._problems.values())
+        candidate = self._candidate
+        if candidate is not None and candidate.runbook_digest not in ("", self.runbook.digest()):
+            problems.append(
+                _("This release was opened with another runbook ({id}, {digest}); steps are matched by id.").format(
+                    id=candidate.runbook or "?", digest=candidate.runbook_digest
+                )
+            )
+        if not self.session.journal.healthy and self.session.journal.problem:
+            problems.append(_("The journal cannot be written: {problem}").format(problem=self.session.journal.problem))
+        return tuple(problems)
+
+    def _publish(self) -> None:
+        self.latest = self.checklist()
+        self._wake.set()
+
+    async def changed(self, timeout_s: float = LOOK_S) -> Checklist:
+        """The checklist after the next look, or after `timeout_s`."""
+        self._wake.clear()
+        try:
+            async with asyncio.timeout(timeout_s):
+                await self._wake.wait()
+        except TimeoutError:
+            self._publish()
+        return self.latest
+
+    def _spawn(self, work: Coroutine[object, object, None]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
