@@ -80,6 +80,7 @@ def revision_from(message: run_v2.Revision) -> Revision:
         name=_short(pb.name),
         image=image,
         digest=image.partition("@")[2],
+        commit=clean(pb.labels.get("commit-sha", ""), 64),
         created=timestamp(pb.create_time),
         ready=ready and not deleted,
         reason=reason,
@@ -106,6 +107,7 @@ def with_image(template: run_v2.RevisionTemplate, *, image: str, revision: str) 
     copy = run_v2.RevisionTemplate()
     pb: Any = run_v2.RevisionTemplate.pb(copy)
     pb.CopyFrom(run_v2.RevisionTemplate.pb(template))
+    pb.labels.pop("commit-sha", None)  # of the image before; this one's commit is not known here
     if not pb.containers:
         pb.containers.add()
     _ingress_container(pb.containers).image = image

@@ -32,6 +32,8 @@ class Revision:
     """Whether it has been deleted (a delete time is set)."""
     min_instances: int = 0
     """Instances kept warm by its scaling setting, 0 where none."""
+    commit: str = ""
+    """Commit that it was built from, where its label `commit-sha` tells (google-github-actions/deploy-cloudrun)."""
 
     @property
     def image_label(self) -> str:
