@@ -7,11 +7,10 @@ from __future__ import annotations
 
 import logging
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from console.actions.recovery import alive
 from console.errors import BlockedError, CanarioError, JournalError
-from console.release.state import Candidate, Driver, StepRecord
+from console.release.state import LEASE, Candidate, Driver, StepRecord
 from console.runbook.evidence import Evidence, Result
 from console.runbook.kinds.base import (
     Answer,
@@ -21,17 +20,11 @@ from console.runbook.kinds.base import (
 )
 from console.runbook.running import Run, new_key
 from console.runbook.shared import RENEW_AFTER, known_of, seated
-from console.runbook.standing import Standing
+from console.runbook.standing import LOOK_S, Standing
 from console.runbook.store import INTERRUPTED, Begun, merged, record_of
 from console.words import _
 
-if TYPE_CHECKING:
-    pass
-
 log = logging.getLogger("canario.runbook")
-
-LOOK_S = 0.25
-"""Wall seconds between two looks."""
 
 AGAIN_S = 2.0
 """Wall seconds before what failed (sharing, settling) is tried again."""
@@ -218,8 +211,6 @@ class Keeping(Standing):
         candidate, now = self._candidate, self._server_time()
         if not self.drives or candidate is None or not candidate.open or candidate.driver is None or now is None:
             return False
-        from console.release.state import LEASE
-
         return candidate.driver.expires - now < LEASE - RENEW_AFTER
 
     async def _shared_soon(self) -> None:

@@ -36,12 +36,6 @@ log = logging.getLogger("canario.runbook")
 LOOK_S = 0.25
 """Wall seconds between two looks."""
 
-AGAIN_S = 2.0
-"""Wall seconds before what failed (sharing, settling) is tried again."""
-
-TOLD_AFTER_S = 1.0
-"""Wall seconds after which a run is told to other consoles; shorter ones they see when they end."""
-
 
 class Standing:
     """What a walk knows. `Walk` says what an operator can do about it.

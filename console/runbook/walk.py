@@ -29,7 +29,7 @@ from console.runbook.load import Loaded
 from console.runbook.progress import State
 from console.runbook.running import Run, carry_out, new_key
 from console.runbook.shared import seated
-from console.runbook.store import INTERRUPTED, REFUSED, Past
+from console.runbook.store import INTERRUPTED, REFUSED, Begun, Past
 from console.words import _
 
 if TYPE_CHECKING:
@@ -37,15 +37,6 @@ if TYPE_CHECKING:
     from console.settings import Settings
 
 log = logging.getLogger("canario.runbook")
-
-LOOK_S = 0.25
-"""Wall seconds between two looks."""
-
-AGAIN_S = 2.0
-"""Wall seconds before what failed (sharing, settling) is tried again."""
-
-TOLD_AFTER_S = 1.0
-"""Wall seconds after which a run is told to other consoles; shorter ones they see when they end."""
 
 
 class Walk(Keeping):
@@ -67,13 +58,13 @@ class Walk(Keeping):
         """Resume the candidate that is open, or stand ready to open one with the first step; settle what was cut off.
 
         Args:
-            session: see the class; so the others.
-            settings: .
-            loaded: .
-            drive: .
-            shared: .
-            checkout: .
-            variables: .
+            session: an open one.
+            settings: all of them.
+            loaded: the runbook and its kinds.
+            drive: whether this console may take the driver's seat.
+            shared: see `Standing`.
+            checkout: the team's code; the settings' where None.
+            variables: environment variables of our own (the demo's).
             look: keep `latest` fresh, the lease alive and other consoles told; False for commands that only look.
 
         Raises:
@@ -340,6 +331,11 @@ class Walk(Keeping):
                 raise BlockedError((error.what,), overridable=False, remedy=error.remedy) from error
         try:
             evidence = await carry_out(run, kind, context)
+        except asyncio.CancelledError:
+            if number and not run.quitting:  # nobody waits for it any more, and the world may have it: it is asked
+                begun = Begun(number, run.step, run.key, run.begun, run.by, "", self.session.session_id)
+                self._unsettled[run.step] = (begun, _("cut off; it is being found out whether it was done"))
+            raise
         except CanarioError as error:
             self._refused[run.step] = str(error)
             if number:
