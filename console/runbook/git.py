@@ -6,9 +6,12 @@ checks out: those are the operator's to do.
 
 from __future__ import annotations
 
+import asyncio
+import re
 import shlex
 from dataclasses import dataclass, field
 
+from console.errors import UsageError
 from console.runbook import process
 from console.runbook.evidence import Evidence, Progress, Result
 from console.runbook.judging import Judged
@@ -186,4 +189,40 @@ async def current(context: StepContext, *, branch: str, remote: str) -> Evidence
     )
 
 
-__all__ = ["Checkout", "commands", "current", "judge", "read_status"]
+_REMOTE = re.compile(
+    r"(?:(?:https?|ssh|git)://(?:[^@/\s]+@)?[^/\s]+/|[\w.-]+@[\w.-]+:)"
+    r"(?P<owner>[A-Za-z0-9_.-]+)/(?P<name>[A-Za-z0-9_.-]+?)(?:\.git)?/?\s*\Z"
+)
+
+
+def repository_of(url: str) -> str:
+    """`owner/name` of a remote's URL, or empty where it is none of a forge's."""
+    found = _REMOTE.match(url.strip())
+    return f"{found['owner']}/{found['name']}" if found else ""
+
+
+async def ask(context: StepContext, *arguments: str) -> str:
+    """What a quick git command in the checkout says, or empty where it fails."""
+    from console.runbook.kinds.command import environment
+
+    if not context.paths.checkout.is_dir():
+        return ""
+    variables = await environment(context)
+    try:
+        program = process.find_program("git", context.paths.checkout, variables)
+        asked = await asyncio.create_subprocess_exec(
+            program,
+            *arguments,
+            cwd=context.paths.checkout,
+            env=variables,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.DEVNULL,
+        )
+    except (OSError, UsageError):
+        return ""
+    said, _nothing = await asked.communicate()
+    return clean(said.decode("utf-8", "replace").strip(), 400) if asked.returncode == 0 else ""
+
+
+__all__ = ["Checkout", "ask", "commands", "current", "judge", "read_status", "repository_of"]
