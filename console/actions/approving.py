@@ -7,10 +7,11 @@ from collections.abc import Mapping
 from typing import Literal
 
 from console.actions.door import guarded
+from console.actions.reading import ServiceAccess
 from console.actions.site import Site
 from console.errors import UsageError
 from console.notify import Message
-from console.release.approvals import ApprovalState, check_approvals, role_title, short_image
+from console.release.approvals import ApprovalCheck, ApprovalState, check_approvals, role_title, short_image
 from console.release.guardrails import Answer
 from console.release.service import Revision, Service
 from console.release.state import Approval, Candidate, Document, image_identity, plan_digest, read_document
@@ -96,6 +97,21 @@ async def approve(site: Site, role: Literal["code", "tech_lead"]) -> Approval:
     return done
 
 
+async def vouched(access: ServiceAccess, approval: Approval) -> ApprovalCheck | None:
+    """What the audit log says of an approval now; None where the service does not carry it (any more).
+
+    Raises:
+        CloudError: the service cannot be read.
+    """
+    service = await access.read()
+    candidate = read_document(service.annotations)[0].candidate
+    writes, _problem = await access.approval_writes(candidate)
+    checks = check_approvals(
+        candidate, writes, image_id=approval.digest, plan=approval.plan, people=access.rules.people
+    )
+    return next((check for check in checks if check.approval.id == approval.id), None)
+
+
 def approved_image(candidate: Candidate, canary: Revision | None) -> str:
     """Identity of the image that an approval is for: the candidate's, else that of the revision under `canary`."""
     if candidate.image:
@@ -138,4 +154,4 @@ def _message(site: Site, approval: Approval) -> Message:
     )
 
 
-__all__ = ["approve", "approved_image"]
+__all__ = ["approve", "approved_image", "vouched"]
