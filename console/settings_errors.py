@@ -118,8 +118,8 @@ def _example(path: KeyPath, model: type[BaseModel]) -> str:
     owner = _model_at(tuple(names[:-1]), model)
     if owner is None:
         return ""
-    required = {name: "wa-backend" for name, f in owner.model_fields.items() if f.is_required()}
-    shown = owner(**required).model_dump(mode="json").get(names[-1])
+    bare = owner.model_construct(**{names[-1]: field.get_default(call_default_factory=True, validated_data={})})
+    shown = bare.model_dump(mode="json", include={names[-1]}, warnings=False).get(names[-1])
     if shown is None or isinstance(shown, dict):
         return ""
     return f"{names[-1]} = {json.dumps(shown)}"

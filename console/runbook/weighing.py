@@ -15,7 +15,7 @@ from console.words import _
 
 def counted(known: Iterable[Evidence]) -> Evidence | None:
     """The evidence that speaks for a step: the newest; of equal times the one whose key sorts last."""
-    return max(known, key=lambda evidence: (evidence.at, evidence.key, evidence.result.value), default=None)
+    return max(known, key=lambda e: (e.at, e.key, e.result.value, e.subject, e.reason), default=None)
 
 
 def stale(step: Step, evidence: Evidence, subject: Subject, now: datetime | None, *, served: bool) -> str:
