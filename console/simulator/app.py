@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
 from aiohttp import web
 from google.cloud import run_v2
@@ -36,6 +36,17 @@ _Z95 = 1.6448536269514722
 
 
 @dataclass(frozen=True, slots=True)
+class Said:
+    """One structured line that the application wrote while it answered."""
+
+    severity: str
+    """`INFO`, `WARNING` or `ERROR`."""
+    message: str
+    fields: Mapping[str, str] = field(default_factory=dict)
+    """What stands beside `message` in jsonPayload."""
+
+
+@dataclass(frozen=True, slots=True)
 class Served:
     """One real request, answered."""
 
@@ -51,6 +62,7 @@ class Served:
     response_bytes: int
     user_agent: str
     remote_ip: str
+    said: tuple[Said, ...] = ()
 
 
 class App:
@@ -83,10 +95,11 @@ class App:
         revision = owner.revisions.get(name) if owner is not None else None
         if owner is None or revision is None or owner.desired.ingress in _RESTRICTED:
             return web.json_response({"error": "no revision serves this address"}, status=404)
+        said: list[Said] = []
         if not revision.ready:
             response = web.json_response({"error": "the revision is not ready"}, status=503)
         else:
-            response = await self._answer(request, route.service, revision)
+            response = await self._answer(request, route.service, revision, said)
         response.headers["X-Canario-Revision"] = name
         if revision.message.session_affinity:
             response.set_cookie(AFFINITY_COOKIE, name, max_age=30 * 86_400, httponly=True)
@@ -105,11 +118,14 @@ class App:
                 response_bytes=len(response.body) if isinstance(response.body, bytes) else 0,
                 user_agent=request.headers.get("User-Agent", ""),
                 remote_ip=request.remote or "",
+                said=tuple(said),
             )
         )
         return response
 
-    async def _answer(self, request: web.BaseRequest, service: str, revision: RevisionRecord) -> web.Response:
+    async def _answer(
+        self, request: web.BaseRequest, service: str, revision: RevisionRecord, said: list[Said]
+    ) -> web.Response:
         name = revision.name
         match request.method, request.path:
             case ("GET" | "HEAD", "/healthz"):
@@ -123,21 +139,28 @@ class App:
                 except webhook.BadRequest as error:
                     return web.json_response({"error": error.problem}, status=error.status)
             case ("POST", "/webhook"):
-                return await self._webhook(request, service, name)
+                return await self._webhook(request, service, name, said)
             case (_, "/healthz" | "/metrics" | "/events" | "/webhook"):
                 return web.json_response({"error": "method not allowed"}, status=405)
         return web.json_response({"error": "not found"}, status=404)
 
-    async def _webhook(self, request: web.BaseRequest, service: str, name: str) -> web.Response:
+    async def _webhook(self, request: web.BaseRequest, service: str, name: str, said: list[Said]) -> web.Response:
         body = await _body(request)
         if body is None:
             return web.json_response({"error": "the body is over 1 MiB"}, status=413)
         try:
-            answer = webhook.receive(body, request.headers.get(webhook.SIGNATURE_HEADER))
+            answer, replies = webhook.receive(body, request.headers.get(webhook.SIGNATURE_HEADER))
         except webhook.BadRequest as error:
+            said.append(Said("WARNING", f"webhook rechazado: {error.problem}"))
             return web.json_response({"error": error.problem}, status=error.status)
         failing, latency = self._draw(service, name)
         await self._clock.sleep(latency)
+        for reply in replies:
+            fields = {"message_id": reply.message, "intent": reply.intent}
+            if failing:
+                said.append(Said("ERROR", f"mensaje {reply.message}: no se pudo procesar ({reply.intent})", fields))
+            else:
+                said.append(Said("INFO", f"mensaje {reply.message} procesado: {reply.intent}", fields))
         if failing:
             return web.json_response({"error": "internal error"}, status=500)
         return web.json_response({**answer, "revision": name})

@@ -10,7 +10,7 @@ arrival, it is received once the request has ended; severity follows the status.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any
@@ -324,6 +324,30 @@ class EntryMaker:
         http.latency.FromNanoseconds(int(latency_s * NS))
         entry.timestamp.FromNanoseconds(int(at * 1e6) * 1000)
         entry.receive_timestamp.FromNanoseconds(int((at + latency_s) * 1e6) * 1000)
+        entry.insert_id = insert_id
+        entry.trace = f"projects/{self.project}/traces/{trace}"
+        return entry
+
+    def real_line(
+        self,
+        service: str,
+        revision: str,
+        *,
+        severity: str,
+        message: str,
+        fields: Mapping[str, str],
+        at: float,
+        insert_id: str,
+        trace: str,
+    ) -> Entry:
+        """The entry of a structured line written while a real request was answered; `at` in simulated seconds."""
+        number = {"INFO": _INFO, "WARNING": _WARNING, "ERROR": _ERROR}[severity]
+        entry = self._template(service, revision, STDERR_LOG if number >= _ERROR else STDOUT_LOG, number)
+        payload = entry.json_payload.fields
+        for key, text in {"message": message, **fields}.items():
+            payload[key].string_value = text
+        entry.timestamp.FromNanoseconds(int(at * 1e6) * 1000)
+        entry.receive_timestamp.CopyFrom(entry.timestamp)
         entry.insert_id = insert_id
         entry.trace = f"projects/{self.project}/traces/{trace}"
         return entry

@@ -159,6 +159,28 @@ class LogBook:
             )
         )
 
+    def append_line(
+        self, service: str, revision: str, *, severity: str, message: str, fields: Mapping[str, str], trace: str
+    ) -> None:
+        """Take in a structured line that the application wrote while it answered a real request, just now.
+
+        Args:
+            service: short name.
+            revision: which one wrote it.
+            severity: as Logging names it.
+            message: its text.
+            fields: what stands beside `message` in jsonPayload.
+            trace: 32 hex digits, the request's.
+        """
+        self._made += 1
+        at = self.clock.now()
+        self.append(
+            self.maker.real_line(
+                service, revision, severity=severity, message=message, fields=fields, at=at,
+                insert_id=f"s{int(at * 1e6):x}{self._made:x}", trace=trace,
+            )
+        )  # fmt: skip
+
     def kept_between(self, start_ns: int, end_ns: int) -> list[Kept]:
         """The kept entries with timestamps from `start_ns` to before `end_ns`, in time order."""
         first = bisect_left(self.kept, (start_ns, ""), key=_ORDER)

@@ -31,6 +31,8 @@ class SimulatorOptions:
     """Directory in which it keeps its state; None keeps none."""
     port: int = 0
     """gRPC port on 127.0.0.1; 0 for any that is free."""
+    bare: bool = False
+    """Start without the canary's smoke tests and approvals on record."""
 
 
 def parse_time(text: str) -> datetime:
@@ -56,6 +58,9 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--seed", type=int, help="makes a run repeatable (default: 0)")
     made.add_argument("--state", type=Path, help="directory in which to keep its state (default: none kept)")
     made.add_argument("--port", type=_port, default=0, help="gRPC port (default: any that is free)")
+    made.add_argument(
+        "--bare", action="store_true", help="start without smoke tests and approvals on record (default: with both)"
+    )
     made.add_argument("--watch-stdin", action="store_true", help="end when standard input ends")
     return made
 
@@ -70,6 +75,7 @@ def run(argv: Sequence[str] | None) -> int:
         seed=arguments.seed,
         state=arguments.state,
         port=arguments.port,
+        bare=arguments.bare,
     )
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")
     try:

@@ -54,6 +54,7 @@ class SimulatorProcess:
         seed: int | None = None,
         now: datetime | str | None = None,
         state: Path | None = None,
+        bare: bool = False,
         timeout_s: float = READY_TIMEOUT_S,
     ) -> SimulatorProcess:
         """Start one and wait until it serves.
@@ -64,12 +65,14 @@ class SimulatorProcess:
             seed: makes a run repeatable; 0 where None, or the kept state's.
             now: its clock's first time, as text in ISO form; the machine's where None.
             state: directory in which it keeps its state; None keeps none.
+            bare: start without the canary's smoke tests and approvals on record.
             timeout_s: wall seconds that it may take to serve.
 
         Raises:
             SimulatorError: it ended or stayed silent; says what it wrote.
         """
-        return cls.launch(scenario=scenario, speed=speed, seed=seed, now=now, state=state).wait_ready(timeout_s)
+        launched = cls.launch(scenario=scenario, speed=speed, seed=seed, now=now, state=state, bare=bare)
+        return launched.wait_ready(timeout_s)
 
     @classmethod
     def launch(
@@ -80,6 +83,7 @@ class SimulatorProcess:
         seed: int | None = None,
         now: datetime | str | None = None,
         state: Path | None = None,
+        bare: bool = False,
     ) -> SimulatorProcess:
         """Start one without waiting; `wait_ready` must follow."""
         command = [sys.executable, "-m", "console.simulator", "--watch-stdin", "--speed", f"{speed:g}"]
@@ -91,6 +95,8 @@ class SimulatorProcess:
             command += ["--now", now if isinstance(now, str) else now.isoformat()]
         if state is not None:
             command += ["--state", str(state)]
+        if bare:
+            command.append("--bare")
         errors = tempfile.TemporaryFile()  # noqa: SIM115 - kept for as long as the child lives
         try:
             process = subprocess.Popen(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import hashlib
 import logging
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
@@ -15,7 +16,7 @@ from aiohttp import web
 from google.cloud import run_v2
 
 from console.errors import SettingsError
-from console.simulator import logging_service, monitoring_service, rules
+from console.simulator import logging_service, monitoring_service, recorded, rules
 from console.simulator.app import App, Served
 from console.simulator.callers import Caller, Permissions, caller
 from console.simulator.clock import SimClock
@@ -54,6 +55,9 @@ GRPC_OPTIONS = (
     ("grpc.http2.min_recv_ping_interval_without_data_ms", 1_000),  # else a quiet tail's pings get it thrown out
 )
 
+
+RELEASED = "wa-backend"
+"""The service whose canary starts with its smoke tests and approvals on record."""
 
 SHORTEST_UNCUT_S = 8.0
 """Wall seconds that a stream lives at least, however fast the clock: a reader needs wall time to connect again."""
@@ -181,6 +185,8 @@ class Simulator:
             keep = self.state.append_entry
             self.logs.import_state(self.state.load_entries())
             self.logs.listeners.add(lambda kept: keep(kept.entry.SerializeToString()))
+        if self._saved is None and not self.options.bare:
+            recorded.record(self.store, self.logs, RELEASED, self.began)
         for record in self.store.services.values():
             self.app.endpoints.follow(record)
         self.store.on_change = self._changed
@@ -311,7 +317,8 @@ class Simulator:
             caller.reset(token)
 
     def _record(self, served: Served) -> None:
-        """Make a request log entry of a real request."""
+        """Make log entries of a real request: its own, and what the application said, under one trace."""
+        trace = hashlib.blake2b(f"{served.started}{served.url}".encode(), digest_size=16).hexdigest()
         self.logs.append_request(
             served.service,
             served.revision,
@@ -322,7 +329,13 @@ class Simulator:
             at=served.started,
             user_agent=served.user_agent,
             response_size=served.response_bytes,
+            trace=trace,
         )
+        for line in served.said:
+            self.logs.append_line(
+                served.service, served.revision, severity=line.severity, message=line.message, fields=line.fields,
+                trace=trace,
+            )  # fmt: skip
 
 
 def _scenario_name(options: SimulatorOptions, saved: Saved | None) -> str:

@@ -15,6 +15,7 @@ import hmac
 import json
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
 
 APP_SECRET = "canario-simulator-app-secret"  # noqa: S105 - public, see above
 """Signs the simulator's webhooks."""
@@ -78,8 +79,20 @@ def sign(body: bytes, secret: str = APP_SECRET) -> str:
     return "sha256=" + hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
 
 
-def receive(body: bytes, signature: str | None) -> dict[str, object]:
-    """The answer to a webhook POST: for each message its intent, slots and a reply.
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What one message is answered with."""
+
+    message: str
+    """Its id."""
+    to: str
+    intent: str
+    slots: Mapping[str, object]
+    reply: str
+
+
+def receive(body: bytes, signature: str | None) -> tuple[dict[str, object], list[Reply]]:
+    """The answer to a webhook POST, and the replies in it: for each message its intent, slots and words.
 
     Args:
         body: as received.
@@ -98,21 +111,14 @@ def receive(body: bytes, signature: str | None) -> dict[str, object]:
         raise BadRequest(400, "the body is not JSON") from None
     if not isinstance(payload, dict) or payload.get("object") != "whatsapp_business_account":
         raise BadRequest(400, "object is not whatsapp_business_account")
-    replies: list[dict[str, object]] = []
+    replies = []
     for message in _messages(payload):
         text = message.get("text")
         words = text.get("body", "") if isinstance(text, dict) else ""
         intent, slots = understand(str(words))
-        replies.append(
-            {
-                "message": str(message.get("id", "")),
-                "to": str(message.get("from", "")),
-                "intent": intent,
-                "slots": slots,
-                "reply": reply_to(intent, slots),
-            }
-        )
-    return {"status": "ok", "replies": replies}
+        told = str(message.get("id", "")), str(message.get("from", ""))
+        replies.append(Reply(*told, intent, slots, reply_to(intent, slots)))
+    return {"status": "ok", "replies": [asdict(reply) for reply in replies]}, replies
 
 
 def understand(text: str) -> tuple[str, dict[str, object]]:
