@@ -435,6 +435,7 @@ def demo(
     as_email: AsOption = None,
 ) -> None:
     """`canario demo`."""
+    typed = ("scenario", "speed", "seed", "auto_headless")
 
     def go() -> int:
         from console import demo as implementation
@@ -448,6 +449,7 @@ def demo(
             auto_headless=auto_headless,
             extend_s=extend,
             email=as_email or (context.obj.email if isinstance(context.obj, Where) else None),
+            own=any(getattr(context.get_parameter_source(name), "name", "") == "COMMANDLINE" for name in typed),
         )
 
     _end(run(go))

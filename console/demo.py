@@ -1,23 +1,33 @@
 """`canario demo`: a simulator of its own, and on it the console, or the whole release played without a terminal.
 
 The simulator is a child process that ends with us. Its clock starts on a Wednesday at 10:05 UTC, so that the window is
-open whenever a newcomer plays. The demo keeps its own journal and tells nobody; the user's keys, theme and language
-hold, the team's environments do not.
+open whenever a newcomer plays. The demo brings what a team has beside its cloud: a GitHub and a Slack, served by the
+simulator, and a checkout in a temporary folder. It keeps its own journal and tells nobody outside; the user's keys,
+theme and language hold, the team's environments do not. `canario demo --as EMAIL` joins the demo that runs already.
 """
 
 from __future__ import annotations
 
+import os
 import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
 
 from console.commands.output import say, warn
-from console.commands.running import find_settings, identity
+from console.commands.running import default_identity, find_settings, identity
 from console.crash import terminal_problem
 from console.errors import ExitCode, UsageError
-from console.simulator.process import SimulatorProcess
+from console.simulator.checkout import CheckoutError, write_checkout
+from console.simulator.process import LocalParts, SimulatorProcess
 from console.words import _
+
+if TYPE_CHECKING:
+    from console.demo_shared import RunningDemo
+    from console.settings import Settings
 
 STARTS = datetime(2026, 11, 25, 10, 5, tzinfo=UTC)
 """A Wednesday, five minutes into the runbook's window."""
@@ -29,6 +39,19 @@ OUTCOMES = ("promoted", "rolled-back", "held")
 """What `--expect` takes."""
 
 
+class Clockwork(Protocol):
+    """A running simulator's clock."""
+
+    @property
+    def running(self) -> bool:
+        """Whether the simulator has not ended."""
+        ...
+
+    def set_speed(self, speed: float) -> None:
+        """Run the clock at `speed`; blocks on HTTP."""
+        ...
+
+
 class Controls:
     """What the console's `<` and `>` turn: the simulator's clock. Safe to use from any thread.
 
@@ -38,7 +61,7 @@ class Controls:
         speed: what it runs at.
     """
 
-    def __init__(self, simulator: SimulatorProcess, scenario: str, speed: float) -> None:
+    def __init__(self, simulator: Clockwork, scenario: str, speed: float) -> None:
         self._simulator = simulator
         self.scenario = scenario
         self._speed = speed
@@ -73,8 +96,20 @@ def demo(
     auto_headless: bool,
     email: str | None,
     extend_s: int = 0,
+    own: bool = True,
 ) -> int:
     """The command `canario demo`; see `console.cli` for what the options mean.
+
+    Args:
+        scenario: its name, or a file's.
+        speed: simulated seconds a wall second; None for the usual.
+        seed: makes a run repeatable.
+        headless: play it without a terminal.
+        expect: the outcome that a headless play must have, or None.
+        auto_headless: play headless where there is no terminal.
+        email: who plays; None for the user.
+        extend_s: how long an undecided bake of a headless play may go on.
+        own: whether a demo of its own is wanted; else `email` joins the one that runs.
 
     Raises:
         UsageError: an unknown scenario or outcome, a speed out of range.
@@ -103,6 +138,13 @@ def demo(
         return _headless(scenario, speed or SPEED, seed, expect, email, extend_s)
     if expect is not None:
         raise UsageError(_("--expect is for --headless."))
+    if email is not None and not own:
+        from console.demo_shared import find_running
+
+        running = find_running()
+        if running is not None:
+            return join(running, email)
+        warn(_("No demo is running here that could be joined; this is a new one."))
     return play(scenario, speed=speed or SPEED, seed=seed, email=email)
 
 
@@ -115,20 +157,97 @@ def play(scenario: str, *, speed: float, seed: int = 0, email: str | None = None
         tell(problem)
         tell(_("To watch the same release without a terminal: canario demo --headless"))
         return ExitCode.FAILED
+    from console.demo_shared import RunningDemo, announced
+
     with tempfile.TemporaryDirectory(prefix="canario-demo-") as folder:
-        ours = settings.for_demo(Path(folder) / "journal.db")
         child = SimulatorProcess.launch(scenario=scenario, speed=speed, seed=seed, now=STARTS)
         with child:
             from console.app import run_console  # while the simulator gets up
 
-            child.wait_ready()
-            return run_console(
-                ours,
-                ours.environment("production"),
+            parts = _parts(child, Path(folder))
+            ours = _settings(settings, Path(folder), parts)
+            told = RunningDemo(
+                pid=os.getpid(),
                 endpoint=child.grpc,
-                as_email=who,
-                demo=Controls(child, scenario, speed),
+                control=child.control,
+                scenario=scenario,
+                github_url=parts.github_url,
+                slack_webhook=parts.slack_webhook,
+                checkout=str(parts.checkout or ""),
             )
+            with announced(told), _variables(parts, who):
+                return run_console(
+                    ours,
+                    ours.environment("production"),
+                    endpoint=child.grpc,
+                    as_email=who,
+                    demo=Controls(child, scenario, speed),
+                )
+
+
+def join(running: RunningDemo, email: str) -> int:
+    """Open a second console on a demo that runs, as somebody else."""
+    who = identity(email, running.endpoint)
+    settings = find_settings()
+    if problem := terminal_problem():
+        (say if sys.stdout.isatty() else warn)(problem)
+        return ExitCode.FAILED
+    from console.app import run_console
+
+    controls = Controls(running, running.scenario, running.speed())
+    with tempfile.TemporaryDirectory(prefix="canario-demo-") as folder:
+        ours = _settings(settings, Path(folder), running.parts())
+        with _variables(running.parts(), who):
+            return run_console(
+                ours, ours.environment("production"), endpoint=running.endpoint, as_email=who, demo=controls
+            )
+
+
+def _parts(child: SimulatorProcess, folder: Path) -> LocalParts:
+    """Write the checkout while the simulator gets up, and let its GitHub keep its commits there.
+
+    Without git the demo has no checkout, and everything else.
+    """
+    checkout = None
+    try:
+        checkout = write_checkout(folder, STARTS)
+    except CheckoutError as error:
+        warn(str(error))
+    child.wait_ready()
+    if checkout is not None:
+        child.post("/github", {"origin": str(checkout.origin)})
+    return child.parts(checkout.path if checkout is not None else None)
+
+
+def _settings(settings: Settings, folder: Path, parts: LocalParts) -> Settings:
+    """The demo's settings: as built in, with the local parts in the places of the team's own."""
+    from console.settings import ContactsSettings, GitHubSettings, NotifySettings, RunbookSettings
+
+    ours = settings.for_demo(folder / "journal.db")
+    return ours.model_copy(
+        update={
+            "github": GitHubSettings(repository=parts.repository, api=parts.github_url),
+            "runbook": RunbookSettings(checkout=parts.checkout),
+            "contacts": ContactsSettings(runbook="docs/runbooks/despliegue.md"),
+            "notify": NotifySettings(slack=True, bell=ours.notify.bell),
+        }
+    )
+
+
+@contextmanager
+def _variables(parts: LocalParts, email: str | None) -> Iterator[None]:
+    """Let the local parts' secrets stand in for the user's own, which the demo must not use."""
+    ours = parts.variables(email or default_identity())
+    before = {name: os.environ.get(name) for name in ours}
+    os.environ.update(ours)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
 
 
 def _headless(scenario: str, speed: float, seed: int, expect: str | None, email: str | None, extend_s: int) -> int:
@@ -138,9 +257,13 @@ def _headless(scenario: str, speed: float, seed: int, expect: str | None, email:
 
     who = identity(email, "demo")
     settings = find_settings()
-    with tempfile.TemporaryDirectory(prefix="canario-demo-") as folder:
-        ours = settings.for_demo(Path(folder) / "journal.db")
-        with SimulatorProcess.start(scenario=scenario, speed=1.0, seed=seed, now=STARTS) as child:
+    with (
+        tempfile.TemporaryDirectory(prefix="canario-demo-") as folder,
+        SimulatorProcess.launch(scenario=scenario, speed=1.0, seed=seed, now=STARTS) as child,
+    ):
+        parts = _parts(child, Path(folder))
+        ours = _settings(settings, Path(folder), parts)
+        with _variables(parts, who):
             play = Play(ours, Controls(child, scenario, 1.0), child.grpc, who, speed, extend_s)
             ending: Ending = asyncio.run(play.run())
     if expect is None:

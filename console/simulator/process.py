@@ -26,6 +26,7 @@ from types import TracebackType
 from typing import IO
 
 from console.errors import CanarioError
+from console.simulator import webhook
 from console.words import _
 
 READY_TIMEOUT_S = 30.0
@@ -36,13 +37,38 @@ class SimulatorError(CanarioError):
     """The simulator did not start, or has ended."""
 
 
+@dataclass(frozen=True, slots=True)
+class LocalParts:
+    """What stands beside a running simulator: servers and files that the runbook's steps are carried out on."""
+
+    github_url: str
+    """The REST API."""
+    slack_webhook: str = field(repr=False)
+    checkout: Path | None = None
+    """The sample team's working copy; None where there is none."""
+    repository: str = "acme/wa-orchestrator"
+
+    def variables(self, email: str) -> dict[str, str]:
+        """The variables that stand in for a console's secrets here; they guard nothing.
+
+        Args:
+            email: who it acts as at GitHub.
+        """
+        return {
+            "CANARIO_GITHUB_TOKEN": f"sim-{email}",
+            "CANARIO_SLACK_WEBHOOK": self.slack_webhook,
+            "CANARIO_APP_SECRET": webhook.APP_SECRET,
+            "CANARIO_VERIFY_TOKEN": webhook.VERIFY_TOKEN,
+        }
+
+
 @dataclass
 class SimulatorProcess:
     """A running simulator. Use `start`, and `stop` (or a with statement)."""
 
     process: subprocess.Popen[bytes]
     info: Mapping[str, object]
-    """The ready line: grpc, project, region, services, revisions, control."""
+    """The ready line: grpc, project, region, services, revisions, control, github, slack."""
     _errors: IO[bytes] = field(repr=False)
 
     @classmethod
@@ -156,6 +182,10 @@ class SimulatorProcess:
         """URL by revision."""
         return _strings(self.info.get("revisions"))
 
+    def parts(self, checkout: Path | None = None) -> LocalParts:
+        """What stands beside it, with the working copy in `checkout`."""
+        return LocalParts(str(self.info["github"]), str(self.info["slack"]), checkout)
+
     @property
     def running(self) -> bool:
         """Whether it has not ended."""
@@ -248,20 +278,35 @@ class SimulatorProcess:
         return lines[-1].removeprefix("canario simulate: ")[:500] if lines else ""
 
     def _call(self, method: str, path: str, body: bytes | None) -> dict[str, object]:
-        request = urllib.request.Request(self.control + path, data=body, method=method)  # noqa: S310 - a URL of our own making
-        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # no proxy stands before loopback
-        try:
-            with opener.open(request, timeout=5.0) as response:
-                answer = json.loads(response.read())
-        except urllib.error.HTTPError as error:
-            said = error.read().decode("utf-8", "replace")
-            raise SimulatorError(_("The simulator refuses {path}: {said}").format(path=path, said=said)) from error
-        except (OSError, ValueError) as error:
-            raise SimulatorError(
-                _("The simulator does not answer: {problem}.").format(problem=error),
-                remedy=_("Start it again."),
-            ) from error
-        return dict(answer) if isinstance(answer, dict) else {}
+        return ask(self.control, method, path, body)
+
+
+def ask(control: str, method: str, path: str, body: bytes | None = None) -> dict[str, object]:
+    """What a control address answers; blocks on HTTP.
+
+    Args:
+        control: its URL.
+        method: GET or POST.
+        path: e.g. `/clock`.
+        body: JSON, or None.
+
+    Raises:
+        SimulatorError: it does not answer, or refuses.
+    """
+    request = urllib.request.Request(control + path, data=body, method=method)  # noqa: S310 - a URL of our own making
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # no proxy stands before loopback
+    try:
+        with opener.open(request, timeout=5.0) as response:
+            answer = json.loads(response.read())
+    except urllib.error.HTTPError as error:
+        said = error.read().decode("utf-8", "replace")
+        raise SimulatorError(_("The simulator refuses {path}: {said}").format(path=path, said=said)) from error
+    except (OSError, ValueError) as error:
+        raise SimulatorError(
+            _("The simulator does not answer: {problem}.").format(problem=error),
+            remedy=_("Start it again."),
+        ) from error
+    return dict(answer) if isinstance(answer, dict) else {}
 
 
 def _strings(value: object) -> dict[str, str]:

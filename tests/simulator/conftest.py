@@ -106,7 +106,7 @@ async def make_cloud() -> AsyncIterator[MakeCloud]:
     started: list[Cloud] = []
 
     async def make(**options: Any) -> Cloud:
-        chosen = {"scenario": "healthy", "now": NOON, "seed": 7, "speed": 100.0} | options
+        chosen = {"scenario": "healthy", "now": NOON, "seed": 7, "speed": 100.0, "bare": True} | options
         simulator = Simulator(SimulatorOptions(**chosen))
         info = await simulator.start()
         cloud = Cloud(simulator, info, grpc.aio.insecure_channel(str(info["grpc"])))

@@ -160,7 +160,7 @@ def test_a_crash_is_seen_at_once_and_control_says_so(simulator: Start) -> None:
 def test_a_killed_simulator_goes_on_from_its_kept_state(
     simulator: Start, connect: Callable[[SimulatorProcess], grpc.Channel], tmp_path: Path
 ) -> None:
-    first = simulator(scenario="bad-canary", state=tmp_path / "state", speed=50)
+    first = simulator(scenario="bad-canary", state=tmp_path / "state", speed=50, bare=True)
     client = services(connect(first))
     change = run_v2.Service(name=SERVICE, traffic=targets(*TEN_PERCENT), annotations={"canario.dev/release": "{}"})
     client.update_service(service=change, update_mask={"paths": ["traffic", "annotations"]}).result()
