@@ -7,7 +7,9 @@ from typing import Annotated
 
 import typer
 
-from console.commands.running import Where, find_place, run, run_async
+from console.commands.running import Where, find_place, run_async
+from console.commands.running import run as run_now
+from console.errors import UsageError
 from console.words import _
 
 app = typer.Typer(
@@ -67,4 +69,63 @@ def check(
 
         return implementation.check(file)
 
-    raise typer.Exit(run(go))
+    raise typer.Exit(run_now(go))
+
+
+@app.command(help=_("Walk the whole runbook without a terminal; each step is printed with its evidence."))
+def run(
+    context: typer.Context,
+    headless: Annotated[
+        bool, typer.Option("--headless", help=_("Without a terminal (with one: `canario`, key k)."))
+    ] = False,
+    yes_as: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--yes-as",
+            metavar="EMAIL[:ROLE]",
+            help=_("In whose name persons' words are given; several times. Approvals: two different people."),
+        ),
+    ] = None,
+    until: Annotated[str, typer.Option("--until", metavar="STEP", help=_("Stop after this step."))] = "",
+    note: Annotated[str, typer.Option("--note", metavar="TEXT", help=_("A note that goes with each word."))] = "",
+    skip: Annotated[
+        list[str] | None,
+        typer.Option("--skip", metavar="STEP=REASON", help=_("Leave a step out, where the runbook allows it.")),
+    ] = None,
+    checkout: Annotated[
+        Path | None,
+        typer.Option("--checkout", metavar="FOLDER", help=_("The team's code (default: the settings', else here).")),
+    ] = None,
+    runbook: FileOption = None,
+    rollback: RollbackOption = False,
+    as_json: Annotated[bool, typer.Option("--json", help=_("Print one JSON object a line (docs/json.md)."))] = False,
+    env: EnvOption = None,
+    endpoint: EndpointOption = None,
+    as_email: AsOption = None,
+) -> None:
+    """`canario runbook run`."""
+
+    async def go() -> int:
+        from console.commands import runbook_run as implementation
+
+        if not headless:
+            raise UsageError(
+                _("`canario runbook run` walks without a terminal only."),
+                remedy=_("Add --headless; in the console, k is the checklist."),
+            )
+        where = _where(context, env, endpoint, as_email)
+        if where.email is None and yes_as and where.endpoint is not None:
+            where = Where(where.env, where.endpoint, yes_as[0].partition(":")[0])
+        return await implementation.run(
+            find_place(where),
+            runbook,
+            yes_as=yes_as or (),
+            until=until,
+            note=note,
+            skip=skip or (),
+            rollback=rollback,
+            as_json=as_json,
+            checkout=checkout,
+        )
+
+    raise typer.Exit(run_async(go))

@@ -160,11 +160,12 @@ class _Check:
         self._never_round()
 
     def _one_of_each(self) -> None:
+        phases = [(("phases", number), phase.id) for number, phase in enumerate(self._runbook.phases)]
+        self._unique(phases, _("Give each phase an id of its own."))
+        self._unique([(path, step.id) for path, step in _located(self._runbook)], _("Give each step an id of its own."))
+
+    def _unique(self, places: Sequence[tuple[KeyPath, str]], remedy: str) -> None:
         seen: dict[str, KeyPath] = {}
-        places: list[tuple[KeyPath, str]] = []
-        for number, phase in enumerate(self._runbook.phases):
-            places.append((("phases", number), phase.id))
-            places += [(("phases", number, "steps", place), step.id) for place, step in enumerate(phase.steps)]
         for path, own in places:
             if own in seen:
                 self._fail(
@@ -172,7 +173,7 @@ class _Check:
                     _("the id {id!r} is taken already (at {where})").format(
                         id=own, where=self._layer.where((*seen[own], "id"))
                     ),
-                    _("Give each phase and each step an id of its own."),
+                    remedy,
                 )
             seen[own] = path
 
@@ -241,8 +242,10 @@ class _Check:
     def _needs(self, own: str) -> list[str]:
         phase = self._runbook.phase_of(own)
         found: list[str] = []
-        for need in (*self._steps[own].needs, *(phase.needs if phase is not None else ())):
-            found += [step.id for step in self._phases[need].steps] if need in self._phases else [need]
+        for need in self._steps[own].needs:
+            found += self._runbook.needed(need, phase.id if phase is not None else "")
+        for need in phase.needs if phase is not None else ():
+            found += self._runbook.needed(need)
         return found
 
     def _fail(self, path: KeyPath, what: str, remedy: str) -> None:

@@ -59,7 +59,7 @@ class Step(RunbookModel):
     settings: Mapping[str, object] = Field(default_factory=dict)
     """The kind's own, checked by the kind."""
     needs: tuple[str, ...] = ()
-    """Ids of steps or phases that must have passed (or been skipped) first; a phase's steps need, besides, nothing."""
+    """Ids of steps or phases that must have passed (or been skipped) first, besides what the phase needs."""
     signers: tuple[Role, ...] = ("anyone",)
     """Who may run or sign it; any one of them."""
     skip: Skip | None = None
@@ -105,6 +105,20 @@ class Runbook(RunbookModel):
     def phase_of(self, step_id: str) -> Phase | None:
         """The phase that holds a step, or None."""
         return next((phase for phase in self.phases if any(step.id == step_id for step in phase.steps)), None)
+
+    def needed(self, need: str, within: str = "") -> tuple[str, ...]:
+        """Ids of the steps that a need means: a phase's all, or the one.
+
+        A phase and a step of it may share an id: the phase is meant, except within that phase itself.
+
+        Args:
+            need: id of a phase or a step.
+            within: id of the phase whose step needs it; empty: a phase needs it.
+        """
+        phase = next((phase for phase in self.phases if phase.id == need), None)
+        if phase is not None and phase.id != within:
+            return tuple(step.id for step in phase.steps)
+        return (need,)
 
     def digest(self) -> str:
         """First 16 hex digits of the SHA-256 of its content: two consoles see whether they walk the same runbook."""

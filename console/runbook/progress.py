@@ -78,14 +78,11 @@ def checklist(
     phases = []
     for phase in runbook.phases:
         missing = _unmet(runbook, phase.needs, views)
-        seen = tuple(
-            _gated(
-                _mark(views[step.id], theirs), runbook, (*missing, *_unmet(runbook, step.needs, views)), views, me,
-                approvals, closed,
-            )
-            for step in phase.steps
-        )  # fmt: skip
-        phases.append(PhaseView(phase, seen, not missing, _waits_for(runbook, missing)))
+        seen = []
+        for step in phase.steps:
+            unmet = (*missing, *_unmet(runbook, step.needs, views, phase.id))
+            seen.append(_gated(_mark(views[step.id], theirs), runbook, unmet, views, me, approvals, closed))
+        phases.append(PhaseView(phase, tuple(seen), not missing, _waits_for(runbook, missing)))
     whole = tuple(view for phase in phases for view in phase.steps)
     return Checklist(
         runbook=runbook,
@@ -136,13 +133,8 @@ def _joined(runbook: Runbook, views: Mapping[str, StepView]) -> dict[str, StepVi
     return joined
 
 
-def _unmet(runbook: Runbook, needs: Iterable[str], views: Mapping[str, StepView]) -> tuple[str, ...]:
-    missing = []
-    for need in needs:
-        phase = next((phase for phase in runbook.phases if phase.id == need), None)
-        ids = [step.id for step in phase.steps] if phase is not None else [need]
-        if not all(views[step_id].done for step_id in ids if step_id in views):
-            missing.append(need)
+def _unmet(runbook: Runbook, needs: Iterable[str], views: Mapping[str, StepView], within: str = "") -> tuple[str, ...]:
+    missing = [n for n in needs if not all(views[s].done for s in runbook.needed(n, within) if s in views)]
     return tuple(dict.fromkeys(missing))
 
 

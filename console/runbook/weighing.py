@@ -141,12 +141,13 @@ class Sketch:
         return self._served[step_id]
 
     def _users(self, step_id: str) -> list[Step]:
-        phase = self._runbook.phase_of(step_id)
-        names = {step_id} | ({phase.id} if phase is not None else set())
         found = []
-        for other in self._runbook.phases:
-            gated = bool(names & set(other.needs))
-            found += [step for step in other.steps if (gated or names & set(step.needs)) and step.id != step_id]
+        for phase in self._runbook.phases:
+            gated = any(step_id in self._runbook.needed(need) for need in phase.needs)
+            for step in phase.steps:
+                wanted = gated or any(step_id in self._runbook.needed(need, phase.id) for need in step.needs)
+                if wanted and step.id != step_id:
+                    found.append(step)
         return found
 
     def _done(self, step: Step) -> bool:

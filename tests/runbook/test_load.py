@@ -91,7 +91,7 @@ def test_both_packaged_runbooks_are_sound() -> None:
         ('needs = ["tests"]', 'needs = ["word"]', 20, "needs go in a circle: word needs word", "Take one"),
         ('needs = ["tests"]', 'needs = ["second"]', 20, "needs go in a circle: ", "Take one"),
         ('id = "other"', 'id = "word"', 28, "the id 'word' is taken already (at ", "an id of its own"),
-        ('id = "other"', 'id = "first"', 28, "the id 'first' is taken already (at ", "an id of its own"),
+        ('id = "second"', 'id = "first"', 23, "the id 'first' is taken already (at ", "an id of its own"),
         ('id = "other"', 'id = "Other"', 28, "Other.id", ""),
         ('needs = ["tests"]', 'alternative_to = "test"', 20, "word is an alternative to 'test'", "'tests'"),
         ('needs = ["tests"]', 'bound_to = "digest"', 20, "word.bound_to", ""),
@@ -131,6 +131,13 @@ def test_lines_are_kept_through_arrays_of_several_lines(tmp_path: Path) -> None:
     long = 'needs = [\n    "tests",\n    "tset",\n]'
     error = refused(tmp_path, HEAD.replace('needs = ["tests"]', long) + 'holds = "1 h"\n')
     assert "ours.toml:20: word needs 'tset'" in error.what
+
+
+def test_a_phase_and_its_step_may_share_a_name_and_others_mean_the_phase(tmp_path: Path) -> None:
+    text = HEAD.replace('id = "first"', 'id = "tests"').replace('needs = ["first"]', 'needs = ["tests"]')
+    runbook = load_runbook(write(tmp_path, text)).runbook
+    assert runbook.needed("tests") == ("tests", "word")
+    assert runbook.needed("tests", within="tests") == ("tests",)
 
 
 def test_a_file_that_is_no_toml_is_a_sentence(tmp_path: Path) -> None:

@@ -1,0 +1,431 @@
+"""`canario runbook run --headless`: the whole runbook walked without a terminal, each step printed with its evidence.
+
+The same walk as the console's; this module only presses the keys. Persons' words are given in the names that were
+typed (`--yes-as`); on a simulator it signs approvals from sessions under those identities, against Google only our own
+identity can sign. Killed and started again it goes on where the journal and the world say it was.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from console.commands.output import say, say_json, warn
+from console.commands.runbook import evidence_lines, loaded, step_document
+from console.commands.running import Place
+from console.errors import BlockedError, CanarioError, ExitCode, QuotaError, UnavailableError, UsageError
+from console.runbook.evidence import Evidence, Result
+from console.runbook.kinds.base import Answer, Ask
+from console.runbook.progress import Checklist, State, StepView, role_name
+from console.runbook.walk import Walk
+from console.settings import SIGNING_ROLES
+from console.words import _, language
+
+if TYPE_CHECKING:
+    from console.session import Session
+
+OPEN_S = 30.0
+"""Wall seconds that the first picture may take."""
+
+AGAIN_S = 60.0
+"""Wall seconds for which a step that cannot be tried just now (a guardrail a moment behind) is tried again."""
+
+PAUSE_S = 0.5
+"""Wall seconds between two tries."""
+
+WAIT_S = 1800.0
+"""Wall seconds without any change after which it gives up waiting."""
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Somebody in whose name words are given."""
+
+    email: str
+    roles: frozenset[str] | None
+    """Roles as typed; None: those that the settings give."""
+
+
+class _EndedError(Exception):
+    """The walk is over."""
+
+    def __init__(self, code: ExitCode, sentence: str) -> None:
+        super().__init__(sentence)
+        self.code, self.sentence = code, sentence
+
+
+def people(typed: Sequence[str]) -> tuple[Person, ...]:
+    """The persons of `--yes-as EMAIL[:ROLE]`; one named several times has all roles.
+
+    Raises:
+        UsageError: no e-mail, or no role.
+    """
+    found: dict[str, set[str]] = {}
+    for text in typed:
+        email, colon, role = text.partition(":")
+        if "@" not in email or not email.isprintable() or any(c.isspace() for c in email):
+            raise UsageError(
+                _("{email!r} is no e-mail address.").format(email=text[:80]),
+                remedy=_("Write --yes-as EMAIL, or --yes-as EMAIL:ROLE."),
+            )
+        if colon and role not in SIGNING_ROLES:
+            raise UsageError(
+                _("{role!r} is no role.").format(role=role[:40]),
+                remedy=_("Roles are {known}.").format(known=", ".join(SIGNING_ROLES)),
+            )
+        found.setdefault(email, set()).update({role} if colon else ())
+    return tuple(Person(email, frozenset(roles) or None) for email, roles in found.items())
+
+
+def skips(typed: Sequence[str]) -> dict[str, str]:
+    """Reasons by step, of `--skip STEP=REASON`.
+
+    Raises:
+        UsageError: no step, or no reason.
+    """
+    found = {}
+    for text in typed:
+        step, equals, reason = text.partition("=")
+        if not equals or not step or not reason.strip():
+            raise UsageError(_("{text!r} skips nothing.").format(text=text[:80]), remedy=_("Write --skip STEP=REASON."))
+        found[step] = reason.strip()
+    return found
+
+
+async def run(
+    place: Place,
+    file: Path | None,
+    *,
+    yes_as: Sequence[str] = (),
+    until: str = "",
+    note: str = "",
+    skip: Sequence[str] = (),
+    rollback: bool = False,
+    as_json: bool = False,
+    checkout: Path | None = None,
+    variables: Mapping[str, str] | None = None,
+) -> int:
+    """Walk the runbook to its end, or to a step."""
+    from console.session import Session
+
+    book = loaded(place.settings, file, rollback=rollback)
+    persons, reasons = people(yes_as), skips(skip)
+    for step in (*reasons, *((until,) if until else ())):
+        if book.runbook.step(step) is None:
+            raise UsageError(
+                _("The runbook has no step {step!r}.").format(step=step[:60]),
+                remedy=_("Its steps: {steps}.").format(steps=", ".join(s.id for s in book.runbook.steps())),
+            )
+    session = await Session.open(
+        place.settings, place.environment, endpoint=place.endpoint, as_email=place.email, watch=True, drive=True
+    )
+    try:
+        await _first_picture(session)
+        walk = await Walk.open(
+            session, place.settings, book, shared=not rollback, checkout=checkout, variables=variables
+        )
+        try:
+            walker = Headless(walk, place, persons, reasons, until=until, note=note, as_json=as_json)
+            return await walker.run()
+        finally:
+            await walk.close()
+    finally:
+        await session.close()
+
+
+async def _first_picture(session: Session) -> None:
+    async with asyncio.timeout(OPEN_S):
+        while session.watcher.latest.service is None or session.cloud.server_clock.now() is None:
+            await session.clock.sleep(0.05)
+
+
+class Headless:
+    """One walk without a terminal.
+
+    Args:
+        walk: an open one.
+        place: where; signers' sessions are opened there too.
+        persons: in whose names words are given.
+        reasons: why steps are skipped, by step.
+        until: id of the last step that is walked; empty: the whole runbook.
+        note: that goes with each word.
+        as_json: print one JSON object for each step.
+    """
+
+    def __init__(
+        self,
+        walk: Walk,
+        place: Place,
+        persons: tuple[Person, ...],
+        reasons: Mapping[str, str],
+        *,
+        until: str = "",
+        note: str = "",
+        as_json: bool = False,
+    ) -> None:
+        self._walk, self._place, self._persons, self._reasons = walk, place, persons, reasons
+        self._until, self._note, self._as_json = until, note, as_json
+        self._said: dict[str, tuple[str, str]] = {}
+        self._waited = self._clock()
+        self._waiting = ""
+        self._beside: set[str] = set()
+
+    async def run(self) -> int:
+        """Walk to the end; its exit code."""
+        self._head()
+        try:
+            while True:
+                await self._once()
+        except _EndedError as ended:
+            await self._ending(ended)
+            return ended.code
+
+    async def _once(self) -> None:
+        checklist = self._walk.checklist()
+        self._say_news(checklist)
+        await self._check_over(checklist)
+        for view in checklist.steps:
+            if await self._do(view):
+                self._waited = self._clock()
+                return
+        self._wait_for(checklist)
+        await self._walk.changed()
+
+    async def _do(self, view: StepView) -> bool:
+        """Do something about a step, where anything can be done; whether it was."""
+        step = view.step
+        if view.done or view.state in (State.NOT_YET, State.RUNNING, State.VERIFYING) or step.id in self._beside:
+            return False
+        if step.alternative_to and step.id not in self._reasons:
+            return False  # the first way is walked
+        if view.state is State.UNKNOWN:
+            raise _EndedError(
+                ExitCode.INCONCLUSIVE,
+                _("{step} was cut off, and nobody can tell whether it was done: {why}").format(
+                    step=step.id, why=view.reason
+                ),
+            )
+        if step.id in self._reasons and view.state is not State.SKIPPED:
+            await self._walk.skip(step.id, self._reasons[step.id], by=self._named(step.skip.by if step.skip else ()))
+            return True
+        if view.unmet:
+            return False
+        match view.traits.ask:
+            case Ask.SIGN:
+                await self._sign(view)
+            case Ask.WORD:
+                await self._tried(view, Answer(word="yes", note=self._note), by=self._someone(view))
+            case Ask.ITEMS:
+                await self._items(view)
+            case _ if view.traits.background:
+                self._announce(view)
+                self._beside.add(step.id)
+                self._walk.start(step.id)
+            case _:
+                await self._tried(view, Answer(note=self._note))
+        return True
+
+    async def _tried(self, view: StepView, answer: Answer, *, by: str = "") -> Evidence:
+        """Run a step; where it cannot be tried just now, again for a while."""
+        self._announce(view)
+        give_up = self._clock() + AGAIN_S
+        while True:
+            try:
+                return await self._walk.run(view.step.id, answer, by=by)
+            except (BlockedError, UnavailableError, QuotaError) as error:
+                await self._check_over(self._walk.checklist())
+                if self._clock() > give_up or (isinstance(error, BlockedError) and not view.traits.once):
+                    raise _EndedError(ExitCode(error.exit_code), f"{view.step.id}: {error}") from error
+            except CanarioError as error:
+                raise _EndedError(ExitCode(error.exit_code), f"{view.step.id}: {error}") from error
+            await self._walk.session.clock.sleep(PAUSE_S)
+
+    async def _items(self, view: StepView) -> None:
+        """A list, item by item: what a machine can check it has checked, the rest is said in a person's name."""
+        who = self._someone(view)
+        evidence = await self._tried(view, Answer(), by=who)
+        while evidence.result is Result.PARTIAL:
+            item = next((item for item in evidence.items if not item.result), None)
+            if item is None:
+                raise _EndedError(ExitCode.INCONCLUSIVE, f"{view.step.id}: {evidence.sentence}")
+            answer = Answer(word="pass", item=item.id, note=self._note)
+            evidence = await self._walk.run(view.step.id, answer, by=who)
+
+    async def _sign(self, view: StepView) -> None:
+        """Give an approval from a session of the person whose it is."""
+        who, own = self._someone(view), self._walk.session.identity
+        self._announce(view)
+        try:
+            if who == own:
+                await self._walk.run(view.step.id, Answer(word="yes", role=view.step.signers[0]))
+                return
+            if not self._walk.tools.loopback:
+                raise _EndedError(
+                    ExitCode.BLOCKED,
+                    _("{step} waits for {who}, who signs on their own console (`canario approve`).").format(
+                        step=view.step.id, who=who
+                    ),
+                )
+            async with self._console_of(who) as other:
+                await other.run(view.step.id, Answer(word="yes", role=view.step.signers[0]))
+        except CanarioError as error:
+            raise _EndedError(ExitCode(error.exit_code), f"{view.step.id}: {error}") from error
+
+    @asynccontextmanager
+    async def _console_of(self, email: str) -> AsyncIterator[Walk]:
+        from console.session import Session
+
+        place = self._place
+        session = await Session.open(
+            place.settings, place.environment, endpoint=place.endpoint, as_email=email, watch=False, drive=False
+        )
+        try:
+            await session.watcher.refresh()
+            walk = await Walk.open(session, place.settings, self._walk.loaded, drive=False, look=False)
+            try:
+                yield walk
+            finally:
+                await walk.close()
+        finally:
+            await session.close()
+
+    def _someone(self, view: StepView) -> str:
+        """In whose name a step is signed."""
+        roles = frozenset(view.step.signers)
+        taken = {
+            seen.by
+            for seen in self._walk.latest.approvals
+            if seen.state in ("verified", "verifying") and seen.role not in roles
+        }
+        for person in self._persons:
+            held = person.roles if person.roles is not None else self._place.settings.roles_of(person.email)
+            if person.email in taken and view.traits.ask is Ask.SIGN:
+                continue
+            if roles & held or roles & {"anyone", "driver"}:
+                return person.email
+        raise _EndedError(
+            ExitCode.BLOCKED,
+            _("{step} waits for {who}: nobody's word was given for it (--yes-as EMAIL:ROLE).").format(
+                step=view.step.id, who=", ".join(role_name(role) for role in view.step.signers)
+            ),
+        )
+
+    def _named(self, roles: Sequence[str]) -> str:
+        """Whose name a skip carries: our own where we may, else that of a person who may."""
+        if set(roles) & {"anyone", "driver"}:
+            return ""
+        return next((p.email for p in self._persons if p.roles is not None and p.roles & set(roles)), "")
+
+    # Ends
+
+    async def _check_over(self, checklist: Checklist) -> None:
+        if checklist.done:
+            raise _EndedError(ExitCode.DONE, _("The whole runbook is done."))
+        until = checklist.view(self._until) if self._until else None
+        if until is not None and until.done:
+            raise _EndedError(ExitCode.DONE, _("Walked until {step}.").format(step=self._until))
+        if checklist.closed:
+            raise _EndedError(
+                ExitCode.FAILED, _("The release candidate was closed ({how}).").format(how=checklist.closed)
+            )
+        failed = [view for view in checklist.failed if not self._again(view)]
+        if failed:
+            view = failed[0]
+            raise _EndedError(ExitCode.FAILED, _("{step} failed: {why}").format(step=view.step.id, why=view.reason))
+        if not self._walk.drives:
+            raise _EndedError(
+                ExitCode.CONFLICT, _("{who} drives this release now.").format(who=checklist.me.driver or _("somebody"))
+            )
+
+    def _again(self, view: StepView) -> bool:
+        """Whether a failure from before this command was started is tried once more."""
+        evidence = view.evidence
+        if view.step.id in self._said or evidence is None or view.traits.once:
+            return False
+        return view.may_run
+
+    def _wait_for(self, checklist: Checklist) -> None:
+        waiting = [view for view in checklist.steps if view.state in (State.RUNNING, State.VERIFYING, State.WAITING)]
+        told = "; ".join(f"{view.step.id} {view.state.value}" for view in waiting)
+        if told != self._waiting:
+            self._waiting, self._waited = told, self._clock()
+        if self._clock() - self._waited > WAIT_S or not (waiting or self._beside):
+            raise _EndedError(
+                ExitCode.INCONCLUSIVE,
+                _("Nothing can be done, and nothing is under way: {steps}").format(
+                    steps=", ".join(f"{v.step.id} ({v.state.value})" for v in checklist.steps if not v.done)
+                ),
+            )
+
+    async def _ending(self, ended: _EndedError) -> None:
+        """Let a rollback under way end, close the candidate where it is over, and say how."""
+        session = self._walk.session
+        give_up = self._clock() + AGAIN_S
+        while (session.autopilot.countdown is not None or session.actions.rolling_back) and self._clock() < give_up:
+            await session.clock.sleep(0.1)
+        checklist = self._walk.checklist()
+        self._say_news(checklist)
+        snapshot = session.watcher.latest
+        release = snapshot.release
+        rolled_back = (
+            release is not None
+            and release.ended in ("rolled back", "abandoned")
+            and release.canary == checklist.subject.canary
+        )
+        try:
+            if checklist.done and not checklist.closed:
+                await self._walk.finish("done")
+            elif rolled_back and not checklist.closed:
+                await self._walk.finish("stopped")
+        except CanarioError as error:
+            warn(str(error))
+        if self._as_json:
+            say_json({"event": "end", "exit_code": int(ended.code), "sentence": ended.sentence}, indent=None)
+        else:
+            say()
+            say(ended.sentence)
+
+    # Words
+
+    def _clock(self) -> float:
+        return self._walk.session.clock.monotonic()
+
+    def _head(self) -> None:
+        checklist, subject = self._walk.latest, self._walk.subject
+        if self._as_json:
+            say_json({"event": "begin", "runbook": checklist.runbook.id, "candidate": subject.candidate}, indent=None)
+            return
+        say(
+            _("{title} · {steps} steps · candidate {candidate} · as {who}").format(
+                title=checklist.runbook.title.in_language(language()),
+                steps=len(checklist.steps),
+                candidate=subject.candidate or _("new"),
+                who=self._walk.session.identity,
+            )
+        )
+
+    def _announce(self, view: StepView) -> None:
+        if not self._as_json:
+            say(f"{self._walk.now():%H:%M:%S}  > {view.step.id}")
+
+    def _say_news(self, checklist: Checklist) -> None:
+        """Print each step once it is done or has failed, with its evidence."""
+        for view in checklist.steps:
+            evidence = view.evidence
+            mark = (view.state.value, evidence.key if evidence is not None else view.reason)
+            if not (view.done or view.state in (State.FAILED, State.UNKNOWN)) or self._said.get(view.step.id) == mark:
+                continue
+            if view.state is State.FAILED and self._again(view):
+                continue
+            self._said[view.step.id] = mark
+            if self._as_json:
+                say_json({"event": "step", **step_document(view)}, indent=None)
+                continue
+            say(f"{self._walk.now():%H:%M:%S}  {view.state.value:<8} {view.step.id:<18} {view.reason}")
+            if evidence is not None:
+                for line in evidence_lines(evidence):
+                    say(line)
