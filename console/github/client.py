@@ -152,6 +152,11 @@ class GitHub:
         told = await self._send("POST", self._path("issues", number, "comments"), {"body": words})
         return model.text(model.table(told).get("html_url"))
 
+    async def comments(self, number: int) -> list[str]:
+        """The text of every comment on it, as it was written: to be searched, not shown."""
+        told = await self._pages(self._path("issues", number, "comments"))
+        return [body for comment in told if isinstance(body := comment.get("body"), str)]
+
     # -- checks ---------------------------------------------------------------------------------------------------
 
     async def checks(self, commit: str) -> list[Check]:
