@@ -60,7 +60,7 @@ class Team:
 
     async def stop(self) -> None:
         """Stop serving."""
-        self.api.answering.set()
+        self.api.front.answering.set()
         self.slack.faults.answering.set()
         for runner in self._runners:
             await runner.cleanup()
@@ -131,16 +131,16 @@ class Team:
         if "fail_workflow" in body:
             self.github.failing.add(self.github.workflow(str(body["fail_workflow"])).file)
         if "rate_limit" in body:
-            self.api.remaining = _whole(body["rate_limit"])
+            self.api.front.remaining = _whole(body["rate_limit"])
         if "hang" in body:
-            (self.api.answering.clear if body["hang"] else self.api.answering.set)()
+            (self.api.front.answering.clear if body["hang"] else self.api.front.answering.set)()
         if "fail_next" in body:
             plan = body["fail_next"]
             if not isinstance(plan, dict):
                 raise ValueError("fail_next is an object")
             _only(plan, {"status", "count", "retry_after"})
             one = (_whole(plan.get("status", 500)), _whole(plan.get("retry_after", 0)))
-            self.api.fail_next += [one] * _whole(plan.get("count", 1))
+            self.api.front.fail_next += [one] * _whole(plan.get("count", 1))
 
     async def control_slack(self, body: Mapping[str, object]) -> object:
         """`POST /slack`.

@@ -1,6 +1,6 @@
 """Load test of the webhook, as Meta calls it: signed messages, and now and then a health check.
 
-    export WA_APP_SECRET=...       # the app secret of the environment under test
+    export WA_APP_SECRET=...       # the app secret of the environment under test (canario sets CANARIO_APP_SECRET)
     locust -f qa/locustfile.py --host=https://wa-backend-staging-xxxxx.a.run.app -u 50 -r 10 -t 60s --headless --csv=results
 """
 
@@ -16,7 +16,7 @@ import time
 
 from locust import HttpUser, between, task
 
-SECRET = os.environ.get("WA_APP_SECRET", "")
+SECRET = os.environ.get("WA_APP_SECRET") or os.environ.get("CANARIO_APP_SECRET", "")
 TEXTS = (
     "reservar para 4 el viernes a las 8",
     "mesa para dos mañana a la una y media. Nota: terraza",
