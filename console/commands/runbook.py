@@ -107,6 +107,9 @@ def evidence_lines(evidence: Evidence, indent: str = "            ") -> Iterator
     yield f"{indent}{evidence.at:%Y-%m-%d %H:%M:%S} UTC  {evidence.result.value}  {evidence.by}  ({word})"
     for name, value in evidence.figures:
         yield f"{indent}  {name}: {value}"
+    for item in evidence.items:
+        mark = "! " if item.result in ("fail", "blocked") else ""
+        yield f"{indent}  {mark}{item.id}: {item.result or '-'}  {item.by}  {item.title}"
     for problem in evidence.problems:
         yield f"{indent}  ! {problem}"
     if evidence.remedy and evidence.problems:

@@ -272,6 +272,7 @@ class Headless:
                 )
             async with self._console_of(who) as other:
                 await other.run(view.step.id, Answer(word="yes", role=view.step.signers[0]))
+            await self._walk.refresh()
         except CanarioError as error:
             raise _EndedError(ExitCode(error.exit_code), f"{view.step.id}: {error}") from error
 
@@ -421,6 +422,8 @@ class Headless:
                 continue
             if view.state is State.FAILED and self._again(view):
                 continue
+            if view.state is State.PASSED and (evidence is None or evidence.result is not Result.PASSED):
+                continue  # seen, and its evidence is being written down
             self._said[view.step.id] = mark
             if self._as_json:
                 say_json({"event": "step", **step_document(view)}, indent=None)

@@ -14,6 +14,7 @@ from console.release.state import LEASE, Candidate, Driver, StepRecord
 from console.runbook.evidence import Evidence, Result
 from console.runbook.kinds.base import (
     Answer,
+    Ask,
     LocalPaths,
     StepContext,
     Subject,
@@ -194,7 +195,8 @@ class Keeping(Standing):
     async def _record_seen(self) -> None:
         """Keep as evidence what steps that are only seen (moves, bakes, approvals) came to, while it can be seen."""
         subject = self.subject
-        seen = self._observations(subject, self._approvals(subject))
+        approvals = self._approvals(subject)
+        seen = self._observations(subject, approvals)
         for step_id, observation in seen.items():
             step = self.runbook.step(step_id)
             if step is None or observation.state not in ("passed", "failed") or step_id in self._runs:
@@ -205,7 +207,10 @@ class Keeping(Standing):
                 continue
             if word is Result.FAILED and known is None:
                 continue
-            await self._write_down(step_id, word, observation.sentence, self.session.identity, machine=True)
+            signers = {a.by for a in approvals if a.state == "verified" and a.role in step.signers}
+            signed = self._traits[step_id].ask is Ask.SIGN and len(signers) == 1
+            by = signers.pop() if signed else self.session.identity
+            await self._write_down(step_id, word, observation.sentence, by, machine=True)
 
     def _lease_due(self) -> bool:
         candidate, now = self._candidate, self._server_time()

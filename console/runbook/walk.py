@@ -26,7 +26,7 @@ from console.runbook.kinds.base import (
     Ask,
 )
 from console.runbook.load import Loaded
-from console.runbook.progress import State
+from console.runbook.progress import Checklist, State
 from console.runbook.running import Run, carry_out, new_key
 from console.runbook.shared import seated
 from console.runbook.store import INTERRUPTED, REFUSED, Begun, Past
@@ -158,6 +158,8 @@ class Walk(Keeping):
         self._publish()
         try:
             await self._ensure()
+            if self._is_shared and self.drives:
+                await self._record_seen()  # while it can be seen: what comes now may take it out of sight
             evidence = await self._carried_out(run, answer)
         finally:
             self._runs.pop(step_id, None)
@@ -260,6 +262,17 @@ class Walk(Keeping):
                 )
             )
         self._publish()
+
+    async def refresh(self) -> Checklist:
+        """How it stands, the service read now rather than when the watcher comes to it.
+
+        Raises:
+            CloudError: it cannot be read.
+        """
+        await self._shared.read()
+        await self._take_in()
+        self._publish()
+        return self.latest
 
     async def finish(self, how: str = "done") -> None:
         """Close the candidate: `done`, or `stopped`. Nothing of it can be run any more.

@@ -106,6 +106,9 @@ class Sketch:
         seen = self._observations.get(step.id)
         if seen is not None:
             state = _OBSERVED.get(seen.state, State.OPEN)
+            if state is State.PASSED and known is not None and known.result is Result.PASSED:
+                kept = not stale(step, known, self._subject, self._now, served=True)
+                return moved_on(base, state, known.sentence if kept else seen.sentence)
             return moved_on(base, state, seen.sentence, waiting_for=seen.waiting_for, fraction=seen.fraction)
         if known is None:
             return base
