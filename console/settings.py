@@ -50,6 +50,9 @@ BUILT_IN_ENVIRONMENTS: Mapping[str, Mapping[str, object]] = {
 """What there is with no settings file. Runbook: `Ambientes`."""
 
 
+APPROVAL_ROLES = ("code", "tech_lead")
+"""Who authorises production, in the runbook's order: `2 personas autorizan (code + tech lead)`."""
+
 RUNBOOK_FILES: Mapping[str, str] = {"despliegue": "canario-runbook.toml", "rollback": "canario-rollback.toml"}
 """What a team's own runbooks are called beside its `canario.toml`; `canario init` writes them."""
 
@@ -160,6 +163,9 @@ class Settings(Table):
             window=(here.window or self.window).window(),
             plan=(here.plan or self.plan).plan(),
             people={email: person.roles for email, person in self.people.items()},
+            approvals=APPROVAL_ROLES[: self.checklist.authorisations],
+            smoke=self.checklist.smoke_steps,
+            smoke_holds=self.checklist.smoke_holds,
         )
 
     def limits_for(self, environment: Environment) -> LimitSettings:

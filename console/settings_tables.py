@@ -167,8 +167,12 @@ class ChecklistSettings(Table):
     """Test coverage that a release needs."""
     code_approvals: Annotated[int, Field(ge=0, le=100)] = 1
     """Senior reviewers of the code."""
-    authorisations: Annotated[int, Field(ge=0, le=100)] = 2
+    authorisations: Annotated[int, Field(ge=0, le=2)] = 2
     """People who authorise production: code and tech lead."""
+    smoke_steps: tuple[str, ...] = ("prod_healthz", "prod_metrics")
+    """Steps of the runbook that must have passed for an image before traffic is moved to it."""
+    smoke_holds: Duration = timedelta(hours=24)
+    """How long those steps count."""
     uat_cases: Annotated[int, Field(ge=0)] = 26
     """Cases of the UAT checklist."""
     build_wait: Duration = timedelta(minutes=3)

@@ -56,8 +56,6 @@ GRPC_OPTIONS = (
 )
 
 
-RELEASED = "wa-backend"
-"""The service whose canary starts with its smoke tests and approvals on record."""
 
 SHORTEST_UNCUT_S = 8.0
 """Wall seconds that a stream lives at least, however fast the clock: a reader needs wall time to connect again."""
@@ -186,7 +184,8 @@ class Simulator:
             self.logs.import_state(self.state.load_entries())
             self.logs.listeners.add(lambda kept: keep(kept.entry.SerializeToString()))
         if self._saved is None and not self.options.bare:
-            recorded.record(self.store, self.logs, RELEASED, self.began)
+            for name in tuple(self.store.services):
+                recorded.record(self.store, self.logs, name, self.began)
         for record in self.store.services.values():
             self.app.endpoints.follow(record)
         self.store.on_change = self._changed
