@@ -40,6 +40,14 @@ GRACE_S = 3.0
 DRAIN_S = 2.0
 """Seconds that a program's streams are read on after it has ended, where a child of its still holds them."""
 
+PYTHON_TOOLS: Mapping[str, str] = {
+    "pytest": "pytest pytest-cov",
+    "pylint": "pylint",
+    "bandit": "bandit",
+    "locust": "locust",
+}
+"""The runbook's own tools, and what to install for each."""
+
 _LEADING_AWAY = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX", "PYTHONHOME", "VIRTUAL_ENV")
 """Variables of the console's own surroundings that would lead a program away from the checkout."""
 
@@ -102,12 +110,11 @@ def find_program(name: str, cwd: Path, environment: Mapping[str, str]) -> str:
     where = str(cwd / name) if os.sep in name else name
     found = shutil.which(where, path=environment.get("PATH"))
     if found is None:
-        raise UsageError(
-            _("{program} is not installed here.").format(program=clean(name, 200)),
-            remedy=_(
-                "Install it in the checkout's .venv ({checkout}) or put it in PATH, and press Enter again."
-            ).format(checkout=clean(str(cwd), 200)),
-        )
+        remedy = _("Install it, or put its folder in PATH, and press Enter again.")
+        if name in PYTHON_TOOLS:
+            remedy = _("Run `pip install {packages}` in the checkout's .venv or one in PATH, and press Enter again.")
+            remedy = remedy.format(packages=PYTHON_TOOLS[name])
+        raise UsageError(_("{program} is not installed here.").format(program=clean(name, 200)), remedy=remedy)
     return found
 
 

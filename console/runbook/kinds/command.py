@@ -237,5 +237,7 @@ def keep_reports(context: StepContext, reports: tuple[tuple[str, Path], ...]) ->
         if not path.is_file() or path.stat().st_size > process.LARGEST_OUTPUT:
             continue
         found[kind] = path.read_text(encoding="utf-8", errors="replace")
-        shutil.copyfile(path, context.paths.evidence / f"{context.step.id}-{context.key[:12]}-{clean(path.name, 80)}")
+        copy = context.paths.evidence / f"{context.step.id}-{context.key[:12]}-{clean(path.name, 80)}"
+        shutil.copyfile(path, copy)
+        copy.chmod(0o600)
     return found
