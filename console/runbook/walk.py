@@ -69,7 +69,6 @@ class Walk(Keeping):
 
         Raises:
             CloudError: the service cannot be read.
-            JournalError: the journal cannot be read.
         """
         walk = cls(session, settings, loaded, drive=drive, shared=shared, checkout=checkout, variables=variables)
         await walk._resume()
@@ -84,15 +83,18 @@ class Walk(Keeping):
         if self._is_shared:
             found = await self._shared.read()
             self._candidate = found if found is not None and found.open else None
-        else:
-            self._local_id = await self.store.last_candidate(self.runbook.id)
-        if self.candidate_id:
-            self._past = await self.store.past(self.candidate_id)
-        if self._candidate is None:
-            return
-        self._share_missing()
-        if self._drive and self._ours_by_right(self._candidate):
-            await self._sit("resume")
+        try:
+            if not self._is_shared:
+                self._local_id = await self.store.last_candidate(self.runbook.id)
+            if self.candidate_id:
+                self._past = await self.store.past(self.candidate_id)
+            if self._candidate is None:
+                return
+            self._share_missing()
+            if self._drive and self._ours_by_right(self._candidate):
+                await self._sit("resume")
+        except JournalError as error:
+            self._problems["journal"] = str(error)  # nothing is run, and all that others have told is seen
 
     def _ours_by_right(self, candidate: Candidate) -> bool:
         """Whether the seat is ours to take unasked: a process of our own, which is no more, sat there."""
@@ -157,7 +159,7 @@ class Walk(Keeping):
         self._refused.pop(step_id, None)
         self._publish()
         try:
-            await self._ensure()
+            await self._ensure(rescue=kind.rescue)
             if self._is_shared and self.drives:
                 await self._record_seen()  # while it can be seen: what comes now may take it out of sight
             evidence = await self._carried_out(run, answer)
@@ -287,12 +289,15 @@ class Walk(Keeping):
             await self._shared_soon()
         self._publish()
 
-    async def _ensure(self) -> None:
-        """Open a candidate where none is."""
+    async def _ensure(self, *, rescue: bool = False) -> None:
+        """Open a candidate where none is; a rescue goes on without one that can't be written down."""
         async with self._opening:
             if self.candidate_id and (self._candidate is None or self._candidate.open):
                 if self._candidate is not None and self._candidate.driver is None and self._drive:
-                    await self._sit("free")
+                    try:
+                        await self._sit("free")
+                    except JournalError as error:
+                        raise BlockedError((error.what,), overridable=False, remedy=error.remedy) from error
                 return
             if not self._drive:
                 raise UsageError(
@@ -300,7 +305,12 @@ class Walk(Keeping):
                 )
             now = self.now()
             own = f"{now:%Y-%m-%d-%H%M%S}"
-            await self.store.note("open", own, self.runbook.id, digest=self.runbook.digest())
+            try:
+                await self.store.note("open", own, self.runbook.id, digest=self.runbook.digest())
+            except JournalError as error:
+                if rescue:
+                    return
+                raise BlockedError((error.what,), overridable=False, remedy=error.remedy) from error
             self._past = Past(drivers=[self.session.identity])
             if not self._is_shared:
                 self._local_id = own

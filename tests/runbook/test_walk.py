@@ -1,0 +1,339 @@
+"""Walking a runbook on a real simulator: what is kept, what others see, whose seat it is, what a crash leaves."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack
+from datetime import datetime
+from pathlib import Path
+from typing import ClassVar
+
+import pytest
+
+from console.errors import BlockedError, UnavailableError, UsageError
+from console.runbook.evidence import Evidence, Progress, Result
+from console.runbook.kinds.base import Answer, KindSettings, StepContext, StepKind
+from console.runbook.kinds.confirm import Confirm, ConfirmSettings
+from console.runbook.load import Loaded
+from console.runbook.model import Phase, Runbook, Skip, Step, Words
+from console.runbook.progress import Checklist, State, StepView
+from console.runbook.walk import Walk
+from console.session import Session
+from console.settings import Settings
+from console.simulator.process import SimulatorProcess
+
+MARIA, CARLOS = "maria@acme.example", "carlos@acme.example"
+
+Opened = Callable[..., Awaitable[Walk]]
+
+
+class Machine(StepKind):
+    """A step of the tests' own: does what the class is told, once for each run."""
+
+    name: ClassVar[str] = "machine"
+    settings_model: ClassVar[type[KindSettings]] = KindSettings
+    begun: ClassVar[asyncio.Event]
+    """Set when a run has begun."""
+    hold: ClassVar[bool] = False
+    """Whether a run goes on until it is stopped."""
+    runs: ClassVar[list[str]] = []
+    """Keys of the runs, in order."""
+    done: ClassVar[set[str]] = set()
+    """Keys of the runs that the world has."""
+    unreachable: ClassVar[bool] = False
+
+    async def run(self, context: StepContext) -> Evidence:
+        """Do it."""
+        Machine.runs.append(context.key)
+        Machine.begun.set()
+        context.report(Progress("working", 0.5, ("one line",)))
+        if Machine.hold:
+            await asyncio.Event().wait()
+        return context.evidence(Result.PASSED, "done", learned={"image": "repo/app:2"})
+
+    async def settle(self, context: StepContext, begun: datetime) -> Evidence | None:
+        """Ask the world."""
+        if Machine.unreachable:
+            raise UnavailableError("nobody answers")
+        return context.evidence(Result.PASSED, "the world has it") if context.key in Machine.done else None
+
+
+class Once(Machine):
+    """The same, and never twice."""
+
+    once = True
+
+
+@pytest.fixture(autouse=True)
+def machine() -> None:
+    Machine.begun, Machine.hold, Machine.unreachable = asyncio.Event(), False, False
+    Machine.runs, Machine.done = [], set()
+
+
+def step(own: str, **more: object) -> Step:
+    return Step.model_validate(
+        {"id": own, "title": {"en": own}, "help": {"en": ""}, "kind": "confirm", "skip": Skip()} | more
+    )
+
+
+BOOK = Runbook(
+    id="book",
+    title=Words(en="Book"),
+    phases=(
+        Phase(id="first", title=Words(en="First"), steps=(step("word"), step("build", skip=None))),
+        Phase(
+            id="second",
+            title=Words(en="Second"),
+            needs=("first",),
+            steps=(step("lead", signers=["tech_lead"]), step("last")),
+        ),
+    ),
+)
+
+
+def loaded(kind: type[StepKind] = Machine) -> Loaded:
+    kinds: dict[str, StepKind] = {one.id: Confirm(one, ConfirmSettings()) for one in BOOK.steps()}
+    build = BOOK.step("build")
+    assert build is not None
+    return Loaded(BOOK, kinds | {"build": kind(build, KindSettings())}, "book.toml")
+
+
+@pytest.fixture
+async def console(simulator: Callable[..., SimulatorProcess], tmp_path: Path) -> AsyncIterator[Opened]:
+    """Opens consoles on one bare simulator; each person has a journal of their own."""
+    running = simulator(scenario="healthy", bare=True)
+    async with AsyncExitStack() as stack:
+
+        async def open_one(
+            email: str = MARIA, kind: type[StepKind] = Machine, *, people: str = "", drive: bool = True
+        ) -> Walk:
+            settings = Settings.model_validate(
+                {"journal": tmp_path / email / "journal.db"}
+                | ({"people": {CARLOS: {"roles": ["tech_lead"]}, MARIA: {"roles": ["code"]}}} if people else {})
+            )
+            session = await Session.open(
+                settings, settings.environment("production"), endpoint=running.grpc, as_email=email, watch=True
+            )
+            stack.push_async_callback(session.close)
+            await session.watcher.refresh()
+            walk = await Walk.open(session, settings, loaded(kind), drive=drive, checkout=tmp_path)
+            stack.push_async_callback(walk.close)
+            return walk
+
+        yield open_one
+
+
+async def until(walk: Walk, holds: Callable[[Checklist], object], timeout_s: float = 30.0) -> Checklist:
+    async with asyncio.timeout(timeout_s):
+        while not holds(walk.latest):
+            await walk.changed()
+    return walk.latest
+
+
+def view(walk: Walk, own: str) -> StepView:
+    found = walk.checklist().view(own)
+    assert found is not None
+    return found
+
+
+async def left(walk: Walk) -> None:
+    """The console is gone; its session stays, which does no more."""
+    await walk.close()
+
+
+# Keeping
+
+
+async def test_a_word_is_kept_in_the_journal_and_told_to_everyone(console: Opened) -> None:
+    walk = await console()
+    assert walk.candidate is None, "nothing is written before the first step"
+    evidence = await walk.sign("word", note="seen")
+    assert (evidence.by, evidence.machine, evidence.result) == (MARIA, False, Result.PASSED)
+    rows = [row for row in walk.session.journal.entries() if row.kind == "runbook"]
+    assert [row.payload.get("what", row.result) for row in reversed(rows)] == ["open", "done", "step", "passed"]
+    candidate = walk.candidate
+    assert candidate is not None
+    assert [(r.step, r.result, r.by) for r in candidate.steps] == [("word", "passed", MARIA)]
+    assert candidate.driver is not None
+    assert candidate.driver.email == MARIA
+
+
+async def test_a_console_that_comes_back_asks_nothing_twice(console: Opened) -> None:
+    first = await console()
+    await first.sign("word", note="seen at noon")
+    await left(first)
+    again = await console()
+    assert again.candidate_id == first.candidate_id
+    kept = view(again, "word")
+    assert kept.state is State.PASSED
+    assert kept.evidence is not None
+    assert kept.evidence.figures == (("note", "seen at noon"),)
+    assert again.latest.next_for_me == "build"
+
+
+async def test_what_a_step_finds_out_is_known_to_all(console: Opened) -> None:
+    walk = await console()
+    await walk.run("build")
+    assert walk.subject.image == "repo/app:2"
+    assert walk.candidate is not None
+    assert walk.candidate.image == "repo/app:2"
+
+
+async def test_a_step_runs_with_progress_and_stops_when_asked(console: Opened) -> None:
+    Machine.hold = True
+    walk = await console()
+    task = asyncio.create_task(walk.run("build"))
+    await Machine.begun.wait()
+    running = view(walk, "build")
+    assert running.state is State.RUNNING
+    assert (running.fraction, running.running and running.running.progress.lines) == (0.5, ("one line",))
+    with pytest.raises(BlockedError, match="one step at a time"):
+        await walk.sign("word")
+    await walk.cancel("build")
+    evidence = await task
+    assert (evidence.result, evidence.sentence) == (Result.CANCELLED, f"stopped by {MARIA}")
+    assert view(walk, "build").state is State.OPEN
+
+
+async def test_a_skip_is_signed_and_has_a_reason(console: Opened) -> None:
+    walk = await console()
+    with pytest.raises(BlockedError, match="written reason"):
+        await walk.skip("word", "no")
+    with pytest.raises(BlockedError, match="does not let it be skipped"):
+        await walk.skip("build", "because I am in a hurry")
+    await walk.skip("word", "nothing changed in the core")
+    skipped = view(walk, "word")
+    assert (skipped.state, skipped.reason) == (State.SKIPPED, f"skipped by {MARIA}: nothing changed in the core")
+
+
+async def test_a_step_that_is_not_there_is_a_sentence(console: Opened) -> None:
+    walk = await console()
+    with pytest.raises(UsageError, match="no step 'wrd'"):
+        await walk.run("wrd")
+
+
+async def test_a_broken_journal_lets_no_step_run(simulator: Callable[..., SimulatorProcess], tmp_path: Path) -> None:
+    settings = Settings(journal=tmp_path)
+    running = simulator(scenario="healthy", bare=True)
+    session = await Session.open(
+        settings, settings.environment("production"), endpoint=running.grpc, as_email=MARIA, watch=False
+    )
+    try:
+        await session.watcher.refresh()
+        walk = await Walk.open(session, settings, loaded(), look=False)
+        with pytest.raises(BlockedError):
+            await walk.run("build")
+        assert Machine.runs == []
+        await walk.close()
+    finally:
+        await session.close()
+
+
+# Two consoles
+
+
+async def test_a_second_console_sees_the_same_and_signs_only_what_is_theirs(console: Opened) -> None:
+    maria = await console(people="yes")
+    await maria.sign("word", note="seen")
+    carlos = await console(CARLOS, people="yes")
+    seen = view(carlos, "word")
+    assert (seen.state, seen.theirs) == (State.PASSED, True)
+    assert f"{MARIA} drives" in view(carlos, "build").why_not
+    assert view(carlos, "lead").state is State.NOT_YET
+    await maria.run("build")
+    await until(carlos, lambda found: found.next_for_me == "lead")
+    assert view(maria, "lead").waiting_for == "tech lead"
+    await carlos.sign("lead")
+    await until(maria, lambda found: (lead := found.view("lead")) and lead.state is State.PASSED)
+    lead = view(maria, "lead")
+    assert lead.evidence is not None
+    assert (lead.evidence.by, lead.theirs) == (CARLOS, True)
+
+
+async def test_the_seat_moves_with_a_reason_and_both_see_it(console: Opened) -> None:
+    maria = await console()
+    await maria.sign("word")
+    carlos = await console(CARLOS)
+    assert not carlos.drives
+    with pytest.raises(BlockedError, match=f"{MARIA} drives"):
+        await carlos.take_over()
+    await carlos.take_over("Maria has gone home")
+    assert carlos.drives
+    found = await until(maria, lambda found: not found.me.drives)
+    assert found.me.driver == CARLOS
+    with pytest.raises(BlockedError, match="take over"):
+        await maria.run("build")
+    await carlos.run("build")
+
+
+async def test_a_seat_that_was_left_is_taken_with_the_next_step(console: Opened) -> None:
+    maria = await console()
+    await maria.sign("word")
+    await left(maria)
+    carlos = await console(CARLOS)
+    assert carlos.drives
+    await carlos.run("build")
+    assert carlos.candidate is not None
+    assert carlos.candidate.driver is not None
+    assert carlos.candidate.driver.email == CARLOS
+
+
+# Crashes
+
+
+async def crashed(console: Opened, kind: type[StepKind]) -> None:
+    """A console dies in the middle of a step: its intent has no outcome, its seat no one."""
+    walk = await console(kind=kind)
+    await walk.sign("word")
+    Machine.hold = True
+    task = asyncio.create_task(walk.run("build"))
+    await Machine.begun.wait()
+    await left(walk)
+    await asyncio.gather(task, return_exceptions=True)
+    Machine.hold = False
+
+
+async def test_what_the_world_has_is_not_done_again(console: Opened) -> None:
+    await crashed(console, Once)
+    Machine.done = set(Machine.runs)
+    again = await console(kind=Once)
+    built = view(again, "build")
+    assert (built.state, built.reason) == (State.PASSED, "the world has it")
+    assert len(Machine.runs) == 1
+    with pytest.raises(BlockedError, match="it is done"):
+        await again.run("build")
+
+
+async def test_what_the_world_has_not_is_open_again(console: Opened) -> None:
+    await crashed(console, Once)
+    again = await console(kind=Once)
+    built = view(again, "build")
+    assert built.state is State.OPEN
+    assert "cut off" in built.reason
+    await again.run("build")
+    assert len(Machine.runs) == 2
+
+
+async def test_while_the_world_cannot_be_asked_nothing_is_done_and_a_person_may_say(console: Opened) -> None:
+    await crashed(console, Once)
+    Machine.unreachable = True
+    again = await console(kind=Once)
+    built = view(again, "build")
+    assert (built.state, built.reason) == (State.UNKNOWN, "nobody answers")
+    with pytest.raises(UsageError, match="nobody can tell"):
+        await again.run("build")
+    assert len(Machine.runs) == 1
+    evidence = await again.run("build", Answer(word="done", note="I looked"))
+    assert (evidence.result, evidence.machine, evidence.by) == (Result.PASSED, False, MARIA)
+    assert len(Machine.runs) == 1
+
+
+async def test_it_is_settled_by_itself_once_the_world_answers(console: Opened) -> None:
+    await crashed(console, Once)
+    Machine.unreachable, Machine.done = True, set(Machine.runs)
+    again = await console(kind=Once)
+    assert view(again, "build").state is State.UNKNOWN
+    Machine.unreachable = False
+    await until(again, lambda found: (built := found.view("build")) and built.state is State.PASSED)
+    assert len(Machine.runs) == 1
