@@ -61,10 +61,18 @@ class RunningDemo:
 
 
 def folder() -> Path:
-    """Where the files are."""
-    from platformdirs import user_runtime_path
+    """Where the files are: the session's runtime directory, or the user's own state where the session has none.
 
-    return user_runtime_path("canario")
+    platformdirs names a directory in /tmp, open to others, where XDG_RUNTIME_DIR does not suit it.
+    """
+    from platformdirs import user_state_path
+
+    session = Path(os.environ.get("XDG_RUNTIME_DIR", ""))
+    with contextlib.suppress(OSError):
+        about = session.stat()
+        if session.is_absolute() and about.st_uid == os.getuid() and stat.S_IMODE(about.st_mode) & 0o077 == 0:
+            return session / "canario"
+    return user_state_path("canario") / "run"
 
 
 @contextmanager

@@ -56,7 +56,6 @@ GRPC_OPTIONS = (
 )
 
 
-
 SHORTEST_UNCUT_S = 8.0
 """Wall seconds that a stream lives at least, however fast the clock: a reader needs wall time to connect again."""
 

@@ -1,4 +1,4 @@
-"""What a scenario starts with: smoke tests and approvals on record, and the audit entries of the calls that wrote them."""
+"""What a scenario starts with: smoke tests and approvals on record, and the audit entries of who wrote them."""
 
 from __future__ import annotations
 
@@ -83,8 +83,10 @@ async def test_a_move_afterwards_keeps_the_record_and_bare_has_none(make_cloud: 
     assert calls(bare) == []
 
 
-async def test_staging_has_no_record(make_cloud: MakeCloud) -> None:
-    assert document(await make_cloud(bare=False), "wa-backend-staging").candidate is None
+async def test_stagings_canary_has_its_record_too(make_cloud: MakeCloud) -> None:
+    candidate = document(await make_cloud(bare=False), "wa-backend-staging").candidate
+    assert candidate is not None
+    assert {step.subject for step in candidate.steps} == {"wa-backend-staging-00119-tob"}
 
 
 @pytest.mark.parametrize("name", list_scenarios())
@@ -97,7 +99,7 @@ async def test_every_scenario_with_a_canary_has_its_record(make_cloud: MakeCloud
 async def test_a_restarted_simulator_records_nothing_twice(make_cloud: MakeCloud, tmp_path: Path) -> None:
     first = await make_cloud(bare=False, state=tmp_path)
     before = calls(first)
-    assert len(before) == 4
+    assert len(before) == 8  # four calls a service
     await first.simulator.stop()
     again = await make_cloud(scenario=None, now=None, seed=None, bare=False, state=tmp_path)
     assert calls(again) == before
