@@ -78,26 +78,33 @@ def read_junit(text: str) -> Tests | None:
     """The counts of a JUnit XML report, or None where it is none."""
     if not text or len(text) > LARGEST_REPORT:
         return None
-    counts = {"testcase": 0, "failure": 0, "error": 0, "skipped": 0}
+    counts = {"passed": 0, "failure": 0, "error": 0, "skipped": 0}
     names: list[str] = []
-    case = ["", ""]
-    spoilt: set[str] = set()
+    case = [""]
+    worst: list[str] = []
     suites = [0]
 
     def start(tag: str, attributes: dict[str, str]) -> None:
         suites[0] += tag in ("testsuite", "testsuites")
         if tag == "testcase":
-            counts[tag] += 1
-            case[:] = [attributes.get("classname", ""), attributes.get("name", "")]
-            spoilt.clear()
-        elif tag in counts and tag not in spoilt:
-            counts[tag] += 1
-            if tag != "skipped" and not spoilt & {"failure", "error"} and len(names) < SHOWN:
-                names.append(clean("::".join(part for part in case if part), 200))
-            spoilt.add(tag)
+            parts = attributes.get("classname", ""), attributes.get("name", "")
+            case[0] = clean("::".join(part for part in parts if part), 200)
+            worst.clear()
+        elif tag in counts:
+            worst.append(tag)
+
+    def end(tag: str) -> None:
+        if tag != "testcase":
+            return
+        # a test may fail and then err in its teardown: it is one test
+        how = next((kind for kind in ("failure", "error", "skipped") if kind in worst), "passed")
+        counts[how] += 1
+        if how in ("failure", "error") and len(names) < SHOWN:
+            names.append(case[0])
 
     parser = expat.ParserCreate()
     parser.StartElementHandler = start
+    parser.EndElementHandler = end
     parser.EntityDeclHandler = _refuse_entities
     try:
         parser.Parse(text, True)
@@ -105,9 +112,7 @@ def read_junit(text: str) -> Tests | None:
         return None
     if not suites[0]:
         return None
-    bad = counts["failure"] + counts["error"] + counts["skipped"]
-    passed = max(counts["testcase"] - bad, 0)
-    return Tests(passed, counts["failure"], counts["error"], counts["skipped"], tuple(names))
+    return Tests(counts["passed"], counts["failure"], counts["error"], counts["skipped"], tuple(names))
 
 
 def _refuse_entities(*_declaration: object) -> None:
