@@ -11,6 +11,7 @@ import contextlib
 import os
 import shutil
 import signal
+import sys
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -48,6 +49,9 @@ PYTHON_TOOLS: Mapping[str, str] = {
 }
 """The runbook's own tools, and what to install for each."""
 
+BESIDE_US = Path(sys.executable).parent
+"""Where the programs lie that were installed with canario."""
+
 _LEADING_AWAY = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX", "PYTHONHOME", "VIRTUAL_ENV")
 """Variables of the console's own surroundings that would lead a program away from the checkout."""
 
@@ -72,6 +76,9 @@ def child_environment(
 ) -> dict[str, str]:
     """Variables of a program: the operator's, without canario's secrets; the checkout's own `.venv` first in PATH.
 
+    Last in PATH are the programs beside canario itself: where nobody has installed pytest and the others, the demo's
+    checkout is tried with those.
+
     Args:
         variables: the operator's.
         checkout: where it runs.
@@ -91,7 +98,7 @@ def child_environment(
         kept["VIRTUAL_ENV"] = str(own.parent)
     return {
         **kept,
-        "PATH": path,
+        "PATH": f"{path}{os.pathsep}{BESIDE_US}",
         "PYTHONUNBUFFERED": "1",
         "NO_COLOR": "1",
         "TERM": "dumb",

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import shutil
-import sys
 import time
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
@@ -21,6 +19,7 @@ from console.cloud.client import Cloud
 from console.cloud.target import CloudTarget
 from console.errors import BlockedError, UnavailableError, UsageError
 from console.release.service import Service
+from console.runbook import process
 from console.runbook.evidence import Result
 from console.runbook.locust_csv import Totals, judge, read_failures, read_history, read_totals
 from console.settings import Environment, Settings
@@ -38,7 +37,6 @@ async def here(bench: Bench, make_simulator: MakeSimulator) -> AsyncIterator[Ben
     cloud = await Cloud.connect(CloudTarget("demo", "us-central1", f"127.0.0.1:{simulator.port}"), SystemClock())
     bench.tools.clouds = {"production": cloud, "staging": cloud}
     bench.tools.secrets = {"app-secret": webhook.APP_SECRET}
-    bench.tools.more = {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
     with_locustfile(bench)
     yield bench
     await cloud.close()
@@ -124,7 +122,10 @@ async def test_where_production_cannot_be_asked_nothing_is_put_under_load(bench:
     assert "cannot be told" in raised.value.what
 
 
-async def test_without_locust_the_sentence_says_how_to_install_it(bench: Bench) -> None:
+async def test_without_locust_the_sentence_says_how_to_install_it(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(process, "BESIDE_US", Path("/nowhere"))
     environments = {"staging": Environment(service="s", protected=False), "production": Environment(service="p")}
     bench.tools.settings = Settings(environments=environments)
     bench.tools.clouds = {"production": OneUrl("http://127.0.0.1:1"), "staging": OneUrl("http://127.0.0.1:2")}

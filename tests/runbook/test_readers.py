@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -18,7 +16,6 @@ from console.runbook.evidence import Evidence, Result
 from console.simulator.checkout import Checkout, git, write_checkout
 from tests.runbook.steps import Bench
 
-VENV = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
 PYTEST = ["pytest", "tests/", "-v", "--cov=wa_orchestrator"]
 
 
@@ -27,7 +24,6 @@ def sample(bench: Bench) -> Checkout:
     """The team's sample checkout, in which the bench works."""
     made = write_checkout(bench.folder, datetime(2026, 11, 25, tzinfo=UTC))
     bench.checkout = made.path
-    bench.tools.more = {"PATH": VENV}
     return made
 
 
