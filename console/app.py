@@ -119,6 +119,7 @@ class ConsoleApp(KeyActions, inherit_bindings=False):
         self.add_mode("logs", _logs_screen)
         self.add_mode("metrics", _metrics_screen)
         self.add_mode("history", _history_screen)
+        self.add_mode("checklist", _checklist_screen)
         self.switch_mode("canary")
         if not self.is_headless:
             for number in HANG_UPS:
@@ -348,6 +349,12 @@ def _metrics_screen() -> Screen[Any]:
     from screens.metrics import MetricsScreen
 
     return MetricsScreen()
+
+
+def _checklist_screen() -> Screen[Any]:
+    from screens.checklist import ChecklistScreen
+
+    return ChecklistScreen()
 
 
 def _history_screen() -> Screen[Any]:

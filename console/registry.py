@@ -29,6 +29,8 @@ class Place(StrEnum):
     """Wherever a log is shown: the log screen and the canary screen."""
     METRICS = "metrics"
     """On the metrics screen."""
+    CHECKLIST = "checklist"
+    """On the checklist screen."""
 
 
 class Group(StrEnum):
@@ -39,6 +41,7 @@ class Group(StrEnum):
     CONSOLE = "console"
     LOGS = "logs"
     METRICS = "metrics"
+    CHECKLIST = "checklist"
     DEMO = "demo"
 
     @property
@@ -50,6 +53,7 @@ class Group(StrEnum):
             Group.CONSOLE: _("Console"),
             Group.LOGS: _("In the log"),
             Group.METRICS: _("On the metrics screen"),
+            Group.CHECKLIST: _("On the checklist"),
             Group.DEMO: _("In the demo"),
         }[self]
 
@@ -102,6 +106,12 @@ def _step(number: int, title: str, *, listed: bool) -> ActionSpec:
         listed=listed,
         footer=listed,
         command="canario shift PERCENT",
+    )
+
+
+def _checklist(id: str, title: str, key: str, what: str) -> ActionSpec:
+    return ActionSpec(
+        id, title, (key,), what, place=Place.CHECKLIST, group=Group.CHECKLIST, footer=False, command="canario runbook run"
     )
 
 
@@ -200,6 +210,14 @@ ACTIONS: tuple[ActionSpec, ...] = (
         command="canario deploy IMAGE --tag canary",
     ),
     ActionSpec("canary", N_("Canary"), ("c",), N_("The canary screen."), group=Group.SCREENS),
+    ActionSpec(
+        "checklist",
+        N_("Checklist"),
+        ("k",),
+        N_("The runbook, step by step: what is done, what is next, and the step in hand."),
+        group=Group.SCREENS,
+        command="canario runbook show",
+    ),
     ActionSpec("logs", N_("Logs"), ("l",), N_("The log screen."), group=Group.SCREENS, command="canario logs --follow"),
     ActionSpec("metrics", N_("Metrics"), ("m",), N_("The charts."), group=Group.SCREENS),
     ActionSpec(
@@ -217,6 +235,13 @@ ACTIONS: tuple[ActionSpec, ...] = (
         N_("Go to another environment or service, without a restart."),
         group=Group.SCREENS,
         command="canario services",
+    ),
+    ActionSpec(
+        "contacts",
+        N_("Contacts"),
+        ("i",),
+        N_("Whom to call, the incident playbook, and the runbook's own text."),
+        group=Group.SCREENS,
     ),
     ActionSpec("help", N_("Help"), ("question_mark",), N_("All keys, and what this console watches.")),
     ActionSpec(
@@ -260,6 +285,10 @@ ACTIONS: tuple[ActionSpec, ...] = (
         group=Group.METRICS,
         footer=False,
     ),
+    _checklist("checklist_run", N_("Run or sign"), "enter", N_("Run the chosen step, or sign it under your name.")),
+    _checklist("checklist_next", N_("Next open step"), "n", N_("Go to the next step that you can do.")),
+    _checklist("checklist_skip", N_("Skip"), "s", N_("Leave the step out, with a written reason, where the runbook allows it.")),
+    _checklist("checklist_stop", N_("Stop"), "x", N_("Stop the step that runs here; all that it started ends.")),
     ActionSpec(
         "slower",
         N_("Slower"),
@@ -285,6 +314,7 @@ _BY_ID: dict[str, ActionSpec] = {spec.id: spec for spec in ACTIONS}
 _PLACES_TOGETHER: dict[Place, frozenset[Place]] = {
     Place.LOGS: frozenset({Place.LOGS, Place.ANYWHERE, Place.SCREENS, Place.DEMO}),
     Place.METRICS: frozenset({Place.METRICS, Place.ANYWHERE, Place.SCREENS, Place.DEMO}),
+    Place.CHECKLIST: frozenset({Place.CHECKLIST, Place.ANYWHERE, Place.SCREENS, Place.DEMO}),
 }
 
 

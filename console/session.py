@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from console.cloud.client import Cloud
     from console.journal import Journal
     from console.notify import Message, Notifier
+    from console.runbook.walk import Walk
     from console.settings import Environment, Settings
     from console.verdict.base import Judge, JudgeSettings
     from console.watch.watcher import Watcher
@@ -40,6 +41,9 @@ CLOSE_TIMEOUT_S = 2.0
 
 RESTART_AFTER_S = 1.0
 """Pause before a task that crashed is started again."""
+
+WALK_AGAIN_S = 5.0
+"""Pause before the runbook is opened again where the cloud did not answer."""
 
 
 class Session:
@@ -74,6 +78,8 @@ class Session:
         """What an earlier process left unfinished, and what became of it; filled in soon after opening."""
         self.problems: dict[str, str] = {}
         """What is wrong with the session's own tasks, by task, a sentence each; empty while all is well."""
+        self.walk: Walk | None = None
+        """The runbook as it is walked here, once it is read; consoles only. Its `latest` is for any thread."""
         self._tasks: set[asyncio.Task[None]] = set()
 
     @classmethod
@@ -128,6 +134,8 @@ class Session:
             await cloud.close()
             raise
         session._start(watch=watch, drive=drive)
+        if watch and drive:
+            session._spawn(session._open_walk(settings))
         return session
 
     @classmethod
@@ -241,12 +249,32 @@ class Session:
             self.problems[name] = problem
             await self.clock.sleep(RESTART_AFTER_S)
 
+    async def _open_walk(self, settings: Settings) -> None:
+        """Read the runbook and stand where its release stands; tried again while the cloud does not answer."""
+        from console.errors import UsageError
+        from console.runbook.load import load_runbook
+        from console.runbook.walk import Walk
+
+        while self.walk is None:
+            try:
+                loaded = await asyncio.to_thread(load_runbook, settings.runbook_file("despliegue"))
+                self.walk = await Walk.open(self, settings, loaded)
+                self.problems.pop("runbook", None)
+            except UsageError as error:
+                self.problems["runbook"] = str(error)
+                return
+            except CanarioError as error:
+                self.problems["runbook"] = str(error)
+                await self.clock.sleep(WALK_AGAIN_S)
+
     async def close(self) -> None:
         """Stop the tasks, leave the driver's seat, let messages out, close everything; some seconds at most."""
         tasks = tuple(self._tasks)
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        if self.walk is not None:
+            await _briefly("closing the runbook", self.walk.close())
         if self.drives:
             await _briefly("leaving the driver's seat", self.actions.release_lease())
         await _briefly("closing the actions", self.actions.close())

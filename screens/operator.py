@@ -83,14 +83,14 @@ class Operator:
         """Key of the plan's step `number`, from 1."""
         steps = self._host.current.rules.plan.steps
         if number <= len(steps):
-            self._shift_to(steps[number - 1])
+            self.shift_to(steps[number - 1])
 
     def nudge(self, points: int) -> None:
         """Keys `+` and `-`: so many points more or less."""
         view = self._host.current
         service, canary = view.snapshot.service, view.snapshot.canary
         if service is None or canary is None:
-            self._shift_to(0)
+            self.shift_to(0)
             return
         now = service.desired_shares().get(canary, 0)
         target = view.rules.plan.nudge(now, points)
@@ -98,9 +98,10 @@ class Operator:
             full, none = _("The canary has all traffic already."), _("The canary has no traffic to give up.")
             self._host.say(full if points > 0 else none, "warning")
             return
-        self._shift_to(target)
+        self.shift_to(target)
 
-    def _shift_to(self, percent: int) -> None:
+    def shift_to(self, percent: int) -> None:
+        """Ask for the canary's share `percent`."""
         view = self._host.current
         canary = view.snapshot.canary
         service = view.snapshot.service

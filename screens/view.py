@@ -15,6 +15,7 @@ from console.watch.snapshot import Snapshot
 
 if TYPE_CHECKING:
     from console.release.guardrails import EnvironmentRules
+    from console.runbook.progress import Checklist
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +74,8 @@ class View:
     demo: DemoView | None = None
     simulated: bool = False
     """Whether the cloud is a simulator on this machine, whose clock is not the world's on purpose."""
+    checklist: Checklist | None = None
+    """The runbook as it stands; None before it is read."""
     keymap: Mapping[str, str] = field(default_factory=dict)
     error_limit: float = 0.01
     """Error rate over which a figure is marked, 0 to 1 (the runbook, step 5)."""

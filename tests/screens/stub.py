@@ -292,6 +292,7 @@ class StubEngine:
             actions=self.actions,
             autopilot=SimpleNamespace(countdown=None, stop_countdown=self._stop, held_s=lambda: 0.0, problem=""),
             settled=(),
+            walk=None,
             simulated=False,
             problem="",
             identity=ME,
