@@ -57,7 +57,7 @@ def test_a_dumb_terminal_is_told_which_one_it_is(monkeypatch: pytest.MonkeyPatch
 def test_the_console_without_a_terminal_ends_with_that_sentence_and_no_traceback() -> None:
     code = (
         "from console.settings import Settings\n"
-        "from console.app import run_console\n"
+        "from console.app_run import run_console\n"
         "settings = Settings()\n"
         "raise SystemExit(run_console(settings, settings.environment()))\n"
     )
