@@ -118,9 +118,15 @@ def tell(
         at = seen[-1].at if seen else current.ended_at or current.moved_at
         seen.append(Version(at, current.driver.email if current.driver else "", current))
     refused = _refusals(entries)
+    formers = {f.id: f for f in (v.release.former for seen in by_id.values() for v in seen) if f is not None}
     stories = []
     for written in by_id.values():
         release = written[-1].release
+        former = formers.get(release.id)
+        if release.ended is None and former is not None:  # the next release wrote down how this one ended
+            end_of = {"ended": former.ended, "ended_at": former.ended_at, "driver": None}
+            release = release.model_copy(update=end_of)
+            written.append(Version(former.ended_at, "", release))
         end = release.ended_at or datetime.max.replace(tzinfo=UTC)
         mine = [r for r in refused if release.started <= r.at <= end]
         happenings = sorted([*_happenings(written), *mine], key=_in_order)
@@ -154,7 +160,11 @@ def _happenings(written: list[Version]) -> list[Happening]:
         found += _changes(before, version)
         before = version.release
     if last.ended is not None and last.ended != "rolled back":
-        text = {"promoted": _("promoted: the canary serves everyone"), "abandoned": _("abandoned")}[last.ended]
+        text = {
+            "promoted": _("promoted: the canary serves everyone"),
+            "promoted unwatched": _("promoted, its bake unwatched: the next release begins"),
+            "abandoned": _("abandoned"),
+        }[last.ended]
         found.append(Happening(last.ended_at or last.moved_at, "ended", text))
     return found
 

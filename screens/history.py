@@ -128,6 +128,7 @@ class HistoryScreen(ConsoleScreen):
         word = {
             "promoted": "✔ " + _("promoted"),
             "rolled back": "✖ " + _("rolled back"),
+            "promoted unwatched": "✔ " + _("promoted, its bake unwatched"),
             "abandoned": "○ " + _("abandoned"),
         }.get(release.ended or "", "● " + _("under way at {step} %").format(step=release.step))
         when = release.started.strftime("%Y-%m-%d %H:%M")

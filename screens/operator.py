@@ -240,7 +240,7 @@ class Operator:
                 _("The rollback has not been sent yet, and would be forgotten: Esc cancels it, then leave."), "warning"
             )
             return
-        if release is None or not release.under_way:
+        if release is None or not release.under_way or view.unwatched:
             leave()
             return
         lines: tuple[str, ...]

@@ -11,7 +11,7 @@ never blocked by any of them.
 | `window`       | raising, deploying outside the window              | yes: the runbook says "Recomendado", "Evitar"  |
 | `window_fit`   | starting with too little of the window left        | yes: issue 2, "warns and needs a reason"       |
 | `steps`        | skipping a step; two releases at once              | no: the runbook knows no way round 10, 50, 100 |
-| `bake`         | the next step before this one has baked            | yes: "Monitorear por 5 minutos" is a judgement |
+| `bake`         | the next step, or release, before this one baked   | yes: "Monitorear por 5 minutos" is a judgement |
 | `verdict`      | FAIL                                               | no: "ROLLBACK INMEDIATO"                       |
 | `verdict`      | any other word than PASS before the next step      | yes: a person may know better than the figures |
 | `canary_ready` | a canary that is gone or not ready                 | no: the cloud would refuse it                  |
@@ -37,6 +37,7 @@ from enum import StrEnum
 from console.release.plan import RolloutPlan
 from console.release.service import Revision, Service
 from console.release.state import LEASE, Release, VerdictRecord
+from console.release.unwatched import unwatched
 from console.release.window import DeploymentWindow, moment
 from console.words import _, ngettext
 
@@ -209,7 +210,7 @@ def _move(action: Action, rules: EnvironmentRules, facts: Facts, now: datetime |
             if fit is not None:
                 answers.append(fit)
     answers.append(_steps(action, rules, facts, current, target))
-    answers.extend(_judgement(rules, facts, current, target, now))
+    answers.extend(_judgement(action, rules, facts, current, target, now))
     answers.append(_canary_ready(action, facts))
     answers.append(_unchanged(facts))
     answers.append(_driver(facts, now))
@@ -294,11 +295,36 @@ def _steps(action: Action, rules: EnvironmentRules, facts: Facts, current: int, 
     )
 
 
+def _still_bakes(action: Action, rules: EnvironmentRules, facts: Facts, now: datetime | None) -> str:
+    """Why the release before, at 100 %, is not over yet; empty where it is, or where there is none."""
+    release = facts.release
+    if release is None or not release.under_way or release.canary == action.canary:
+        return ""
+    percent = facts.share_of(release.canary)
+    if percent != 100 or unwatched(release, percent, rules.plan, now):
+        return ""
+    record = current_verdict(facts.verdict, release, percent)
+    if record is not None and record.bake_done and record.word != "FAIL":
+        return ""
+    driven = release.driver is not None and (now is None or release.driver.expires > now)
+    if driven:
+        return _("the release of {canary} still bakes at 100 %").format(canary=release.canary)
+    return _("nobody has watched {canary}'s bake at 100 % to its end: take over and watch it").format(
+        canary=release.canary
+    )
+
+
 def _judgement(
-    rules: EnvironmentRules, facts: Facts, current: int, target: int, now: datetime | None
+    action: Action, rules: EnvironmentRules, facts: Facts, current: int, target: int, now: datetime | None
 ) -> tuple[Answer, Answer]:
     bake_title, verdict_title = _("bake"), _("verdict")
     if current == 0:
+        waits = _still_bakes(action, rules, facts, now)
+        if waits:
+            return (
+                Answer("bake", bake_title, False, waits, overridable=True),
+                Answer("verdict", verdict_title, True, _("first step: no traffic to judge yet")),
+            )
         first_step = rules.plan.allows(0, target)
         first = _("first step: no traffic to judge yet") if first_step else _("nothing yet: the canary has no traffic")
         return Answer("bake", bake_title, True, first), Answer("verdict", verdict_title, True, first)
@@ -456,13 +482,15 @@ def _rolled_back(action: Action, facts: Facts) -> Answer | None:
 
 
 def duration(span: timedelta) -> str:
-    """`span` in figures: `47 s`, `3:12`, `1 h 55`; a negative one as `0 s`."""
+    """`span` in figures: `47 s`, `3:12`, `1 h 55`, `2 d 3 h`; a negative one as `0 s`."""
     seconds = max(0, int(span.total_seconds()))
     if seconds < 60:
         return f"{seconds} s"
     if seconds < 3600:
         return f"{seconds // 60}:{seconds % 60:02}"
-    return f"{seconds // 3600} h {seconds % 3600 // 60:02}"
+    if seconds < 2 * 86400:
+        return f"{seconds // 3600} h {seconds % 3600 // 60:02}"
+    return f"{seconds // 86400} d {seconds % 86400 // 3600} h"
 
 
 def shares_text(shares: dict[str, int]) -> str:
