@@ -13,6 +13,8 @@ from collections.abc import Callable, Sequence
 
 from console.commands.running import Where, run
 
+os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")  # looking for some reads every package installed here
+
 PLACE_OPTIONS = {"--env": "env", "--endpoint": "endpoint", "--as": "email"}
 """Options of both, by the field of `Where` that they set."""
 ROLLBACK_OPTIONS = {"--to": "to", "--reason": "reason"}

@@ -81,7 +81,7 @@ def demo(
     email: str | None,
     extend_s: int = 0,
 ) -> int:
-    """The command `canario demo`; see `console.cli` for what the options mean.
+    """The command `canario demo`; see `console.commands.line` for what the options mean.
 
     Raises:
         UsageError: an unknown scenario or outcome, a speed out of range.

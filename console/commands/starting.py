@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import sys
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
@@ -26,6 +27,7 @@ def roll_back(where: Where, to: str | None = None, reason: str = "") -> int:
     Raises:
         CanarioError: it could not be carried out.
     """
+    gc.disable()  # nothing that Google's clients make on import is garbage, and looking for some delays the call
     target = check_name(_("revision"), to) if to is not None else None
     place = find_place(where)
     from console.commands import moving
