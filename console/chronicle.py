@@ -15,15 +15,24 @@ from typing import TYPE_CHECKING, Literal
 
 from console.errors import CanarioError
 from console.release.state import ANNOTATION, Release, read_release
+from console.watch.metrics_charts import marks_of, monitored
 from console.words import _
 
 if TYPE_CHECKING:
     from console.cloud.logs import AuditEntry
     from console.journal import Entry
     from console.session import Session
+    from console.watch.charts import ChartData
 
 LOOK_BACK = timedelta(days=30)
 """How far back the audit log is read (Admin Activity is kept 400 days)."""
+
+BEFORE = timedelta(minutes=10)
+AFTER = timedelta(minutes=15)
+"""What a release's charts show before its first move and after its end: what was usual, and whether it came back."""
+UNTOLD = timedelta(hours=1)
+"""How long after its last move a release's charts go on where its end is not written."""
+LONGEST = timedelta(hours=24)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +93,34 @@ async def gather(session: Session) -> Chronicle:
     except CanarioError as error:
         problem = problem or str(error)
     return Chronicle(tell(versions_of(audits), session.watcher.latest.release, entries), problem)
+
+
+def hours_of(release: Release, now: datetime) -> tuple[datetime, datetime]:
+    """When the charts of a release begin and end: the release with a little before and after, at most a day.
+
+    Args:
+        release: as last written.
+        now: server time.
+    """
+    start = release.started - BEFORE
+    until = release.ended_at or min(now, release.moved_at + UNTOLD)
+    end = min(until + AFTER, now, start + LONGEST)
+    return start, max(end, start + timedelta(minutes=1))
+
+
+async def charts(session: Session, release: Release) -> ChartData:
+    """The charts of a release's hours, from Cloud Monitoring; a problem is in the answer, never raised."""
+    now = session.cloud.server_clock.now() or release.ended_at or release.moved_at
+    start, end = hours_of(release, now)
+    return await monitored(
+        session.cloud,
+        session.environment.service,
+        canary=release.canary,
+        stable=release.stable,
+        start=start,
+        end=end,
+        marks=marks_of(release, start),
+    )
 
 
 def versions_of(audits: Iterable[AuditEntry]) -> list[Version]:
