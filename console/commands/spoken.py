@@ -118,7 +118,7 @@ class SpokenGroup(TyperGroup):
 
 def _write_usage(command: Any, ctx: Any, formatter: Any) -> None:
     pieces = [_(piece) if piece in WRITTEN else piece for piece in command.collect_usage_pieces(ctx)]
-    formatter.write_usage(ctx.command_path, " ".join(pieces), prefix=_("Usage: "))
+    formatter.write_usage(ctx.command_path, " ".join(pieces), prefix=_("Usage:") + " ")
 
 
 def _translated(params: Sequence[T]) -> Sequence[T]:
