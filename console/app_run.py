@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import signal
 import sys
 from contextlib import ExitStack
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING
 from console.app import HANG_UPS, ConsoleApp
 from console.crash import crash_sentence, log, log_to_file, terminal_problem
 from console.errors import ExitCode
-from console.opening import DemoControl, Find
+from console.opening import DemoControl, Find, Opening
 
 if TYPE_CHECKING:
     from console.settings import Environment, Settings
@@ -29,7 +30,15 @@ def open_app(find: Find) -> int:
         CanarioError: `find` raised it; the terminal is as before.
     """
     with ExitStack() as stack:
-        app = ConsoleApp(find=lambda: find(stack))
+
+        def found() -> Opening:
+            try:
+                return find(stack)
+            finally:
+                gc.freeze()  # modules and classes never go: looking at them again and again would hold up a key
+                gc.enable()
+
+        app = ConsoleApp(find=found)
         code = _run_to_end(app)
         if app.failure is not None:
             raise app.failure

@@ -44,6 +44,7 @@ def open_console(where: Where) -> int:
     problem = terminal_problem()
     if problem:
         return _refuse(where, problem)
+    gc.disable()  # what the next half second makes is here to stay; `open_app` turns it on again
     from console.app_run import open_app
 
     return open_app(lambda stack: _find(where, stack))
