@@ -21,4 +21,4 @@ class OpeningScreen(Screen[None]):
     def compose(self) -> ComposeResult:
         """A title, and what is waited for."""
         yield Static("canario", id="title", markup=False)
-        yield Static(_("reading the settings; keys typed now count as soon as they are known"), id="waiting")
+        yield Static(_("opening; keys typed now count as soon as the console is there"), id="waiting")

@@ -50,7 +50,7 @@ async def test_the_first_frame_names_no_environment_and_the_next_one_the_right_o
     async with slow.app.run_test(size=(120, 40)) as pilot:
         first = screen_text(slow.app)
         assert "canario" in first
-        assert "reading the settings" in first
+        assert "opening" in first
         assert not {"PRODUCTION", "STAGING", "DEV"} & set(first.split())
         assert not slow.engine.started
         await until_open(pilot, slow)
