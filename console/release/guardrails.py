@@ -11,7 +11,8 @@ never blocked by any of them.
 | `window`       | raising, deploying outside the window              | yes: the runbook says "Recomendado", "Evitar"  |
 | `window_fit`   | starting with too little of the window left        | yes: issue 2, "warns and needs a reason"       |
 | `steps`        | skipping a step; two releases at once              | no: the runbook knows no way round 10, 50, 100 |
-| `bake`         | the next step, or release, before this one baked   | yes: "Monitorear por 5 minutos" is a judgement |
+| `former`       | a release while the last one bakes at 100 %        | yes: the last bake is a judgement too          |
+| `bake`         | the next step before this one has baked            | yes: "Monitorear por 5 minutos" is a judgement |
 | `verdict`      | FAIL                                               | no: "ROLLBACK INMEDIATO"                       |
 | `verdict`      | any other word than PASS before the next step      | yes: a person may know better than the figures |
 | `canary_ready` | a canary that is gone or not ready                 | no: the cloud would refuse it                  |
@@ -63,7 +64,7 @@ class Answer:
 
     rule: str
     """Stable id: `window`, `window_fit`, `steps`, `bake`, `verdict`, `canary_ready`, `unchanged`, `driver`,
-    `rolled_back`, `journal`, `clock`."""
+    `rolled_back`, `former`, `journal`, `clock`."""
     title: str
     """A word or two for the dialog, translated."""
     allowed: bool
@@ -210,13 +211,16 @@ def _move(action: Action, rules: EnvironmentRules, facts: Facts, now: datetime |
             if fit is not None:
                 answers.append(fit)
     answers.append(_steps(action, rules, facts, current, target))
-    answers.extend(_judgement(action, rules, facts, current, target, now))
+    answers.extend(_judgement(rules, facts, current, target, now))
     answers.append(_canary_ready(action, facts))
     answers.append(_unchanged(facts))
     answers.append(_driver(facts, now))
     mark = _rolled_back(action, facts)
     if mark is not None:
         answers.append(mark)
+    former = _former(action, rules, facts, now) if current == 0 else None
+    if former is not None:
+        answers.append(former)
     return tuple(answers)
 
 
@@ -295,36 +299,11 @@ def _steps(action: Action, rules: EnvironmentRules, facts: Facts, current: int, 
     )
 
 
-def _still_bakes(action: Action, rules: EnvironmentRules, facts: Facts, now: datetime | None) -> str:
-    """Why the release before, at 100 %, is not over yet; empty where it is, or where there is none."""
-    release = facts.release
-    if release is None or not release.under_way or release.canary == action.canary:
-        return ""
-    percent = facts.share_of(release.canary)
-    if percent != 100 or unwatched(release, percent, rules.plan, now):
-        return ""
-    record = current_verdict(facts.verdict, release, percent)
-    if record is not None and record.bake_done and record.word != "FAIL":
-        return ""
-    driven = release.driver is not None and (now is None or release.driver.expires > now)
-    if driven:
-        return _("the release of {canary} still bakes at 100 %").format(canary=release.canary)
-    return _("nobody has watched {canary}'s bake at 100 % to its end: take over and watch it").format(
-        canary=release.canary
-    )
-
-
 def _judgement(
-    action: Action, rules: EnvironmentRules, facts: Facts, current: int, target: int, now: datetime | None
+    rules: EnvironmentRules, facts: Facts, current: int, target: int, now: datetime | None
 ) -> tuple[Answer, Answer]:
     bake_title, verdict_title = _("bake"), _("verdict")
     if current == 0:
-        waits = _still_bakes(action, rules, facts, now)
-        if waits:
-            return (
-                Answer("bake", bake_title, False, waits, overridable=True),
-                Answer("verdict", verdict_title, True, _("first step: no traffic to judge yet")),
-            )
         first_step = rules.plan.allows(0, target)
         first = _("first step: no traffic to judge yet") if first_step else _("nothing yet: the canary has no traffic")
         return Answer("bake", bake_title, True, first), Answer("verdict", verdict_title, True, first)
@@ -479,6 +458,25 @@ def _rolled_back(action: Action, facts: Facts) -> Answer | None:
     if mark.reason:
         reason = f"{reason}: {mark.reason}"
     return Answer("rolled_back", _("rolled back before"), False, reason, overridable=True)
+
+
+def _former(action: Action, rules: EnvironmentRules, facts: Facts, now: datetime | None) -> Answer | None:
+    """Whether the release before, at 100 %, is over; None where there is none, or it ended."""
+    release = facts.release
+    if release is None or not release.under_way or release.canary == action.canary:
+        return None
+    title, percent = _("release before"), facts.share_of(release.canary)
+    if percent != 100 or unwatched(release, percent, rules.plan, now):
+        return None
+    record = current_verdict(facts.verdict, release, percent)
+    if record is not None and record.bake_done and record.word != "FAIL":
+        return Answer("former", title, True, _("{canary} has baked at 100 %").format(canary=release.canary))
+    driven = release.driver is not None and (now is None or release.driver.expires > now)
+    if driven:
+        waits = _("{canary} still bakes at 100 %")
+    else:
+        waits = _("nobody has watched {canary}'s bake at 100 % to its end: take over and watch it")
+    return Answer("former", title, False, waits.format(canary=release.canary), overridable=True)
 
 
 def duration(span: timedelta) -> str:
