@@ -13,12 +13,12 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from rich.text import Text
-from textual import events
 from textual.binding import BindingType
 from textual.filter import LineFilter
 from textual.screen import Screen
 
-from console.app_keys import KeyActions, bindings
+from console.app_keys import bindings
+from console.app_opening import OpensLate
 from console.clock import Clock, SystemClock
 from console.crash import crash_sentence, log, log_path
 from console.errors import CanarioError, ExitCode
@@ -26,7 +26,6 @@ from console.opening import DemoControl, Opening
 from console.registry import ACTIONS, keys_for
 from console.text import clean
 from console.words import _
-from screens.opening import OpeningScreen
 from themes import all_themes, default_theme
 from widgets.safe import scrubbed
 
@@ -48,15 +47,13 @@ REPAINT_S = 0.1
 """One repaint timer, ten times a second."""
 NOTICE_S = 60.0
 """How long a kept notice stands in the header."""
-INTERRUPTED = 130
-"""Exit code after Ctrl+C while it opens, as shells have it."""
 HANG_UPS = (signal.SIGTERM, signal.SIGHUP)
 """Signals upon which the console leaves by itself."""
 SMALL = 16
 """Lines under which a toast would cover what an operator must see."""
 
 
-class ConsoleApp(KeyActions, inherit_bindings=False):
+class ConsoleApp(OpensLate, inherit_bindings=False):
     """The console.
 
     Args:
@@ -87,11 +84,8 @@ class ConsoleApp(KeyActions, inherit_bindings=False):
         find: Callable[[], Opening] | None = None,
     ) -> None:
         super().__init__()
-        self.clock = clock or SystemClock()
-        self.failure: CanarioError | None = None
-        """Why it could not open: wrong settings or options."""
         self._find = find
-        self._held: list[events.Key] = []
+        self.clock = clock or SystemClock()
         self._make_engine = engine or self._real_engine
         self._engine: Engine | None = None
         self._notice = ("", 0.0)
@@ -107,18 +101,14 @@ class ConsoleApp(KeyActions, inherit_bindings=False):
             self.register_theme(theme)
         self._choose_theme("")
         if settings is not None and environment is not None:
-            self._open_on(Opening(settings, environment, endpoint, as_email, demo))
+            self.open_on(Opening(settings, environment, endpoint, as_email, demo))
 
     # ------------------------------------------------------------------ life
-
-    def get_default_screen(self) -> Screen[Any]:
-        """The first frame's, where it is not known yet where to open."""
-        return super().get_default_screen() if self.opened else OpeningScreen()
 
     def on_mount(self) -> None:
         """Open on the canary screen, where it is known where; everything else is made when it is first asked for."""
         if self.opened:
-            self._show_screens()
+            self.show_screens()
         if not self.is_headless:
             for number in HANG_UPS:
                 signal.signal(number, self._hang_up)
@@ -126,35 +116,11 @@ class ConsoleApp(KeyActions, inherit_bindings=False):
     def on_ready(self) -> None:
         """The first frame is up: now the rest may be read, then the session start, and with it the heavy imports."""
         if self.opened:
-            self._start()
+            self.start_session()
         elif self._find is not None:
-            self.run_worker(self._find_out(self._find), exit_on_error=False)
+            self.run_worker(self.find_out(self._find), exit_on_error=False)
 
-    async def on_event(self, event: events.Event) -> None:
-        """Keys wait for the settings, which say what they mean; Ctrl+C leaves."""
-        if isinstance(event, events.Key) and not self.opened:
-            if event.key == "ctrl+c":
-                self.exit(return_code=INTERRUPTED)
-            else:
-                self._held.append(events.Key(event.key, event.character))
-            return
-        await super().on_event(event)
-
-    async def _find_out(self, find: Callable[[], Opening]) -> None:
-        """Behind the first frame: learn where to open, and get the screens."""
-        try:
-            opening, _screens = await asyncio.gather(asyncio.to_thread(find), asyncio.to_thread(_get_screens))
-        except CanarioError as error:
-            self.failure = error
-            self.exit(return_code=int(error.exit_code))
-        except Exception as error:  # noqa: BLE001 - a bug ends the console as any other does
-            self._handle_exception(error)
-        else:
-            self._open_on(opening)
-            self._show_screens()
-            self.call_after_refresh(self._start)
-
-    def _open_on(self, opening: Opening) -> None:
+    def open_on(self, opening: Opening) -> None:
         """From now on it is known where this is."""
         from screens.lookout import Place
         from screens.operator import Operator
@@ -174,7 +140,8 @@ class ConsoleApp(KeyActions, inherit_bindings=False):
         # App took NO_COLOR out of the environment when it was made
         self.theme = default_theme({"NO_COLOR": "1"} if self.no_color else {}, wanted)
 
-    def _show_screens(self) -> None:
+    def show_screens(self) -> None:
+        """Make the modes, and show the first."""
         from screens.canary import CanaryScreen
 
         self.add_mode("canary", CanaryScreen)
@@ -183,15 +150,13 @@ class ConsoleApp(KeyActions, inherit_bindings=False):
         self.add_mode("history", _history_screen)
         self.switch_mode("canary")
 
-    def _start(self) -> None:
+    def start_session(self) -> None:
         """The screen stands: connect, draw, and hear what was typed meanwhile."""
         self._engine = self._make_engine(self.environment)
         self._engine.start()
         self.set_interval(REPAINT_S, self.repaint)
         self.repaint()
-        held, self._held = self._held, []
-        for key in held:
-            self.post_message(key)
+        self.hear_held()
 
     def _real_engine(self, environment: Environment) -> Engine:
         from console.session import SessionThread
@@ -435,11 +400,3 @@ def _history_screen() -> Screen[Any]:
     from screens.history import HistoryScreen
 
     return HistoryScreen()
-
-
-def _get_screens() -> None:
-    """Import what the first screen and its keys stand on, in a thread."""
-    import screens.announcer
-    import screens.canary
-    import screens.lookout
-    import screens.operator  # noqa: F401 - only so that they are there

@@ -41,7 +41,7 @@ class Watched(ConsoleApp):
         look(self, "first")
         super().on_ready()
 
-    def _start(self):
+    def start_session(self):
         look(self, "whole")
         self.exit(0)
 

@@ -9,7 +9,8 @@ from pictures import screen_text
 from stub import StubEngine, snapshot
 from textual.pilot import Pilot
 
-from console.app import INTERRUPTED, ConsoleApp
+from console.app import ConsoleApp
+from console.app_opening import INTERRUPTED
 from console.errors import SettingsError
 from console.opening import Opening
 from console.settings import Settings
