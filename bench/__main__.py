@@ -35,8 +35,8 @@ def main() -> int:
             bare, sent, whole = commands.measure(place, _say)
             parts.append(table("Rollback from a shell", (bare, sent, whole), bare))
         if "paint" in wanted:
-            barest, console = paint.measure(place, _say)
-            parts.append(table("First paint (120x40)", (barest, console), barest))
+            barest, console, screen = paint.measure(place, _say)
+            parts.append(table("First paint (120x40)", (barest, console, screen), barest))
     machine = f"{os.cpu_count()} cores, {platform.system()} {platform.machine()}, Python {platform.python_version()}"
     took = f"{time.monotonic() - started:.0f} s"
     report = "\n\n".join([*parts, f"Medians of interleaved runs; {machine}; load {_load()}; measured in {took}."])

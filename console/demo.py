@@ -21,6 +21,7 @@ from console.commands.output import say, warn
 from console.commands.running import default_identity, find_settings, identity
 from console.crash import terminal_problem
 from console.errors import ExitCode, UsageError
+from console.opening import Opening
 from console.simulator.checkout import CheckoutError, write_checkout
 from console.simulator.process import LocalParts, SimulatorProcess
 from console.words import _
@@ -98,7 +99,7 @@ def demo(
     extend_s: int = 0,
     own: bool = True,
 ) -> int:
-    """The command `canario demo`; see `console.cli` for what the options mean.
+    """The command `canario demo`; see `console.commands.line` for what the options mean.
 
     Args:
         scenario: its name, or a file's.
@@ -150,20 +151,39 @@ def demo(
 
 def play(scenario: str, *, speed: float, seed: int = 0, email: str | None = None) -> int:
     """Open the console on a simulator of its own, and stop that when the operator leaves."""
-    who = identity(email, "demo")
-    settings = find_settings()
+    identity(email, "demo")  # a mistake is told before anything is drawn
     if problem := terminal_problem():
+        find_settings()
         tell = say if sys.stdout.isatty() else warn
         tell(problem)
         tell(_("To watch the same release without a terminal: canario demo --headless"))
         return ExitCode.FAILED
+    from console.app_run import open_app
+
+    return open_app(
+        lambda stack: stack.enter_context(playing(scenario, find_settings(), speed=speed, seed=seed, email=email))
+    )
+
+
+@contextmanager
+def playing(
+    scenario: str, settings: Settings, *, speed: float, seed: int = 0, email: str | None = None
+) -> Iterator[Opening]:
+    """A simulator, and the console's place on it; it stops at the end.
+
+    Args:
+        scenario: what happens in it.
+        settings: the user's, of which look, keys and words hold in the demo.
+        speed: simulated seconds a wall second.
+        seed: makes a run repeatable.
+        email: who the operator is there.
+    """
     from console.demo_shared import RunningDemo, announced
 
+    who = identity(email, "demo")
     with tempfile.TemporaryDirectory(prefix="canario-demo-") as folder:
         child = SimulatorProcess.launch(scenario=scenario, speed=speed, seed=seed, now=STARTS)
         with child:
-            from console.app import run_console  # while the simulator gets up
-
             parts = _parts(child, Path(folder))
             ours = _settings(settings, Path(folder), parts)
             told = RunningDemo(
@@ -176,31 +196,36 @@ def play(scenario: str, *, speed: float, seed: int = 0, email: str | None = None
                 checkout=str(parts.checkout or ""),
             )
             with announced(told), _variables(parts, who):
-                return run_console(
-                    ours,
-                    ours.environment("production"),
-                    endpoint=child.grpc,
-                    as_email=who,
-                    demo=Controls(child, scenario, speed),
-                )
+                yield Opening(ours, ours.environment("production"), child.grpc, who, Controls(child, scenario, speed))
 
 
 def join(running: RunningDemo, email: str) -> int:
     """Open a second console on a demo that runs, as somebody else."""
-    who = identity(email, running.endpoint)
-    settings = find_settings()
+    identity(email, running.endpoint)  # a mistake is told before anything is drawn
     if problem := terminal_problem():
+        find_settings()
         (say if sys.stdout.isatty() else warn)(problem)
         return ExitCode.FAILED
-    from console.app import run_console
+    from console.app_run import open_app
 
+    return open_app(lambda stack: stack.enter_context(joining(running, find_settings(), email)))
+
+
+@contextmanager
+def joining(running: RunningDemo, settings: Settings, email: str) -> Iterator[Opening]:
+    """A second console's place on a demo that runs.
+
+    Args:
+        running: the demo.
+        settings: the user's, of which look, keys and words hold in the demo.
+        email: who the operator is there.
+    """
+    who = identity(email, running.endpoint)
     controls = Controls(running, running.scenario, running.speed())
     with tempfile.TemporaryDirectory(prefix="canario-demo-") as folder:
         ours = _settings(settings, Path(folder), running.parts())
         with _variables(running.parts(), who):
-            return run_console(
-                ours, ours.environment("production"), endpoint=running.endpoint, as_email=who, demo=controls
-            )
+            yield Opening(ours, ours.environment("production"), running.endpoint, who, controls)
 
 
 def _parts(child: SimulatorProcess, folder: Path) -> LocalParts:

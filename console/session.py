@@ -12,6 +12,7 @@ import logging
 import os
 import secrets
 from collections.abc import Awaitable, Callable, Coroutine
+from functools import cached_property
 from typing import TYPE_CHECKING, Self
 
 from console.clock import Clock, SystemClock
@@ -53,9 +54,9 @@ class Session:
         self,
         *,
         cloud: Cloud,
-        watcher: Watcher,
+        watcher: Callable[[], Watcher],
         actions: Actions,
-        autopilot: Autopilot,
+        autopilot: Callable[[Watcher], Autopilot],
         journal: Journal,
         notifier: Notifier,
         environment: Environment,
@@ -63,10 +64,9 @@ class Session:
         clock: Clock,
     ) -> None:
         self.cloud = cloud
-        self.watcher = watcher
-        """Its `latest` may be read from any thread."""
+        self._make_watcher = watcher
         self.actions = actions
-        self.autopilot = autopilot
+        self._make_autopilot = autopilot
         self.journal = journal
         self.notifier = notifier
         self.environment = environment
@@ -81,6 +81,16 @@ class Session:
         self.walk: Walk | None = None
         """The runbook as it is walked here, once it is read; consoles only. Its `latest` is for any thread."""
         self._tasks: set[asyncio.Task[None]] = set()
+
+    @cached_property
+    def watcher(self) -> Watcher:
+        """What was seen last; its `latest` may be read from any thread. Made when first asked for: no rollback asks."""
+        return self._make_watcher()
+
+    @cached_property
+    def autopilot(self) -> Autopilot:
+        """What drives by itself, where this session drives; made when first asked for."""
+        return self._make_autopilot(self.watcher)
 
     @classmethod
     async def open(
@@ -145,7 +155,6 @@ class Session:
         from console.actions import Actions, Autopilot
         from console.journal import Journal
         from console.notify import Notifier
-        from console.watch.watcher import Watcher
 
         rules = settings.rules(environment)
         rollback = settings.rollback_for(environment)
@@ -156,17 +165,23 @@ class Session:
         )
         slack = _LaterSlack(clock, loopback=cloud.target.endpoint is not None) if settings.notify.slack else None
         notifier = Notifier(slack)
-        watcher = Watcher(
-            cloud,
-            service=environment.service,
-            clock=clock,
-            plan=rules.plan,
-            judge=_judge_factory(settings, environment),
-            ring_capacity=settings.log_lines,
-        )
+
+        def make_watcher() -> Watcher:
+            from console.watch.watcher import Watcher
+
+            return Watcher(
+                cloud,
+                service=environment.service,
+                clock=clock,
+                plan=rules.plan,
+                judge=_judge_factory(settings, environment),
+                ring_capacity=settings.log_lines,
+            )
+
+        watcher = make_watcher() if watch else None
         actions = Actions(
             cloud=cloud,
-            watcher=watcher if watch else None,
+            watcher=watcher,
             journal=journal,
             notifier=notifier,
             rules=rules,
@@ -176,18 +191,17 @@ class Session:
             clock=clock,
         )
         actions.auto_rollback_default = bool(rollback.automatic)
-        autopilot = Autopilot(
-            cloud=cloud,
-            watcher=watcher,
-            actions=actions,
-            clock=clock,
-            countdown_s=rollback.countdown.total_seconds(),
-        )
         return cls(
             cloud=cloud,
-            watcher=watcher,
+            watcher=make_watcher if watcher is None else lambda: watcher,
             actions=actions,
-            autopilot=autopilot,
+            autopilot=lambda seen: Autopilot(
+                cloud=cloud,
+                watcher=seen,
+                actions=actions,
+                clock=clock,
+                countdown_s=rollback.countdown.total_seconds(),
+            ),
             journal=journal,
             notifier=notifier,
             environment=environment,

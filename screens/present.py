@@ -132,6 +132,18 @@ def warnings(view: View) -> tuple[str, ...]:
         found.append(_("The service is not ready: {condition}").format(condition=service.condition))
     if service is not None and not service.settled and not service.reconciling:
         found.append(_("What serves is not what was asked for, and the cloud has stopped moving."))
+    if view.unwatched and snapshot.release is not None and view.now is not None:
+        found.append(
+            _(
+                "{canary} at 100 % for {age}, its bake unwatched: it counts as ended. A rollback goes back to the "
+                "split of {at} UTC; {key} takes over and watches after all."
+            ).format(
+                canary=short(snapshot.release.canary, snapshot.service_name),
+                age=span(view.now - snapshot.release.moved_at),
+                key=first_key("take_over", view.keymap),
+                at=f"{snapshot.release.started:%Y-%m-%d %H:%M}",
+            )
+        )
     found += snapshot.readiness.problems
     found += snapshot.readiness.warnings
     if snapshot.monitoring_gap:
@@ -283,7 +295,9 @@ def step_state(view: View) -> StepState | None:
     have = service.effective_shares().get(canary, 0)
     want = service.desired_shares().get(canary, 0)
     verdict = snapshot.verdict
-    ended = release.ended or "" if release is not None and release.canary == canary else ""
+    ended: str = release.ended or "" if release is not None and release.canary == canary else ""
+    if release is not None and release.canary == canary and view.unwatched:
+        ended = "unwatched"
     logs = next((feed for feed in snapshot.feeds if feed.name == "logs"), None)
     waiting = ""
     if have and not ended and logs is not None and logs.state is FeedState.DOWN:
@@ -435,6 +449,10 @@ def banner(view: View, *, panel: bool = False) -> str:
         return _("No connection: {problem} Trying again; traffic stays as it is.").format(problem=view.problem)
     if view.unguarded:
         key, driver = first_key("take_over", view.keymap), view.driver
+        if view.waits_at_full and (driver is None or driver.session != view.session_id):
+            return _(
+                "At 100 %, and nobody watches its bake: the release ends once a console has · {key} takes over"
+            ).format(key=key)
         if driver is None:
             return _("Nobody drives this release, so nobody guards it · {key} takes over").format(key=key)
         if driver.session == view.session_id:

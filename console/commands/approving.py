@@ -7,13 +7,32 @@ from typing import Literal
 from console.actions.approving import vouched
 from console.commands.output import say, warn
 from console.commands.running import Place, session_at
-from console.errors import ExitCode
+from console.errors import ExitCode, UsageError
 from console.release.approvals import ApprovalState, role_title, short_image
 from console.words import _
 
 PATIENCE_S = 30.0
 """Wall seconds that the audit log is waited for."""
 LOOK_S = 1.0
+
+
+def role_of(word: str) -> Literal["code", "tech_lead"]:
+    """The role that `word` names.
+
+    Raises:
+        UsageError: it names none.
+    """
+    found: dict[str, Literal["code", "tech_lead"]] = {
+        "code": "code",
+        "tech-lead": "tech_lead",
+        "tech_lead": "tech_lead",
+    }
+    if word not in found:
+        raise UsageError(
+            _("{word!r} is no role that approves a release.").format(word=word[:40]),
+            remedy=_("Choose one of: {names}.").format(names="code, tech-lead"),
+        )
+    return found[word]
 
 
 async def approve(place: Place, role: Literal["code", "tech_lead"]) -> int:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Callable, Coroutine
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -30,6 +32,11 @@ FileOption = Annotated[
 ]
 RollbackOption = Annotated[bool, typer.Option("--rollback", help=_("The manual rollback's runbook."))]
 JsonOption = Annotated[bool, typer.Option("--json", help=_("Print JSON (docs/json.md)."))]
+
+
+def run_async(go: Callable[[], Coroutine[Any, Any, int]]) -> int:
+    """`go` to its exit code, its failures told."""
+    return run(lambda: asyncio.run(go()))
 
 
 def _where(context: typer.Context, env: str | None, endpoint: str | None, email: str | None) -> Where:

@@ -13,7 +13,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, TypeAlias, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 from pydantic_core import from_json
@@ -214,6 +214,20 @@ class Candidate(_Model):
         return self.closed is None
 
 
+Ended: TypeAlias = Literal["promoted", "rolled back", "abandoned", "promoted unwatched"]
+"""How a release ended. `promoted unwatched`: at 100 %, and the next one began before anybody had watched its bake."""
+
+
+class Former(_Model):
+    """The release before, and how it ended: where the next one ended it, this is the only place that says so."""
+
+    id: str
+    canary: str
+    ended: Ended
+    ended_at: datetime
+    """Server time, UTC."""
+
+
 class Release(_Model):
     """A release under way, or the last one that ended."""
 
@@ -235,8 +249,9 @@ class Release(_Model):
     verdict: VerdictRecord | None = None
     auto_rollback: bool = True
     rolled_back: tuple[RolledBack, ...] = ()
-    ended: Literal["promoted", "rolled back", "abandoned"] | None = None
+    ended: Ended | None = None
     ended_at: datetime | None = None
+    former: Former | None = None
 
     @property
     def under_way(self) -> bool:
@@ -435,6 +450,8 @@ __all__ = [
     "Deployment",
     "Document",
     "Driver",
+    "Ended",
+    "Former",
     "Line",
     "Move",
     "Release",

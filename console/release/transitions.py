@@ -16,6 +16,7 @@ from console.release.state import (
     Candidate,
     Deployment,
     Driver,
+    Former,
     Move,
     Release,
     RolledBack,
@@ -23,6 +24,7 @@ from console.release.state import (
     lines_of,
     rewritten,
 )
+from console.release.unwatched import superseded
 
 KEPT_MOVES = 20
 """Moves that the annotation keeps; an annotation is small, the journal keeps all."""
@@ -73,7 +75,15 @@ def begin(service: Service, former: Release | None, canary: str, who: Who, *, au
         started_by=who.email,
         rolled_back=former.rolled_back if former is not None else (),
         auto_rollback=auto_rollback,
+        former=_former(service, former, who.at),
     )
+
+
+def _former(service: Service, release: Release | None, at: datetime) -> Former | None:
+    """What the next release keeps of the one before it."""
+    if release is None:
+        return None
+    return superseded(release, service.desired_shares().get(release.canary, 0), at)
 
 
 def moved(
@@ -132,6 +142,7 @@ def rolled_back(
             started=who.at,
             started_by=who.email,
             rolled_back=release.rolled_back if release is not None else (),
+            former=_former(service, release, who.at),
         )
     percent = shares.get(lost, 0)
     return release.model_copy(

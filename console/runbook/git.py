@@ -163,7 +163,7 @@ async def current(context: StepContext, *, branch: str, remote: str) -> Evidence
             lines=lambda lines: context.report(Progress(lines=lines)),
             shown=shlex.join(argv),
         )
-        tail += (f"$ {shlex.join(argv)}", *ran.tail)
+        tail += ran.tail
         if ran.timed_out or ran.code:
             said = _("`{command}` failed.").format(command=shlex.join(argv))
             remedy = _("Check the network and your access to {remote} by running it in the checkout.").format(

@@ -183,6 +183,7 @@ async def run(
                 remedy=_("Check that it runs in a shell in {folder}.").format(folder=clean(str(cwd), 200)),
             ) from error
         group = transport.get_pid()
+        heir = await _heir(group)
         timer = asyncio.ensure_future(clock.sleep(timeout_s))
         flusher = asyncio.ensure_future(reader.keep_flushing())
         try:
@@ -197,6 +198,7 @@ async def run(
             try:
                 await _end_group(group, reader)
             finally:
+                heir.kill()
                 transport.close()
                 reader.flush(last=True)
         code = transport.get_returncode()
@@ -215,6 +217,28 @@ def _opened(path: Path) -> Iterator[TextIO]:
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     with os.fdopen(descriptor, "a", encoding="utf-8", errors="replace") as file:
         yield file
+
+
+_HEIR = """
+read -r _
+kill -s TERM -- "-$1" 2>/dev/null && sleep 3
+kill -s KILL -- "-$1" 2>/dev/null
+"""
+
+
+async def _heir(group: int) -> asyncio.subprocess.Process:
+    """Who stops a group where canario itself is killed: its end of the pipe then closes, and `read` returns."""
+    return await asyncio.create_subprocess_exec(
+        "/bin/sh",
+        "-c",
+        _HEIR,
+        "sh",
+        str(group),
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.DEVNULL,
+        stderr=asyncio.subprocess.DEVNULL,
+        start_new_session=True,
+    )
 
 
 async def _end_group(group: int, reader: _Reader) -> None:

@@ -145,7 +145,7 @@ class Front:
         headers = {
             "Date": self._github.clock.http_date(),
             "Server": "github.com",
-            "X-GitHub-Api-Version-Selected": "2022-11-28",
+            "X-GitHub-Api-Version-Selected": request.headers.get("X-GitHub-Api-Version", "2022-11-28"),
             "X-GitHub-Media-Type": "github.v3; format=json",
             "X-GitHub-Request-Id": hashlib.blake2b(f"{self._github.next_id()}".encode(), digest_size=8).hexdigest(),
             "Cache-Control": "private, max-age=60, s-maxage=60",

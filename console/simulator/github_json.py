@@ -83,6 +83,15 @@ class Shapes:
             "site_admin": False,
         }
 
+    def whole_user(self, login: str, since: float) -> Json:
+        """The user whose token it is (public-user)."""
+        told = dict.fromkeys(("company", "blog", "location", "email", "hireable", "bio", "twitter_username"))
+        counts = dict.fromkeys(("public_repos", "public_gists", "followers", "following"), 0)
+        name = login.replace("-", " ").title()
+        return {
+            **self.user(login), "name": name, **told, **counts, "created_at": when(since), "updated_at": when(since)
+        }  # fmt: skip
+
     def short_repository(self) -> Json:
         """The repository as it stands in other resources (minimal-repository)."""
         api = self.api
@@ -155,6 +164,8 @@ class Shapes:
             "color": colour,
             "default": name == "enhancement",
             "description": description,
+            "archived_at": None,
+            "archived_by": None,
         }
 
     def pull(self, pull: PullRequest) -> Json:

@@ -20,6 +20,8 @@ from console.simulator.github_repo import FileChange
 from console.simulator.github_runs_json import RunShapes
 from console.simulator.github_state import BASE, HEAD, NUMBER, WORKFLOWS, Refused, Run, why_not_mergeable
 
+ALWAYS_TELLS_RUN = "2026-03-10"
+"""The API version from which a dispatch is answered 200 with its run; before, 204, or 200 with `return_run_details`."""
 LARGEST_BODY = 1024 * 1024
 LONGEST_BODY = 65_536
 """Characters of a comment."""
@@ -85,11 +87,11 @@ class GitHubApi:
     # ---------------------------------------------------------------- the repository
 
     async def _user(self, asked: Asked) -> tuple[int, Answer]:
-        return 200, self.shapes.user(asked.login)
+        return 200, self.shapes.whole_user(asked.login, self.github.began - 900 * 86_400)
 
     async def _rate_limit(self, asked: Asked) -> tuple[int, Answer]:
         core = self.front.free()
-        return 200, {"resources": {"core": core}, "rate": core}
+        return 200, {"resources": {"core": core, "search": {**core, "limit": 30, "resource": "search"}}, "rate": core}
 
     async def _repository(self, asked: Asked) -> tuple[int, Answer]:
         pull = self.github.pull
@@ -247,7 +249,8 @@ class GitHubApi:
         if not isinstance(inputs, dict):
             raise Refused(422, "Invalid request.\n\nFor 'properties/inputs', it is not an object.")
         run = await self.github.dispatch(workflow, asked.login, ref, inputs)
-        if body.get("return_run_details") is True:
+        version = asked.request.headers.get("X-GitHub-Api-Version", "")
+        if body.get("return_run_details") is True or version >= ALWAYS_TELLS_RUN:
             told = await self._told(run)
             return 200, {"workflow_run_id": run.id, "run_url": told["url"], "html_url": told["html_url"]}
         return 204, None

@@ -413,6 +413,23 @@ async def test_a_deployment_is_written_on_the_service_by_the_same_call_and_begin
     assert updates(team.simulator) == before + 1
 
 
+async def test_a_next_release_waits_for_a_bake_at_100_or_a_reason_and_writes_how_the_last_one_ended(team: Team) -> None:
+    maria = await team.join()
+    for step in (10, 50, 100):
+        await maria.actions.shift(step, reason=REASON)
+    before = await maria.release()
+    deployed = await maria.actions.deploy("host/path/app:abc123")
+    with pytest.raises(BlockedError, match="still bakes at 100 %"):
+        await maria.actions.shift(10, canary=deployed.canary)
+    await maria.actions.shift(10, canary=deployed.canary, reason=REASON)
+    release = await maria.release()
+    assert release.canary == deployed.canary
+    assert release.former is not None
+    assert (release.former.id, release.former.ended) == (before.id, "promoted unwatched")
+    await maria.actions.rollback()
+    assert await maria.shares() == {CANARY: 100}
+
+
 async def test_a_friday_takes_no_deployment(team_on: MakeTeam) -> None:
     maria = await team_on(now=FRIDAY).join()
     with pytest.raises(BlockedError, match="window"):

@@ -18,7 +18,7 @@ ROOT = Path(__file__).parents[2]
 CONSOLE = """
 import sys
 sys.path.insert(0, {root!r})
-from console.app import run_console
+from console.app_run import run_console
 from console.settings import Settings
 settings = Settings()
 here = settings.environment({environment!r})

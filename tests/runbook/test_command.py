@@ -138,6 +138,25 @@ async def test_cancel_kills_the_whole_family_also_where_they_ignore_sigterm(benc
     await until(lambda: not any(alive(pid) for pid in pids(bench)))
 
 
+CONSOLE = """
+import asyncio, os, sys
+from pathlib import Path
+from console.clock import SystemClock
+from console.runbook import process
+here = Path.cwd()
+asyncio.run(process.run([sys.executable, "-c", sys.argv[1]], cwd=here, environment=dict(os.environ),
+                        output=here / "out.log", clock=SystemClock(), timeout_s=600))
+"""
+
+
+async def test_a_console_killed_outright_leaves_no_program_running(bench: Bench) -> None:
+    console = await asyncio.create_subprocess_exec(sys.executable, "-c", CONSOLE, FAMILY, cwd=bench.checkout)
+    await until(lambda: len(pids(bench)) == 3)
+    console.kill()
+    await console.wait()
+    await until(lambda: not any(alive(pid) for pid in pids(bench)))
+
+
 async def test_a_program_that_ends_leaves_no_child_behind(bench: Bench) -> None:
     left = "import subprocess, sys\np = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(600)'])\n"
     evidence = await bench.run(bench.step("command", argv=python(left + "print(p.pid)")))

@@ -2,19 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
 from console.errors import UsageError
 from console.runbook.evidence import Result
 from console.runbook.kinds.base import Answer, Ask
 from tests.runbook.steps import MARIA, Bench
-
-
-@pytest.fixture
-def bench(tmp_path: Path) -> Bench:
-    return Bench(tmp_path)
 
 
 @pytest.mark.parametrize("kind", ["confirm", "migration"])
@@ -55,3 +48,8 @@ def test_the_role_whose_card_is_shown_is_the_settings_own(bench: Bench) -> None:
     step = bench.step("confirm", role="on_call", question={"en": "Is on-call there?"})
     assert step.explain()[0] == "Is on-call there?"
     assert step.role == "on_call"  # type: ignore[attr-defined]
+
+
+async def test_whom_the_word_is_about_is_kept_with_it(bench: Bench) -> None:
+    evidence = await bench.run(bench.step("confirm", role="tech_lead"), Answer(word="yes"))
+    assert dict(evidence.figures)["contact"] == "Carlos López"

@@ -270,6 +270,9 @@ async def test_a_share_that_is_none_fails_the_run_and_one_by_id_tells_its_run(hu
     assert answer.status_code == 200
     number = answer.json()["workflow_run_id"]
 
+    newer = await hub.http.post(DEPLOY, json=TEN, headers={"X-GitHub-Api-Version": "2026-03-10"})
+    assert newer.json()["workflow_run_id"] > number
+
     async def ended() -> Any:
         return (await hub.get(f"{REPO}/actions/runs/{number}"))["conclusion"]
 

@@ -5,7 +5,7 @@ The contact card of `role` (settings, `[contacts]`) is the screen's to show besi
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from console.errors import UsageError
 from console.runbook.evidence import Evidence, Result
@@ -13,6 +13,10 @@ from console.runbook.kinds.base import Ask, KindSettings, StepContext, StepKind
 from console.runbook.model import Words
 from console.text import clean
 from console.words import _, language
+
+if TYPE_CHECKING:
+    from console.settings import Settings
+    from console.settings_tables import Contact
 
 LONGEST_NOTE = 500
 """Characters of a note that are kept."""
@@ -57,6 +61,8 @@ class Confirm(StepKind):
                 remedy=_("Write in one line what you saw, and sign again."),
             )
         figures = ((_("note"), note),) if note and settings.note != "none" else ()
+        if card := self.card(context.tools.settings):
+            figures += ((_("contact"), card.name or card.phone),)
         if word == "no":
             sentence = _("{who} says no: {question}").format(who=context.identity, question=self._question())
             return context.evidence(
@@ -78,6 +84,10 @@ class Confirm(StepKind):
     def role(self) -> str:
         """Role whose contact card is shown beside it, or empty."""
         return self._settings.role
+
+    def card(self, settings: Settings) -> Contact | None:
+        """The contact card that is shown beside the question, or None."""
+        return settings.contacts.cards.get(self._settings.role) if self._settings.role else None
 
     @property
     def _settings(self) -> ConfirmSettings:
