@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from console.commands.running import Where, find_place, run_async
+from console.commands.running import Where, find_place
 from console.commands.running import run as run_now
 from console.errors import UsageError
 from console.words import _
@@ -36,7 +36,7 @@ JsonOption = Annotated[bool, typer.Option("--json", help=_("Print JSON (docs/jso
 
 def run_async(go: Callable[[], Coroutine[Any, Any, int]]) -> int:
     """`go` to its exit code, its failures told."""
-    return run(lambda: asyncio.run(go()))
+    return run_now(lambda: asyncio.run(go()))
 
 
 def _where(context: typer.Context, env: str | None, endpoint: str | None, email: str | None) -> Where:
