@@ -11,6 +11,7 @@ import contextlib
 import os
 import shutil
 import signal
+import subprocess
 import sys
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -183,24 +184,23 @@ async def run(
                 remedy=_("Check that it runs in a shell in {folder}.").format(folder=clean(str(cwd), 200)),
             ) from error
         group = transport.get_pid()
-        heir = await _heir(group)
-        timer = asyncio.ensure_future(clock.sleep(timeout_s))
-        flusher = asyncio.ensure_future(reader.keep_flushing())
-        try:
-            await asyncio.wait({reader.ended, timer}, return_when=asyncio.FIRST_COMPLETED)
-            timed_out = not reader.ended.done()
-            if not timed_out:
-                with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(asyncio.shield(reader.drained), DRAIN_S)
-        finally:
-            timer.cancel()
-            flusher.cancel()
+        with _inherited(group):
+            timer = asyncio.ensure_future(clock.sleep(timeout_s))
+            flusher = asyncio.ensure_future(reader.keep_flushing())
             try:
-                await _end_group(group, reader)
+                await asyncio.wait({reader.ended, timer}, return_when=asyncio.FIRST_COMPLETED)
+                timed_out = not reader.ended.done()
+                if not timed_out:
+                    with contextlib.suppress(TimeoutError):
+                        await asyncio.wait_for(asyncio.shield(reader.drained), DRAIN_S)
             finally:
-                heir.kill()
-                transport.close()
-                reader.flush(last=True)
+                timer.cancel()
+                flusher.cancel()
+                try:
+                    await _end_group(group, reader)
+                finally:
+                    transport.close()
+                    reader.flush(last=True)
         code = transport.get_returncode()
         return Ran(
             code=-signal.SIGKILL if code is None else code,
@@ -226,19 +226,20 @@ kill -s KILL -- "-$1" 2>/dev/null
 """
 
 
-async def _heir(group: int) -> asyncio.subprocess.Process:
-    """Who stops a group where canario itself is killed: its end of the pipe then closes, and `read` returns."""
-    return await asyncio.create_subprocess_exec(
-        "/bin/sh",
-        "-c",
-        _HEIR,
-        "sh",
-        str(group),
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.DEVNULL,
-        stderr=asyncio.subprocess.DEVNULL,
+@contextlib.contextmanager
+def _inherited(group: int) -> Iterator[None]:
+    """Have somebody stop a group where canario itself is killed: our end of their pipe then closes, `read` returns."""
+    with subprocess.Popen(
+        ["/bin/sh", "-c", _HEIR, "sh", str(group)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
         start_new_session=True,
-    )
+    ) as heir:
+        try:
+            yield
+        finally:
+            heir.kill()
 
 
 async def _end_group(group: int, reader: _Reader) -> None:

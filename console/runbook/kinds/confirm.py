@@ -60,7 +60,9 @@ class Confirm(StepKind):
                 _("{title} needs a note.").format(title=self._question()),
                 remedy=_("Write in one line what you saw, and sign again."),
             )
-        figures = ((_("note"), note),) if note and settings.note != "none" else ()
+        figures: tuple[tuple[str, str], ...] = ()
+        if note and settings.note != "none":
+            figures += ((_("note"), note),)
         if card := self.card(context.tools.settings):
             figures += ((_("contact"), card.name or card.phone),)
         if word == "no":
