@@ -53,9 +53,6 @@ BUILT_IN_ENVIRONMENTS: Mapping[str, Mapping[str, object]] = {
 APPROVAL_ROLES = ("code", "tech_lead")
 """Who authorises production, in the runbook's order: `2 personas autorizan (code + tech lead)`."""
 
-RUNBOOK_FILES: Mapping[str, str] = {"despliegue": "canario-runbook.toml", "rollback": "canario-rollback.toml"}
-"""What a team's own runbooks are called beside its `canario.toml`; `canario init` writes them."""
-
 
 class Settings(Table):
     """All settings, checked."""
@@ -200,7 +197,7 @@ class Settings(Table):
         base = self.folder or Path.cwd()
         if named is not None:
             return base / named.expanduser()
-        beside = base / RUNBOOK_FILES[which]
+        beside = base / sources.RUNBOOK_FILES[which]
         return beside if self.folder is not None and beside.is_file() else None
 
     def checkout(self) -> Path:
@@ -328,7 +325,6 @@ def project_for(environment: Environment, endpoint: str | None = None, environ: 
 __all__ = [
     "BUILT_IN_ENVIRONMENTS",
     "DEMO_PROJECT",
-    "RUNBOOK_FILES",
     "SIGNING_ROLES",
     "ChecklistSettings",
     "ContactsSettings",

@@ -12,7 +12,7 @@ import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from console.errors import SettingsError
 from console.text import clean
@@ -23,6 +23,12 @@ if TYPE_CHECKING:
 
 FILE_NAME = "canario.toml"
 """Name of a settings file, the team's and the user's."""
+
+RUNBOOK_FILES: Mapping[Literal["despliegue", "rollback"], str] = {
+    "despliegue": "canario-runbook.toml",
+    "rollback": "canario-rollback.toml",
+}
+"""What a team's own runbooks are called beside its `canario.toml`."""
 
 PREFIX = "CANARIO_"
 """What a variable that sets a key begins with; tables are parted by two underscores, e.g. CANARIO_PLAN__BAKE."""

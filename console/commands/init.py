@@ -1,4 +1,4 @@
-"""`canario init`: a commented settings file to start from. It never overwrites."""
+"""`canario init`: a commented settings file and the runbooks to start from. It never overwrites."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pathlib import Path
 
 from console.commands.output import say
 from console.errors import CanarioError, ExitCode, UsageError
-from console.settings_sources import FILE_NAME
+from console.settings_sources import FILE_NAME, RUNBOOK_FILES
 from console.words import _
 
 TEMPLATE = """\
@@ -129,25 +129,43 @@ TEMPLATE = """\
 
 
 def init(folder: Path) -> int:
-    """Write `canario.toml` into `folder`.
+    """Write `canario.toml` and the two runbooks into `folder`, those that are not there.
 
     Raises:
-        UsageError: there is one already.
-        CanarioError: it cannot be written.
+        UsageError: all of them are there already.
+        CanarioError: one cannot be written.
     """
-    path = folder / FILE_NAME
+    from console.runbook.load import packaged
+
+    files = {FILE_NAME: TEMPLATE}
+    for which, name in RUNBOOK_FILES.items():
+        files[name] = packaged(which).read_text(encoding="utf-8")
+    wrote = [name for name, text in files.items() if _write(folder / name, text)]
+    if not wrote:
+        raise UsageError(
+            _("{path} is there already, and is left as it is.").format(path=folder / FILE_NAME),
+            remedy=_("Edit it, or move it away first."),
+        )
+    for name in files:
+        if name not in wrote:
+            say(_("{path} is there already, and is left as it is.").format(path=folder / name))
+        elif name == FILE_NAME:
+            say(_("Wrote {path}. Every default is in it, commented out.").format(path=folder / name))
+        else:
+            say(_("Wrote {path}: a runbook, complete; `canario runbook check` reads it.").format(path=folder / name))
+    return ExitCode.DONE
+
+
+def _write(path: Path, text: str) -> bool:
+    """Whether the file was written; one that is there stays."""
     try:
         with path.open("x", encoding="utf-8") as file:
-            file.write(TEMPLATE)
+            file.write(text)
     except FileExistsError:
-        raise UsageError(
-            _("{path} is there already, and is left as it is.").format(path=path),
-            remedy=_("Edit it, or move it away first."),
-        ) from None
+        return False
     except OSError as error:
         raise CanarioError(
             _("{path} cannot be written: {problem}.").format(path=path, problem=error.strerror or error),
             remedy=_("Run it in a folder of your own."),
         ) from error
-    say(_("Wrote {path}. Every default is in it, commented out.").format(path=path))
-    return ExitCode.DONE
+    return True

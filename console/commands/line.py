@@ -324,7 +324,7 @@ def doctor(where: Where) -> int:
     return asyncio.run(implementation.doctor(where))
 
 
-@command(help=_("Write a commented canario.toml into this folder; never over one that is there."))
+@command(help=_("Write a commented canario.toml and the runbooks into this folder; never over files that are there."))
 @ending
 def init() -> int:
     """`canario init`."""
@@ -373,13 +373,23 @@ def demo(
             help=_("Without a terminal: play headless, expecting what the scenario is made for (make demo)."),
         ),
     ] = False,
-    as_email: AsOption = None,
+    bare: Annotated[
+        bool,
+        typer.Option("--bare", help=_("Start without smoke tests and approvals on record: to walk the whole runbook.")),
+    ] = False,
+    as_email: Annotated[
+        str | None,
+        typer.Option(
+            "--as",
+            metavar="EMAIL",
+            help=_("Who you are (default: $USER@demo.example); joins the demo that another terminal runs."),
+        ),
+    ] = None,
 ) -> int:
     """`canario demo`."""
     from console import demo as implementation
 
-    typed = ("scenario", "speed", "seed", "auto_headless")
-
+    typed = ("scenario", "speed", "seed", "auto_headless", "bare")
     return implementation.demo(
         scenario,
         speed=speed,
@@ -388,6 +398,7 @@ def demo(
         expect=expect,
         auto_headless=auto_headless,
         extend_s=extend,
+        bare=bare,
         email=as_email or (context.obj.email if isinstance(context.obj, Where) else None),
         own=any(getattr(context.get_parameter_source(name), "name", "") == "COMMANDLINE" for name in typed),
     )

@@ -11,7 +11,9 @@ from console.commands.init import TEMPLATE
 from console.commands.logs import read_moment
 from console.commands.looking import _old
 from console.registry import ACTIONS
+from console.runbook.load import packaged
 from console.settings import BUILT_IN_ENVIRONMENTS, Settings, load_settings
+from console.settings_sources import RUNBOOK_FILES
 from tests.release.making import FRIDAY, WEDNESDAY, release_at, verdict
 
 
@@ -123,6 +125,22 @@ def test_init_writes_every_default_and_never_over_a_file(canario, tmp_path: Path
     done = canario("init", cwd=folder)
     assert done.returncode == 2
     assert (folder / "canario.toml").read_text() == written
+
+
+def test_init_writes_both_runbooks_complete_and_they_are_found_there(canario, tmp_path: Path) -> None:
+    folder = tmp_path / "new"
+    folder.mkdir()
+    (folder / "canario.toml").write_text("")
+    done = canario("init", cwd=folder)
+    assert done.returncode == 0
+    assert "canario.toml is there already" in done.stdout
+    for which, name in RUNBOOK_FILES.items():
+        assert (folder / name).read_text() == packaged(which).read_text()
+        assert load_settings(folder).runbook_file(which) == folder / name
+    (folder / "canario-runbook.toml").write_text('id = "ours"\n')
+    done = canario("runbook", "check", "canario-runbook.toml", cwd=folder)
+    assert done.returncode == 2
+    assert "canario-runbook.toml" in done.stderr
 
 
 def test_the_file_that_init_writes_shows_the_true_defaults(tmp_path: Path) -> None:
