@@ -86,6 +86,7 @@ class Settings(Table):
     )
     """The environments by name; `dev`, `staging` and `production` are built in and may be changed."""
     _files: tuple[str, ...] = PrivateAttr(default=())
+    _folder: Path | None = PrivateAttr(default=None)
 
     @field_validator("keymap")
     @classmethod
@@ -186,7 +187,7 @@ class Settings(Table):
     @property
     def folder(self) -> Path | None:
         """The folder of the team's `canario.toml`; None where there is none."""
-        return Path(self._files[0]).parent if self._files else None
+        return self._folder
 
     def runbook_file(self, which: Literal["despliegue", "rollback"]) -> Path | None:
         """The team's own runbook; None where there is none and the packaged one is walked.
@@ -267,6 +268,7 @@ def load_settings(
         settings = Settings.model_validate(merged)
     except ValidationError as error:
         raise describe(error, Settings, layers) from None
+    settings._folder = team.parent if team is not None else None
     settings._files = tuple(layer.source for layer in layers if layer.lines)
     return settings
 
