@@ -86,8 +86,11 @@ def _words_of(detail: ErrorDetails, model: type[BaseModel]) -> tuple[str, str]:
             return what, _("Did you mean {key!r}?").format(key=close[0])
         return what, _("Known keys: {keys}.").format(keys=", ".join(known))
     if kind == "missing":
+        table = ".".join(map(str, path[:-1]))
         return (
-            _("{table} has no {key!r}.").format(table=".".join(map(str, path[:-1])), key=str(path[-1])),
+            _("{table} has no {key!r}.").format(table=table, key=str(path[-1]))
+            if table
+            else _("there is no {key!r}.").format(key=str(path[-1])),
             _("Add it, like {example}.").format(example=_example(path, model)),
         )
     inner = detail.get("ctx", {}).get("error")

@@ -103,7 +103,7 @@ def where(layers: Sequence[Layer], path: KeyPath) -> str:
         for layer in reversed(layers):
             if layer.has(path[:length]):
                 return layer.where(path[:length])
-    return _("the built-in settings")
+    return layers[0].source
 
 
 def find_team_file(start: Path) -> Path | None:
