@@ -98,6 +98,7 @@ def demo(
     email: str | None,
     extend_s: int = 0,
     own: bool = True,
+    bare: bool = False,
 ) -> int:
     """The command `canario demo`; see `console.commands.line` for what the options mean.
 
@@ -111,6 +112,7 @@ def demo(
         email: who plays; None for the user.
         extend_s: how long an undecided bake of a headless play may go on.
         own: whether a demo of its own is wanted; else `email` joins the one that runs.
+        bare: start without smoke tests and approvals on record, to walk the whole runbook.
 
     Raises:
         UsageError: an unknown scenario or outcome, a speed out of range.
@@ -136,7 +138,7 @@ def demo(
             )
         )
     if headless:
-        return _headless(scenario, speed or SPEED, seed, expect, email, extend_s)
+        return _headless(scenario, speed or SPEED, seed, expect, email, extend_s, bare=bare)
     if expect is not None:
         raise UsageError(_("--expect is for --headless."))
     if email is not None and not own:
@@ -146,10 +148,10 @@ def demo(
         if running is not None:
             return join(running, email)
         warn(_("No demo is running here that could be joined; this is a new one."))
-    return play(scenario, speed=speed or SPEED, seed=seed, email=email)
+    return play(scenario, speed=speed or SPEED, seed=seed, email=email, bare=bare)
 
 
-def play(scenario: str, *, speed: float, seed: int = 0, email: str | None = None) -> int:
+def play(scenario: str, *, speed: float, seed: int = 0, email: str | None = None, bare: bool = False) -> int:
     """Open the console on a simulator of its own, and stop that when the operator leaves."""
     identity(email, "demo")  # a mistake is told before anything is drawn
     if problem := terminal_problem():
@@ -161,13 +163,21 @@ def play(scenario: str, *, speed: float, seed: int = 0, email: str | None = None
     from console.app_run import open_app
 
     return open_app(
-        lambda stack: stack.enter_context(playing(scenario, find_settings(), speed=speed, seed=seed, email=email))
+        lambda stack: stack.enter_context(
+            playing(scenario, find_settings(), speed=speed, seed=seed, email=email, bare=bare)
+        )
     )
 
 
 @contextmanager
 def playing(
-    scenario: str, settings: Settings, *, speed: float, seed: int = 0, email: str | None = None
+    scenario: str,
+    settings: Settings,
+    *,
+    speed: float,
+    seed: int = 0,
+    email: str | None = None,
+    bare: bool = False,
 ) -> Iterator[Opening]:
     """A simulator, and the console's place on it; it stops at the end.
 
@@ -177,14 +187,15 @@ def playing(
         speed: simulated seconds a wall second.
         seed: makes a run repeatable.
         email: who the operator is there.
+        bare: start without smoke tests and approvals on record.
     """
     from console.demo_shared import RunningDemo, announced
 
     who = identity(email, "demo")
     with tempfile.TemporaryDirectory(prefix="canario-demo-") as folder:
-        child = SimulatorProcess.launch(scenario=scenario, speed=speed, seed=seed, now=STARTS)
+        child = SimulatorProcess.launch(scenario=scenario, speed=speed, seed=seed, now=STARTS, bare=bare)
         with child:
-            parts = _parts(child, Path(folder))
+            parts, problem = _parts(child, Path(folder))
             ours = _settings(settings, Path(folder), parts)
             told = RunningDemo(
                 pid=os.getpid(),
@@ -193,10 +204,12 @@ def playing(
                 scenario=scenario,
                 github_url=parts.github_url,
                 slack_webhook=parts.slack_webhook,
-                checkout=str(parts.checkout or ""),
+                checkout=str(parts.checkout),
             )
             with announced(told), _variables(parts, who):
                 yield Opening(ours, ours.environment("production"), child.grpc, who, Controls(child, scenario, speed))
+    if problem:  # only now: the console had the screen
+        warn(problem)
 
 
 def join(running: RunningDemo, email: str) -> int:
@@ -228,20 +241,23 @@ def joining(running: RunningDemo, settings: Settings, email: str) -> Iterator[Op
             yield Opening(ours, ours.environment("production"), running.endpoint, who, controls)
 
 
-def _parts(child: SimulatorProcess, folder: Path) -> LocalParts:
+def _parts(child: SimulatorProcess, folder: Path) -> tuple[LocalParts, str]:
     """Write the checkout while the simulator gets up, and let its GitHub keep its commits there.
 
-    Without git the demo has no checkout, and everything else.
+    Without git the checkout is a place where nothing is, and the demo has everything else.
+
+    Returns:
+        (parts, problem): the problem is a sentence where there is no checkout, else empty.
     """
-    checkout = None
+    place, origin, problem = folder / "wa_orchestrator", None, ""
     try:
-        checkout = write_checkout(folder, STARTS)
+        origin = write_checkout(folder, STARTS).origin
     except CheckoutError as error:
-        warn(str(error))
+        problem = str(error)
     child.wait_ready()
-    if checkout is not None:
-        child.post("/github", {"origin": str(checkout.origin)})
-    return child.parts(checkout.path if checkout is not None else None)
+    if origin is not None:
+        child.post("/github", {"origin": str(origin)})
+    return child.parts(place), problem
 
 
 def _settings(settings: Settings, folder: Path, parts: LocalParts) -> Settings:
@@ -275,7 +291,9 @@ def _variables(parts: LocalParts, email: str | None) -> Iterator[None]:
                 os.environ[name] = value
 
 
-def _headless(scenario: str, speed: float, seed: int, expect: str | None, email: str | None, extend_s: int) -> int:
+def _headless(
+    scenario: str, speed: float, seed: int, expect: str | None, email: str | None, extend_s: int, *, bare: bool
+) -> int:
     import asyncio
 
     from console.headless import Ending, Play
@@ -284,9 +302,11 @@ def _headless(scenario: str, speed: float, seed: int, expect: str | None, email:
     settings = find_settings()
     with (
         tempfile.TemporaryDirectory(prefix="canario-demo-") as folder,
-        SimulatorProcess.launch(scenario=scenario, speed=1.0, seed=seed, now=STARTS) as child,
+        SimulatorProcess.launch(scenario=scenario, speed=1.0, seed=seed, now=STARTS, bare=bare) as child,
     ):
-        parts = _parts(child, Path(folder))
+        parts, problem = _parts(child, Path(folder))
+        if problem:
+            warn(problem)
         ours = _settings(settings, Path(folder), parts)
         with _variables(parts, who):
             play = Play(ours, Controls(child, scenario, 1.0), child.grpc, who, speed, extend_s)

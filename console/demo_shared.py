@@ -31,11 +31,10 @@ class RunningDemo:
     github_url: str
     slack_webhook: str
     checkout: str
-    """Empty where it has none."""
 
     def parts(self) -> LocalParts:
         """What stands beside its simulator."""
-        return LocalParts(self.github_url, self.slack_webhook, Path(self.checkout) if self.checkout else None)
+        return LocalParts(self.github_url, self.slack_webhook, Path(self.checkout))
 
     def speed(self) -> float:
         """Its clock's speed now; blocks on HTTP.

@@ -44,8 +44,8 @@ class LocalParts:
     github_url: str
     """The REST API."""
     slack_webhook: str = field(repr=False)
-    checkout: Path | None = None
-    """The sample team's working copy; None where there is none."""
+    checkout: Path
+    """Where the sample team's working copy is; without git, where it would be."""
     repository: str = "acme/wa-orchestrator"
 
     def variables(self, email: str) -> dict[str, str]:
@@ -182,7 +182,7 @@ class SimulatorProcess:
         """URL by revision."""
         return _strings(self.info.get("revisions"))
 
-    def parts(self, checkout: Path | None = None) -> LocalParts:
+    def parts(self, checkout: Path) -> LocalParts:
         """What stands beside it, with the working copy in `checkout`."""
         return LocalParts(str(self.info["github"]), str(self.info["slack"]), checkout)
 

@@ -95,8 +95,8 @@ def test_without_a_runtime_directory_of_ones_own_the_file_lies_in_the_users_stat
 
 def test_the_demos_parts_stand_in_for_the_teams_own(tmp_path: Path, simulator: Simulator) -> None:
     process = simulator()
-    parts = _parts(process_of(process), tmp_path)
-    assert parts.checkout is not None
+    parts, problem = _parts(process_of(process), tmp_path)
+    assert problem == ""
     ours = _settings(Settings(), tmp_path, parts)
     assert ours.github.repository == "acme/wa-orchestrator"
     assert ours.runbook.checkout == parts.checkout
@@ -114,6 +114,17 @@ def test_the_demos_parts_stand_in_for_the_teams_own(tmp_path: Path, simulator: S
     assert told["head"]["sha"] == head
 
 
+def test_without_git_the_demo_has_everything_but_a_checkout(
+    tmp_path: Path, simulator: Simulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    process = process_of(simulator())
+    monkeypatch.setenv("PATH", str(tmp_path))
+    parts, problem = _parts(process, tmp_path / "demo")
+    assert problem.startswith("git is not installed")
+    assert not (parts.checkout / ".git").exists()
+    assert parts.checkout.is_relative_to(tmp_path)  # and so no step runs in the operator's own folder
+
+
 def process_of(process: SimulatorProcess) -> SimulatorProcess:
     """A launched one whose ready line has been read already: waiting again returns at once."""
     process.wait_ready = lambda timeout_s=30.0: process  # type: ignore[method-assign]
@@ -122,7 +133,7 @@ def process_of(process: SimulatorProcess) -> SimulatorProcess:
 
 def test_the_users_own_secrets_are_put_aside_and_come_back(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CANARIO_SLACK_WEBHOOK", "https://hooks.slack.com/services/real")
-    parts = LocalParts("http://127.0.0.1:1", "http://127.0.0.1:2/services/T000/B000/demo")
+    parts = LocalParts("http://127.0.0.1:1", "http://127.0.0.1:2/services/T000/B000/demo", Path("/tmp/x"))
     with _variables(parts, None):
         assert os.environ["CANARIO_SLACK_WEBHOOK"] == parts.slack_webhook
         assert os.environ["CANARIO_GITHUB_TOKEN"] == "sim-maria@demo.example"
