@@ -98,7 +98,7 @@ def judge(checkout: Checkout, *, branch: str, remote: str) -> Judged:
     if checkout.changed:
         listed = ", ".join(checkout.changed[:SHOWN])
         wrong(
-            _("{count} files are not committed: {files}").format(count=len(checkout.changed), files=listed),
+            _("Not committed ({count}): {files}").format(count=len(checkout.changed), files=listed),
             _("Commit or put them away, and press Enter again."),
         )
     if checkout.ahead is None or checkout.behind is None:
@@ -116,7 +116,7 @@ def judge(checkout: Checkout, *, branch: str, remote: str) -> Judged:
         )
     elif checkout.behind:
         wrong(
-            _("{upstream} has {count} commits that are not here.").format(
+            _("Commits of {upstream} that are not here: {count}.").format(
                 upstream=checkout.upstream, count=checkout.behind
             ),
             _("Run `git pull {remote} {branch}` and press Enter again.").format(
@@ -125,7 +125,7 @@ def judge(checkout: Checkout, *, branch: str, remote: str) -> Judged:
         )
     elif checkout.ahead:
         wrong(
-            _("{count} commits are not pushed to {upstream}.").format(upstream=checkout.upstream, count=checkout.ahead),
+            _("Commits not pushed to {upstream}: {count}.").format(upstream=checkout.upstream, count=checkout.ahead),
             _("Run `git push {remote}` and press Enter again.").format(remote=remote),
         )
     figures = ((_("branch"), here), (_("commit"), checkout.commit[:12] or "-"))

@@ -378,7 +378,7 @@ class _Reader(asyncio.SubprocessProtocol):
             return
         news = list(self._pending)
         if self._unshown:
-            news.insert(0, _("… {count} lines more, in the output's file").format(count=f"{self._unshown:,}"))
+            news.insert(0, _("… {count} more in the output's file").format(count=f"{self._unshown:,}"))
         self._pending.clear()
         self._unshown = 0
         self._lines(tuple(news))

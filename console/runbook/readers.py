@@ -197,7 +197,7 @@ def judge_pytest(*, code: int, output: str, junit: str, coverage: str, needed: f
         figures += [(_("tests passed"), f"{tests.passed}"), (_("tests failed"), f"{tests.failed + tests.errors}")]
         figures += [(_("tests skipped"), f"{tests.skipped}")] if tests.skipped else []
         if tests.failed or tests.errors:
-            problems.append(_("{count} tests failed.").format(count=tests.failed + tests.errors))
+            problems.append(_("Tests that failed: {count}.").format(count=tests.failed + tests.errors))
             problems += tests.names
         elif not tests.passed:
             problems.append(_("No test ran."))
@@ -248,7 +248,9 @@ def judge_pylint(*, code: int, output: str) -> Judged:
             remedy=_("Read its last lines; the release does not wait for it."),
         )
     figures = ((_("score"), f"{score:.2f}/10"), (_("messages"), f"{messages}"))
-    return Judged(True, _("pylint: {score}/10, {count} messages").format(score=f"{score:.2f}", count=messages), figures)
+    return Judged(
+        True, _("pylint: {score}/10, messages: {count}").format(score=f"{score:.2f}", count=messages), figures
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -331,9 +333,9 @@ def judge_bandit(*, code: int, output: str, cut: bool = False) -> Judged:
     words = ", ".join(f"{count} {severity}" for severity, count in figures)
     problems = found.worst
     if found.unread:
-        problems += (_("{count} files could not be read.").format(count=found.unread),)
+        problems += (_("Files that could not be read: {count}.").format(count=found.unread),)
     if found.total or problems:
-        said = _("{count} security warnings: {words}").format(count=found.total, words=words)
+        said = _("security warnings: {words}").format(words=words)
         return Judged(False, said, figures, problems or (said,), _("Fix what it found, commit, and press Enter again."))
     if code:
         return Judged(
