@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import sys
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -20,6 +21,9 @@ from console.words import _
 HERE = Path(__file__).parent
 FILES = HERE / "files"
 PATCH = HERE / "pull_request.patch"
+
+TOOLS = ("pytest", "pylint", "bandit", "locust")
+"""Programs that the runbook runs in a checkout."""
 
 GIT_TIMEOUT_S = 20.0
 """Wall seconds that one git command may take."""
@@ -131,11 +135,28 @@ def write_checkout(folder: Path, at: datetime) -> Checkout:
         )
         _commit(work, ".", "Prueba las notas y sube la versión a 1.19.0", CARLOS, before)
         git(work, "push", "-q", "-u", "origin", "develop")
+        _lend_tools(work)
     except OSError as error:
         raise CheckoutError(
             _("The sample checkout cannot be written to {path}: {problem}.").format(path=folder, problem=error)
         ) from error
     return Checkout(work, origin)
+
+
+def _lend_tools(work: Path) -> None:
+    """Give the checkout canario's own pytest and the others, where there are any, in a `.venv` that git does not see.
+
+    What is first in the operator's PATH may lack a plugin that the runbook's command needs.
+    """
+    found = [tool for name in TOOLS if (tool := Path(sys.executable).parent / name).is_file()]
+    if not found:
+        return
+    lent = work / ".venv" / "bin"
+    lent.mkdir(parents=True)
+    for tool in found:
+        (lent / tool.name).symlink_to(tool)
+    with (work / ".git" / "info" / "exclude").open("a", encoding="utf-8") as file:
+        file.write(".venv/\n")
 
 
 def _copy(work: Path) -> None:
