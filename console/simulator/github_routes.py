@@ -16,6 +16,7 @@ from aiohttp import web
 from console.simulator.github import GitHub
 from console.simulator.github_front import Answer, Asked, Front
 from console.simulator.github_json import Json
+from console.simulator.github_page import page
 from console.simulator.github_repo import FileChange
 from console.simulator.github_runs_json import RunShapes
 from console.simulator.github_state import BASE, HEAD, NUMBER, WORKFLOWS, Refused, Run, why_not_mergeable
@@ -69,6 +70,7 @@ class GitHubApi:
             ("GET", f"{actions}/runs/{{run}}/jobs", self._jobs),
         ):
             self._app.router.add_route(method, path, self.front.served(handler))
+        self._app.router.add_get(f"/{github.owner}/{github.name}/{{any:.*}}", self._page)
         self._app.router.add_route("*", "/{any:.*}", self.front.served(self._nowhere))
 
     @property
@@ -80,6 +82,10 @@ class GitHubApi:
     def shapes(self) -> RunShapes:
         """Its JSON."""
         return RunShapes(self._root(), self.github.owner, self.github.name)
+
+    async def _page(self, request: web.Request) -> web.StreamResponse:
+        """What a browser is shown, with no token, at every address that an answer names for people."""
+        return await page(self.github)
 
     async def _nowhere(self, asked: Asked) -> tuple[int, Answer]:
         raise Refused(404, "Not Found")

@@ -61,6 +61,7 @@ def test_a_place_that_is_taken_is_a_sentence(checkout: Checkout) -> None:
         write_checkout(checkout.path.parent, AT)
 
 
+@pytest.mark.slow
 def test_its_tests_pass_with_more_than_80_percent_coverage(checkout: Checkout) -> None:
     done = run(checkout, "pytest", "tests/", "-v", "--cov=wa_orchestrator")
     assert done.returncode == 0, done.stdout + done.stderr
@@ -70,6 +71,7 @@ def test_its_tests_pass_with_more_than_80_percent_coverage(checkout: Checkout) -
     assert git(checkout.path, "status", "--porcelain") == ""
 
 
+@pytest.mark.slow
 def test_pylint_and_bandit_have_nothing_to_say(checkout: Checkout) -> None:
     assert "10.00/10" in run(checkout, "pylint", "wa_orchestrator/", "--exit-zero").stdout
     done = run(checkout, "bandit", "-r", "wa_orchestrator/", "-f", "txt")
@@ -77,6 +79,7 @@ def test_pylint_and_bandit_have_nothing_to_say(checkout: Checkout) -> None:
     assert "No issues identified." in done.stdout
 
 
+@pytest.mark.slow
 def test_locust_loads_a_simulated_staging_with_signed_webhooks(checkout: Checkout, simulator: object) -> None:
     assert callable(simulator)
     process: SimulatorProcess = simulator(speed=20.0)

@@ -81,6 +81,15 @@ async def test_the_pull_request_is_open_in_the_runbooks_form_green_and_approved_
     assert (await hub.get(f"{REPO}/commits/develop/status"))["total_count"] == 0
 
 
+async def test_a_browser_is_shown_the_pull_request_where_its_address_leads(hub: Hub) -> None:
+    await hub.http.post(f"{REPO}/issues/128/comments", json={"body": "<script>alert(1)</script>"})
+    async with httpx.AsyncClient() as browser:
+        shown = (await browser.get((await hub.get(PULL))["html_url"])).text
+    assert "[Paso 3] Reservas con notas" in shown
+    assert "juan-perez: APPROVED" in shown
+    assert "<script>" not in shown
+
+
 async def test_its_commits_and_files_are_those_of_the_checkout(hub: Hub) -> None:
     commits = await hub.get(f"{PULL}/commits")
     assert len(commits) == 3
