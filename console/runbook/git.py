@@ -177,6 +177,7 @@ async def current(context: StepContext, *, branch: str, remote: str) -> Evidence
         status = ran.stdout
     checkout = read_status(status)
     judged = judge(checkout, branch=branch, remote=remote)
+    learns = judged.passed and bool(checkout.commit) and not await _went_on(context, checkout.commit)
     return context.evidence(
         Result.PASSED if judged.passed else Result.FAILED,
         judged.sentence,
@@ -185,8 +186,14 @@ async def current(context: StepContext, *, branch: str, remote: str) -> Evidence
         remedy=judged.remedy,
         excerpt=tail,
         output=str(output),
-        learned={"commit": checkout.commit} if judged.passed and checkout.commit else {},
+        learned={"commit": checkout.commit} if learns else {},
     )
+
+
+async def _went_on(context: StepContext, commit: str) -> bool:
+    """Whether the release has gone on to a later commit that holds this one, such as its merge."""
+    known = context.subject.commit
+    return bool(known) and known != commit and await ask(context, "rev-list", "--count", f"{known}..{commit}") == "0"
 
 
 _REMOTE = re.compile(

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import json
+import ssl
+import subprocess
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -381,3 +384,24 @@ def test_nearly_prometheus_text_is_read_or_refused(text: str) -> None:
 def test_a_signature_is_metas() -> None:
     body = http_checks.message_body("id", "hola", "593", 1.0)
     assert http_checks.signature(body, webhook.APP_SECRET) == webhook.sign(body)
+
+
+async def test_a_certificate_that_nobody_vouches_for_is_refused(bench: Bench, tmp_path: Path) -> None:
+    key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
+    await asyncio.to_thread(
+        subprocess.run,
+        ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost",
+         "-keyout", key, "-out", certificate],
+        check=True, capture_output=True,
+    )  # fmt: skip
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    app = web.Application()
+    app.router.add_get("/healthz", fine)
+    server = TestServer(app, scheme="https")
+    await server.start_server(ssl=context)
+    bench.tools.clouds = {"production": OneService(f"https://127.0.0.1:{server.port}")}
+    evidence = await check(bench, "healthz", startup_wait="0 s")
+    await server.close()
+    assert evidence.result is Result.FAILED
+    assert "certificate" in evidence.sentence.lower()

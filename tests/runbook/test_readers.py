@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -232,6 +233,22 @@ async def test_a_clean_checkout_level_with_its_upstream_passes_and_its_commit_is
     assert evidence.result is Result.PASSED, evidence
     assert evidence.learned == {"commit": git(sample.path, "rev-parse", "HEAD")}
     assert bench.step("command", read="git_current").explain()[0] == "git fetch --quiet -- origin"
+
+
+async def test_looking_again_after_the_merge_does_not_take_the_release_back_to_the_commit_before(
+    bench: Bench, sample: Checkout
+) -> None:
+    head = git(sample.path, "rev-parse", "HEAD")
+    git(sample.path, "checkout", "-q", "main")
+    git(sample.path, "merge", "-q", "--no-ff", "--no-gpg-sign", "-m", "merge", "develop")
+    merge = git(sample.path, "rev-parse", "HEAD")
+    git(sample.path, "push", "-q"), git(sample.path, "checkout", "-q", "develop")
+    bench.subject = replace(bench.subject, commit=merge)
+    evidence = await current(bench)
+    assert (evidence.result, evidence.learned) == (Result.PASSED, {})
+    git(sample.path, "commit", "-q", "--no-gpg-sign", "--allow-empty", "-m", "more"), git(sample.path, "push", "-q")
+    newer = await current(bench)
+    assert newer.learned == {"commit": git(sample.path, "rev-parse", "HEAD")} != {"commit": head}
 
 
 async def test_what_is_wrong_with_a_checkout_is_said_with_the_command_that_mends_it(
