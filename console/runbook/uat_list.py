@@ -128,6 +128,16 @@ def answered(items: Sequence[ItemResult], new: ItemResult) -> tuple[ItemResult, 
     return tuple(new if item.id == new.id else item for item in items)
 
 
+def reopened(items: Sequence[ItemResult]) -> tuple[ItemResult, ...]:
+    """The items with those that a person failed or found blocked open again, once nothing else is open."""
+    if any(not item.result for item in items):
+        return tuple(items)
+    return tuple(
+        replace(item, result="", note="", by="") if item.result != "pass" and item.by != MACHINE else item
+        for item in items
+    )
+
+
 def result_of(items: Sequence[ItemResult]) -> Result:
     """How the list stands: a failure fails it at once, a blocked case once nothing is open."""
     results = {item.result for item in items}

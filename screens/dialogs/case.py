@@ -20,7 +20,7 @@ class CaseWord:
     """What was said of a case."""
 
     word: str
-    """`pass`, `fail` or `blocked`."""
+    """`pass`, `fail`, `blocked`, or `fail+post`: its note goes on the pull request too."""
     note: str = ""
 
 
@@ -38,6 +38,7 @@ class CaseDialog(Dialog[CaseWord | None]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+f", "say('fail')", show=False, priority=True),
         Binding("ctrl+b", "say('blocked')", show=False, priority=True),
+        Binding("ctrl+g", "say('fail+post')", show=False, priority=True),
     ]
 
     def __init__(self, view: View, case: str, title: str, critical: bool, left: int) -> None:
@@ -54,6 +55,7 @@ class CaseDialog(Dialog[CaseWord | None]):
         left = ngettext("{count} case is open.", "{count} cases are open.", self._left).format(count=self._left)
         yield plain(left, classes="faint")
         yield plain(f"Enter {_('Pass')}     Ctrl+F {_('Fail')}     Ctrl+B {_('Blocked')}")
+        yield plain(f"Ctrl+G {_('Fail, and write the note on the pull request')}")
         yield field(placeholder=_("note: what you saw (needed for fail and blocked)"), id="note")
         yield Static("", id="missing", classes="problem", markup=False)
 

@@ -104,6 +104,17 @@ async def test_a_blocked_case_fails_the_list_once_nothing_is_open(here: Bench) -
     assert evidence.result is Result.FAILED
 
 
+async def test_enter_opens_a_failed_case_again_once_all_others_are_answered(here: Bench) -> None:
+    step = uat(here)
+    evidence = await say(here, step, "UAT-01", "fail", "no answer")
+    assert results(await here.run(step, before=evidence))["UAT-01"] == "fail", "others are open yet"
+    for name in ("UAT-02", "UAT-03"):
+        evidence = await say(here, step, name, "pass", before=evidence)
+    again = await here.run(step, before=evidence)
+    assert (again.result, results(again)["UAT-01"]) == (Result.PARTIAL, "")
+    assert (await say(here, step, "UAT-01", "pass", before=again)).result is Result.PASSED
+
+
 async def test_a_case_whose_text_changed_is_open_again_and_the_others_are_not(here: Bench) -> None:
     step = uat(here)
     evidence = None
@@ -205,6 +216,15 @@ async def test_a_failures_note_is_written_on_the_pull_request_once(connected: tu
     assert comment.user == "maria"
     assert "UAT-03" in comment.body
     assert "books for 3" in comment.body
+
+
+async def test_a_failure_and_its_note_can_be_given_in_one_word(connected: tuple[Bench, Simulator]) -> None:
+    bench, simulator = connected
+    evidence = await say(bench, uat(bench), "UAT-03", "fail+post", "books for 3")
+    assert results(evidence)["UAT-03"] == "fail"
+    assert "books for 3" in simulator.team.github.pull.comments[0].body
+    with pytest.raises(UsageError):
+        await say(bench, uat(bench), "UAT-03", "fail+nonsense", "books for 3")
 
 
 async def test_an_answer_counts_also_where_github_does_not_take_its_note(connected: tuple[Bench, Simulator]) -> None:

@@ -26,7 +26,7 @@ from console.words import _
 LONGEST_NOTE = 500
 """Characters of a note that are kept."""
 POST = "post"
-"""The word that writes a case's note on the pull request."""
+"""The word that writes a case's note on the pull request; `fail+post` and `blocked+post` answer and write at once."""
 
 
 class UatSettings(KindSettings):
@@ -77,8 +77,9 @@ class Uat(StepKind):
     async def run(self, context: StepContext) -> Evidence:
         """Take one answer, or do the machine's cases.
 
-        `Answer.item` names the case and `word` is `pass`, `fail` or `blocked`; `post` writes its note on the pull
-        request. Without an item the machine's open cases are checked.
+        `Answer.item` names the case and `word` is `pass`, `fail` or `blocked`; `post`, or `+post` after the word,
+        writes its note on the pull request. Without an item the machine's open cases are checked, and once nothing is
+        open, those that a person failed are open again.
 
         Raises:
             UsageError: no list, no such case, a note is missing, or the case is the machine's.
@@ -93,14 +94,17 @@ class Uat(StepKind):
         trouble = ""
         if answer.item:
             case = self._case(cases, answer.item)
-            if answer.word == POST:
+            word, _plus, post = answer.word.partition("+")
+            if word == POST:
                 await self._post(context, next(item for item in items if item.id == case.id))
             else:
-                items = uat_list.answered(items, self._answered(context, case))
-                if self._settings.post_note and answer.word == "fail":
+                if post not in ("", POST):
+                    word = answer.word
+                items = uat_list.answered(items, self._answered(context, case, word))
+                if word != "pass" and (post or (self._settings.post_note and word == "fail")):
                     trouble = await self._tried(context, next(item for item in items if item.id == case.id))
         else:
-            items = await self._check(context, cases, items)
+            items = await self._check(context, cases, uat_list.reopened(items))
         return self._evidence(context, items, trouble)
 
     def explain(self) -> tuple[str, ...]:
@@ -151,12 +155,11 @@ class Uat(StepKind):
             remedy=_("It has changed: choose a case of the list as it is now."),
         )
 
-    def _answered(self, context: StepContext, case: Case) -> ItemResult:
-        answer = context.answer
-        note = scrub_text(answer.note.strip(), LONGEST_NOTE)
-        if answer.word not in uat_list.WORDS:
+    def _answered(self, context: StepContext, case: Case, word: str) -> ItemResult:
+        note = scrub_text(context.answer.note.strip(), LONGEST_NOTE)
+        if word not in uat_list.WORDS:
             raise UsageError(
-                _("A case is answered with pass, fail or blocked, not {word!r}.").format(word=clean(answer.word, 40)),
+                _("A case is answered with pass, fail or blocked, not {word!r}.").format(word=clean(word, 40)),
                 remedy=_("Choose one of them."),
             )
         if case.machine:
@@ -164,12 +167,12 @@ class Uat(StepKind):
                 _("{case} is checked by the machine ({check}).").format(case=case.id, check=case.machine),
                 remedy=_("Press Enter to have it checked."),
             )
-        if answer.word != "pass" and not note:
+        if word != "pass" and not note:
             raise UsageError(
-                _("{case}: {word} needs a note.").format(case=case.id, word=answer.word),
+                _("{case}: {word} needs a note.").format(case=case.id, word=word),
                 remedy=_("Write in one line what happened."),
             )
-        return ItemResult(case.id, case.title, answer.word, note, case.critical, context.identity)
+        return ItemResult(case.id, case.title, word, note, case.critical, context.identity)
 
     async def _check(
         self, context: StepContext, cases: tuple[Case, ...], items: tuple[ItemResult, ...]
