@@ -94,7 +94,9 @@ async def show(place: Place, file: Path | None, *, rollback: bool, as_json: bool
 
 def step_lines(view: StepView) -> Iterator[str]:
     """A step and its evidence, as lines."""
-    yield f"  {view.state.value:<9} {view.step.id:<20} {view.step.title.in_language(language())}"
+    from console.runbook.progress import state_word
+
+    yield f"  {state_word(view.state):<10} {view.step.id:<20} {view.step.title.in_language(language())}"
     if view.reason:
         yield f"            {view.reason}"
     if view.evidence is not None:

@@ -20,7 +20,7 @@ from console.commands.running import Place
 from console.errors import BlockedError, CanarioError, ExitCode, QuotaError, UnavailableError, UsageError
 from console.runbook.evidence import Evidence, Result
 from console.runbook.kinds.base import Answer, Ask
-from console.runbook.progress import Checklist, State, StepView, role_name
+from console.runbook.progress import Checklist, State, StepView, role_name, state_word
 from console.runbook.walk import Walk
 from console.settings import SIGNING_ROLES
 from console.words import _, language
@@ -351,14 +351,14 @@ class Headless:
 
     def _wait_for(self, checklist: Checklist) -> None:
         waiting = [view for view in checklist.steps if view.state in (State.RUNNING, State.VERIFYING, State.WAITING)]
-        told = "; ".join(f"{view.step.id} {view.state.value}" for view in waiting)
+        told = "; ".join(f"{view.step.id} {state_word(view.state)}" for view in waiting)
         if told != self._waiting:
             self._waiting, self._waited = told, self._clock()
         if self._clock() - self._waited > WAIT_S or not (waiting or self._beside):
             raise _EndedError(
                 ExitCode.INCONCLUSIVE,
                 _("Nothing can be done, and nothing is under way: {steps}").format(
-                    steps=", ".join(f"{v.step.id} ({v.state.value})" for v in checklist.steps if not v.done)
+                    steps=", ".join(f"{v.step.id} ({state_word(v.state)})" for v in checklist.steps if not v.done)
                 ),
             )
 
@@ -428,7 +428,7 @@ class Headless:
             if self._as_json:
                 say_json({"event": "step", **step_document(view)}, indent=None)
                 continue
-            say(f"{self._walk.now():%H:%M:%S}  {view.state.value:<8} {view.step.id:<18} {view.reason}")
+            say(f"{self._walk.now():%H:%M:%S}  {state_word(view.state):<9} {view.step.id:<18} {view.reason}")
             if evidence is not None:
                 for line in evidence_lines(evidence):
                     say(line)

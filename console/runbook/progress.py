@@ -8,6 +8,7 @@ cloud, no clock: `walk` passes in what it has.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from console.runbook.evidence import Evidence
@@ -23,7 +24,7 @@ from console.runbook.views import (
     StepView,
     Traits,
 )
-from console.runbook.weighing import Sketch, counted, family, moved_on, same_subject, short, span, stale
+from console.runbook.weighing import Sketch, counted, families, moved_on, same_subject, short, span, stale
 from console.words import _
 
 SIGNED_BY_ONE = frozenset({"verified", "verifying"})
@@ -74,28 +75,45 @@ def checklist(
     for step_id, sentence in (refused or {}).items():
         if step_id in views and views[step_id].state is State.OPEN and not views[step_id].reason:
             views[step_id] = moved_on(views[step_id], State.OPEN, sentence)
-    views = _joined(runbook, views)
+    kin = families(runbook)
+    views = _joined(runbook, views, kin)
+    whole = _Whole(runbook, views, kin, me, approvals, closed)
     phases = []
     for phase in runbook.phases:
         missing = _unmet(runbook, phase.needs, views)
         seen = []
         for step in phase.steps:
             unmet = (*missing, *_unmet(runbook, step.needs, views, phase.id))
-            seen.append(_gated(_mark(views[step.id], theirs), runbook, unmet, views, me, approvals, closed))
+            seen.append(_gated(_mark(views[step.id], theirs), unmet, whole))
         phases.append(PhaseView(phase, tuple(seen), not missing, _waits_for(runbook, missing)))
-    whole = tuple(view for phase in phases for view in phase.steps)
     return Checklist(
         runbook=runbook,
         phases=tuple(phases),
         subject=subject,
         me=me,
         now=now,
-        next_for_me=_next(whole),
+        next_for_me=_next([view for phase in phases for view in phase.steps]),
         approvals=approvals,
         closed=closed,
         driver_expires=driver_expires,
         problems=problems,
     )
+
+
+def state_word(state: State) -> str:
+    """A state in words."""
+    return {
+        State.NOT_YET: _("not yet"),
+        State.OPEN: _("open"),
+        State.RUNNING: _("running"),
+        State.PASSED: _("passed"),
+        State.FAILED: _("failed"),
+        State.WAITING: _("waiting"),
+        State.VERIFYING: _("verifying"),
+        State.SKIPPED: _("skipped"),
+        State.STALE: _("stale"),
+        State.UNKNOWN: _("unknown"),
+    }[state]
 
 
 def role_name(role: str) -> str:
@@ -117,11 +135,13 @@ def _mark(view: StepView, theirs: frozenset[str]) -> StepView:
     return moved_on(view, view.state, view.reason, theirs=True)
 
 
-def _joined(runbook: Runbook, views: Mapping[str, StepView]) -> dict[str, StepView]:
+def _joined(
+    runbook: Runbook, views: Mapping[str, StepView], families: Mapping[str, tuple[Step, ...]]
+) -> dict[str, StepView]:
     """Alternatives: one that passed passes the others; while one is under way the others wait."""
     joined = dict(views)
     for step in runbook.steps():
-        kin = family(runbook, step)
+        kin = families[step.id]
         view = views[step.id]
         if len(kin) < 2 or view.state in (*DONE, State.RUNNING):
             continue
@@ -142,23 +162,28 @@ def _waits_for(runbook: Runbook, missing: Sequence[str]) -> str:
     return _("needs {steps} first").format(steps=", ".join(missing)) if missing else ""
 
 
-def _gated(
-    view: StepView,
-    runbook: Runbook,
-    missing: tuple[str, ...],
-    views: Mapping[str, StepView],
-    me: Me,
-    approvals: tuple[ApprovalSeen, ...],
-    closed: str,
-) -> StepView:
+@dataclass(frozen=True, slots=True)
+class _Whole:
+    """Everything that decides what an operator may do about one step."""
+
+    runbook: Runbook
+    views: Mapping[str, StepView]
+    kin: Mapping[str, tuple[Step, ...]]
+    me: Me
+    approvals: tuple[ApprovalSeen, ...]
+    closed: str
+
+
+def _gated(view: StepView, missing: tuple[str, ...], whole: _Whole) -> StepView:
     """`view` with its needs, and with what this operator may do about it."""
+    me, closed, runbook = whole.me, whole.closed, whole.runbook
     needs = tuple(dict.fromkeys(missing))
     if needs and view.state in (State.OPEN, State.WAITING):
         view = moved_on(view, State.NOT_YET, view.reason or _waits_for(runbook, needs))
     view = moved_on(view, view.state, view.reason, unmet=needs)
     why_skip = _why_not_skip(view, me, closed)
     view = moved_on(view, view.state, view.reason, may_skip=not why_skip, why_not_skip=why_skip)
-    why = _why_not(view, runbook, views, me, approvals, closed)
+    why = _why_not(view, whole)
     if not why:
         ours = State.OPEN if view.state is State.WAITING else view.state
         return moved_on(view, ours, view.reason, may_run=True)
@@ -184,42 +209,45 @@ def _own_roles(step: Step, me: Me) -> frozenset[str]:
     return held & frozenset(step.signers)
 
 
-def _why_not(
-    view: StepView,
-    runbook: Runbook,
-    views: Mapping[str, StepView],
-    me: Me,
-    approvals: tuple[ApprovalSeen, ...],
-    closed: str,
-) -> str:
+def _why_not(view: StepView, whole: _Whole) -> str:
+    me, views = whole.me, whole.views
     step, ask = view.step, view.traits.ask
-    if closed:
+    if whole.closed:
         return _("this release candidate is closed")
     if view.state is State.RUNNING:
         return _("it is running")
     if view.state is State.VERIFYING:
         return _("it is signed, and the audit log is being asked")
     if view.unmet:
-        return _waits_for(runbook, view.unmet)
-    if view.state in (State.PASSED, State.SKIPPED) and (view.traits.once or ask in (Ask.SIGN, Ask.ELSEWHERE)):
+        return _waits_for(whole.runbook, view.unmet)
+    troubled = view.traits.again and view.evidence is not None and bool(view.evidence.problems)
+    if (
+        view.state in (State.PASSED, State.SKIPPED)
+        and not troubled
+        and (view.traits.once or ask in (Ask.SIGN, Ask.ELSEWHERE))
+    ):
         return _("it is done")
     roles = _own_roles(step, me)
     if not roles:
         return _("only {roles} may do it").format(roles=", ".join(role_name(role) for role in step.signers))
     if ask is Ask.SIGN:
         own = frozenset(step.signers)
-        if any(seen.by == me.identity and seen.state in SIGNED_BY_ONE and seen.role not in own for seen in approvals):
+        if any(
+            seen.by == me.identity and seen.state in SIGNED_BY_ONE and seen.role not in own for seen in whole.approvals
+        ):
             return _("you have signed as {role} already: two different people authorise a release").format(
-                role=next(role_name(s.role) for s in approvals if s.by == me.identity)
+                role=next(role_name(s.role) for s in whole.approvals if s.by == me.identity)
             )
         return ""
     if not me.drives and not (ask is Ask.WORD and roles - {"anyone", "driver"}):
         if me.driver:
             return _("{who} drives this release; take over to run its steps").format(who=me.driver)
         return _("nobody drives this release; take over to run its steps")
-    for other in family(runbook, step):
+    for other in whole.kin[step.id]:
         if other.id != step.id and views[other.id].state in (State.RUNNING, State.UNKNOWN):
-            return _("{step}, which does the same, is {state}").format(step=other.id, state=views[other.id].state)
+            return _("{step}, which does the same, is {state}").format(
+                step=other.id, state=state_word(views[other.id].state)
+            )
     if view.traits.background:
         return ""
     busy = next(
@@ -234,7 +262,7 @@ def _why_not_skip(view: StepView, me: Me, closed: str) -> str:
     if closed:
         return _("this release candidate is closed")
     if view.state in (State.PASSED, State.SKIPPED, State.RUNNING):
-        return _("it is {state}").format(state=view.state)
+        return _("it is {state}").format(state=state_word(view.state))
     held = me.roles | {"anyone"} | ({"driver"} if me.drives else frozenset())
     if not held & frozenset(view.step.skip.by):
         return _("only {roles} may skip it").format(roles=", ".join(role_name(role) for role in view.step.skip.by))
@@ -265,4 +293,5 @@ __all__ = [
     "short",
     "span",
     "stale",
+    "state_word",
 ]

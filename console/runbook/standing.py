@@ -70,7 +70,8 @@ class Standing:
         self._checkout = checkout or settings.checkout()
         self._shared = Shared(session.actions.access)
         self._traits = {
-            step: Traits(kind.ask, kind.machine, kind.once, kind.background) for step, kind in loaded.kinds.items()
+            step: Traits(kind.ask, kind.machine, kind.once, kind.background, kind.again)
+            for step, kind in loaded.kinds.items()
         }
         self._plan = plan_digest(settings.rules(session.environment).plan)
         self._candidate: Candidate | None = None

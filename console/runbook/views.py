@@ -45,6 +45,8 @@ class Traits:
     once: bool = False
     background: bool = False
     """Whether it runs beside others (a 24-hour watch)."""
+    again: bool = False
+    """Whether it may be run again where it passed with a problem, though it is `once`."""
 
 
 @dataclass(frozen=True, slots=True)

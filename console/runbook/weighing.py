@@ -87,6 +87,8 @@ class Sketch:
         self._runbook, self._evidence, self._subject, self._now = runbook, evidence, subject, now
         self._running, self._observations, self._unsettled = running, observations, unsettled
         self._served: dict[str, bool] = {}
+        self._used_by = _used_by(runbook)
+        self._families = families(runbook)
 
     def view(self, step: Step, traits: Traits) -> StepView:
         """The step by itself."""
@@ -117,7 +119,9 @@ class Sketch:
     def _weighed(self, step: Step, base: StepView, known: Evidence) -> StepView:
         if known.result is Result.UNKNOWN:
             return moved_on(base, State.UNKNOWN, known.sentence)
-        if problem := stale(step, known, self._subject, self._now, served=self.served(step.id)):
+        if problem := stale(
+            step, known, self._subject, self._now, served=step.holds is not None and self.served(step.id)
+        ):
             return moved_on(base, State.STALE, problem)
         match known.result:
             case Result.PASSED:
@@ -139,23 +143,13 @@ class Sketch:
         """Whether the step has been used: something needs it, and all that does is done."""
         if step_id not in self._served:
             self._served[step_id] = False  # a circle, which the loader refuses, must not hang us
-            users = self._users(step_id)
+            users = self._used_by.get(step_id, ())
             self._served[step_id] = bool(users) and all(self._done(user) for user in users)
         return self._served[step_id]
 
-    def _users(self, step_id: str) -> list[Step]:
-        found = []
-        for phase in self._runbook.phases:
-            gated = any(step_id in self._runbook.needed(need) for need in phase.needs)
-            for step in phase.steps:
-                wanted = gated or any(step_id in self._runbook.needed(need, phase.id) for need in step.needs)
-                if wanted and step.id != step_id:
-                    found.append(step)
-        return found
-
     def _done(self, step: Step) -> bool:
         """Whether the step, or one that stands for it, has evidence that counts."""
-        return any(self._counts(other) for other in family(self._runbook, step))
+        return any(self._counts(other) for other in self._families[step.id])
 
     def _counts(self, step: Step) -> bool:
         if step.id in self._running:
@@ -170,7 +164,7 @@ class Sketch:
             return False
         if known.result is Result.SKIPPED and (step.skip is None or not known.reason.strip()):
             return False
-        return not stale(step, known, self._subject, self._now, served=self.served(step.id))
+        return not stale(step, known, self._subject, self._now, served=step.holds is not None and self.served(step.id))
 
 
 _OBSERVED = {
@@ -189,7 +183,21 @@ def moved_on(view: StepView, state: State, reason: str, **more: object) -> StepV
     return replace(view, state=state, reason=reason, **more)  # type: ignore[arg-type]
 
 
-def family(runbook: Runbook, step: Step) -> tuple[Step, ...]:
-    """The step, the one that it is an alternative to, and the alternatives to it."""
-    first = step.alternative_to or step.id
-    return tuple(other for other in runbook.steps() if other.id == first or other.alternative_to == first)
+def families(runbook: Runbook) -> dict[str, tuple[Step, ...]]:
+    """Of each step: itself, the one that it is an alternative to, and the alternatives to that."""
+    by_first: dict[str, list[Step]] = {}
+    steps = tuple(runbook.steps())
+    for step in steps:
+        by_first.setdefault(step.alternative_to or step.id, []).append(step)
+    return {step.id: tuple(by_first[step.alternative_to or step.id]) for step in steps}
+
+
+def _used_by(runbook: Runbook) -> dict[str, list[Step]]:
+    """The steps that need each step, directly or through its phase."""
+    users: dict[str, list[Step]] = {}
+    for phase in runbook.phases:
+        gate = {needed for need in phase.needs for needed in runbook.needed(need)}
+        for step in phase.steps:
+            for needed in gate.union(*(runbook.needed(need, phase.id) for need in step.needs)) - {step.id}:
+                users.setdefault(needed, []).append(step)
+    return users

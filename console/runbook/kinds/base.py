@@ -251,6 +251,8 @@ class StepKind(ABC):
     """Whether a machine checks it; False: a person's word."""
     once: bool = False
     """Whether it must not be done twice: it is settled after a crash, never simply run again."""
+    again: ClassVar[bool] = False
+    """Whether a `once` step that passed with a problem may be run again by a person: a message that did not go out."""
     needs_checkout: ClassVar[bool] = False
     background: ClassVar[bool] = False
     """Whether it runs beside other steps and survives quitting (a 24-hour watch): cut off, it is started again."""
