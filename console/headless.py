@@ -115,6 +115,7 @@ class Play:
             as_email=self._email,
             watch=True,
             drive=True,
+            walk=False,
         )
         try:
             try:

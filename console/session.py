@@ -104,6 +104,7 @@ class Session:
         watch: bool = True,
         drive: bool = False,
         anonymous: bool = False,
+        walk: bool = True,
     ) -> Self:
         """Connect, and wire everything.
 
@@ -116,6 +117,7 @@ class Session:
             watch: run the feeds (a console); False for commands, which read what they need themselves.
             drive: run the autopilot too: lease, verdict record, automatic rollback.
             anonymous: do not wait until Google says who we are; it is found out beside what is done (a rollback).
+            walk: where it watches and drives, open the runbook too; False for whoever opens one of their own, or none.
 
         Raises:
             SettingsError: the endpoint is not on this machine, or no project is known.
@@ -144,7 +146,7 @@ class Session:
             await cloud.close()
             raise
         session._start(watch=watch, drive=drive)
-        if watch and drive:
+        if watch and drive and walk:
             session._spawn(session._open_walk(settings))
         return session
 

@@ -121,7 +121,13 @@ async def run(
                 remedy=_("Its steps: {steps}.").format(steps=", ".join(s.id for s in book.runbook.steps())),
             )
     session = await Session.open(
-        place.settings, place.environment, endpoint=place.endpoint, as_email=place.email, watch=True, drive=True
+        place.settings,
+        place.environment,
+        endpoint=place.endpoint,
+        as_email=place.email,
+        watch=True,
+        drive=True,
+        walk=False,
     )
     try:
         await _first_picture(session)
