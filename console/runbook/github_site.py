@@ -1,18 +1,15 @@
-"""How a step reaches GitHub: the repository, the token, the release's pull request, and a run followed to its end."""
+"""How a step reaches GitHub: the repository, the token, and the release's pull request."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
-from datetime import timedelta
 
-from console.errors import CanarioError, UsageError
-from console.github import errors, rules
+from console.errors import UsageError
+from console.github import errors
 from console.github.client import GitHub
-from console.github.model import Job, PullRequest, WorkflowRun
+from console.github.model import PullRequest
 from console.runbook import git
-from console.runbook.evidence import Progress
 from console.runbook.kinds.base import StepContext
 from console.words import _
 
@@ -79,86 +76,3 @@ async def find_pull_request(context: StepContext, github: GitHub, number: int | 
         ),
         remedy=_("Open it on GitHub, and press Enter again."),
     )
-
-
-@dataclass(frozen=True, slots=True)
-class Followed:
-    """A run, as it stood when following it ended."""
-
-    run: WorkflowRun
-    jobs: tuple[Job, ...]
-    waited_out: bool = False
-    """Whether it had not ended yet."""
-
-    @property
-    def failed_jobs(self) -> tuple[Job, ...]:
-        """Jobs that did not end well."""
-        return tuple(job for job in self.jobs if job.conclusion not in ("", "success", "skipped", "neutral"))
-
-
-async def follow(
-    context: StepContext, github: GitHub, run: WorkflowRun, *, poll: timedelta, wait: timedelta
-) -> Followed:
-    """A run until it has ended, told in progress; GitHub out of reach meanwhile is waited out.
-
-    Args:
-        context: of the step.
-        github: where it runs.
-        run: as first seen.
-        poll: pause between two looks.
-        wait: how long at most, on the wall.
-    """
-    started = context.clock.monotonic()
-    trouble = ""
-    jobs: tuple[Job, ...] = ()
-    while True:
-        try:
-            run = await github.run(run.id)
-            jobs = tuple(await github.jobs(run.id))
-            trouble = ""
-        except CanarioError as error:
-            trouble = error.what
-            if isinstance(error, errors.NotThere | errors.Forbidden):
-                raise
-        if run.done and not trouble:
-            return Followed(run, jobs)
-        context.report(_progress(run, jobs, trouble))
-        if context.clock.monotonic() - started > wait.total_seconds():
-            return Followed(run, jobs, waited_out=True)
-        await context.clock.sleep(poll.total_seconds())
-
-
-def _progress(run: WorkflowRun, jobs: tuple[Job, ...], trouble: str) -> Progress:
-    working = ", ".join(job.name for job in jobs if job.status == "in_progress")
-    said = _("{name} #{id}: {status}").format(name=run.name, id=run.id, status=run.status.replace("_", " "))
-    return Progress(
-        " · ".join(part for part in (said, working, trouble) if part),
-        fraction=rules.fraction_of(jobs),
-        figures=((_("run"), run.url),),
-    )
-
-
-async def appeared(
-    context: StepContext,
-    look: Callable[[], Awaitable[WorkflowRun | None]],
-    *,
-    poll: timedelta,
-    within: timedelta,
-    waiting: str,
-) -> WorkflowRun | None:
-    """What `look` finds, asked again and again for a while; None where it finds nothing.
-
-    Args:
-        context: of the step.
-        look: finds it.
-        poll: pause between two looks.
-        within: how long at most, on the wall.
-        waiting: what is told meanwhile.
-    """
-    started = context.clock.monotonic()
-    while True:
-        found = await look()
-        if found is not None or context.clock.monotonic() - started > within.total_seconds():
-            return found
-        context.report(Progress(waiting))
-        await context.clock.sleep(poll.total_seconds())

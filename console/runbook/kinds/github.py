@@ -16,10 +16,11 @@ from console.github import errors, rules
 from console.github.client import GitHub
 from console.github.model import PullRequest, WorkflowRun
 from console.runbook import github_site as site
+from console.runbook import workflows
 from console.runbook.evidence import Evidence, Progress, Result
 from console.runbook.kinds.base import KindSettings, StepContext, StepKind
 from console.runbook.model import Step
-from console.settings_types import Duration, Problem, shown_duration
+from console.settings_types import Duration, Problem
 from console.words import _
 
 LEEWAY = timedelta(seconds=5)
@@ -120,7 +121,7 @@ class GitHubStep(StepKind):
             if self._settings.check == "merged":
                 pull = await site.find_pull_request(context, github, self._settings.number)
                 return await self._is_merged(context, github, pull) if pull.merged else None
-            found = await self._dispatched(context, github, await github.login(), begun - LEEWAY, frozenset())
+            found = await self._ours(context, github, await github.login(), begun - LEEWAY, frozenset())
             return await self._followed(context, github, found) if found is not None else None
 
     def explain(self) -> tuple[str, ...]:
@@ -325,11 +326,10 @@ class GitHubStep(StepKind):
                 remedy=_("Run the step before that sees the pull request merged."),
             )
 
-        async def look() -> WorkflowRun | None:
-            return rules.run_of_commit(await github.runs(settings.workflow, head_sha=commit), commit)
-
         waiting = _("{file} has no run for {commit} yet").format(file=settings.workflow, commit=commit[:12])
-        run = await site.appeared(context, look, poll=settings.poll, within=settings.appears, waiting=waiting)
+        run = await workflows.of_commit(
+            context, github, settings.workflow, commit, poll=settings.poll, within=settings.appears, waiting=waiting
+        )
         if run is None:
             return self._found(
                 context,
@@ -356,35 +356,28 @@ class GitHubStep(StepKind):
             return self._found(context, False, error.what, problems=(error.what,), remedy=error.remedy)
         except ConfirmationLostError as error:
             lost = error
-        run = await self._dispatched(context, github, login, begun, before)
+        run = await self._ours(context, github, login, begun, before)
         if run is not None:
             return await self._followed(context, github, run)
         said = lost.what if lost else _("GitHub took the dispatch, and lists no run of it.")
         remedy = _("Look at the runs of {file} on GitHub; do not start it again unseen.").format(file=settings.workflow)
         return context.evidence(Result.UNKNOWN, said, remedy=remedy)
 
-    async def _dispatched(
+    async def _ours(
         self, context: StepContext, github: GitHub, login: str, since: datetime, known: frozenset[int]
     ) -> WorkflowRun | None:
-        """The run that our dispatch became: by us, on its ref, made since, and not among those known before."""
         settings = self._settings
-        ref = settings.ref or context.tools.settings.github.base
-
-        async def look() -> WorkflowRun | None:
-            runs = await github.runs(settings.workflow, event="workflow_dispatch")
-            ours = [
-                run
-                for run in runs
-                if run.id not in known
-                and run.branch == ref
-                and (not login or run.actor == login)
-                and run.created is not None
-                and (bool(known) or run.created >= since)
-            ]
-            return min(ours, key=lambda run: run.id, default=None)
-
-        waiting = _("waiting until GitHub lists the run of {file}").format(file=settings.workflow)
-        return await site.appeared(context, look, poll=settings.poll, within=settings.appears, waiting=waiting)
+        return await workflows.dispatched(
+            context,
+            github,
+            settings.workflow,
+            ref=settings.ref or context.tools.settings.github.base,
+            login=login,
+            since=since,
+            known=known,
+            poll=settings.poll,
+            within=settings.appears,
+        )
 
     def _inputs(self) -> dict[str, str]:
         shown = {True: "true", False: "false"}
@@ -392,25 +385,15 @@ class GitHubStep(StepKind):
 
     async def _followed(self, context: StepContext, github: GitHub, run: WorkflowRun) -> Evidence:
         settings = self._settings
-        followed = await site.follow(context, github, run, poll=settings.poll, wait=settings.wait)
-        run = followed.run
-        problems = [f"{job.name}: {job.conclusion} {job.url}" for job in followed.failed_jobs]
-        if followed.waited_out:
-            problems.append(_("It has not ended within {wait}.").format(wait=shown_duration(settings.wait)))
-        elif run.conclusion != "success" and not problems:
-            problems.append(_("It ended: {conclusion}.").format(conclusion=run.conclusion or run.status))
-        state = run.conclusion or run.status
+        followed = await workflows.follow(context, github, run, poll=settings.poll, wait=settings.wait)
+        judged = workflows.judge(followed, settings.workflow, settings.wait)
         return self._found(
             context,
-            run.done and run.conclusion == "success",
-            _("{file} for {commit}: {state}").format(file=settings.workflow, commit=run.commit[:12], state=state),
-            problems=tuple(problems),
-            remedy=_("Read its log at {url}; once it is green, press Enter again.").format(url=run.url),
-            figures=(
-                (_("run"), f"#{run.id}"),
-                (_("jobs"), ", ".join(f"{job.name} {job.conclusion or job.status}" for job in followed.jobs)),
-                (_("URL"), run.url),
-            ),
+            judged.passed,
+            judged.sentence,
+            problems=judged.problems,
+            remedy=judged.remedy,
+            figures=judged.figures,
         )
 
     def _found(
