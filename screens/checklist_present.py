@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime
 
-from console.release.approvals import short_image
+from console.release.approvals import role_title, short_image
 from console.runbook.evidence import ItemResult
 from console.runbook.kinds.base import Ask
-from console.runbook.progress import Checklist, State, StepView, span
+from console.runbook.progress import Checklist, Me, State, StepView, span
 from console.words import _, language
 from widgets.step_card import CardItem, StepCardState
 from widgets.step_list import StepRow
+
+MACHINE = "canario"
+"""By whom a case is that a machine checked (`ItemResult.by`)."""
 
 LINES = 200
 """Lines of output that the card shows."""
@@ -63,7 +66,7 @@ def rows(checklist: Checklist) -> list[StepRow]:
                     view.step.id,
                     view.step.title.in_language(language()),
                     glyph,
-                    word(view),
+                    word(checklist, view),
                     style,
                     mine=view.step.id == checklist.next_for_me,
                 )
@@ -71,9 +74,66 @@ def rows(checklist: Checklist) -> list[StepRow]:
     return found
 
 
-def word(view: StepView) -> str:
+def forged(checklist: Checklist, view: StepView) -> bool:
+    """Whether somebody wrote the approval that this step asks for in another's name."""
+    return view.traits.ask is Ask.SIGN and any(
+        seen.state == "forged" and seen.role in view.step.signers for seen in checklist.approvals
+    )
+
+
+def alarm(checklist: Checklist) -> str:
+    """What every screen must say of the runbook: a forged approval, with who wrote it; empty where all is well."""
+    seen = next((seen for seen in checklist.approvals if seen.state == "forged"), None)
+    if seen is None:
+        return ""
+    return _("FORGED APPROVAL ({role}): {why}; it does not count").format(role=role_title(seen.role), why=seen.why)
+
+
+def in_hand(checklist: Checklist) -> str:
+    """Id of the step to show: the next for this operator, else what runs, else what is waited for, else the last."""
+    if checklist.next_for_me:
+        return checklist.next_for_me
+    for state in (State.RUNNING, State.VERIFYING, State.WAITING, State.FAILED):
+        found = next((view for view in checklist.steps if view.state is state and not view.done), None)
+        if found is not None:
+            return found.step.id
+    return checklist.steps[-1].step.id if checklist.steps else ""
+
+
+def next_line(checklist: Checklist, key: str) -> str:
+    """Where the runbook is, in one line for other screens; empty where nothing has been begun, or all is done.
+
+    Args:
+        checklist: the whole.
+        key: the checklist screen's, as shown.
+    """
+    if not checklist.subject.candidate or checklist.closed or not checklist.steps:
+        return ""
+    view = checklist.view(in_hand(checklist))
+    if view is None or view.state in (State.PASSED, State.SKIPPED):
+        return ""
+    title = view.step.title.in_language(language())
+    told = f"{GLYPHS[view.state][0]} {title}"
+    items = items_of(view)
+    if items:
+        count = _("{done} of {all}").format(done=sum(1 for item in items if item.result), all=len(items))
+        told += f" ({count})"
+    elif view.state is not State.OPEN:
+        told += f" ({word(checklist, view)})"
+    done = sum(each.done for each in checklist.steps)
+    return _("runbook {done}/{all}, next: {step} · {key}").format(
+        done=done, all=len(checklist.steps), step=told, key=key
+    )
+
+
+def word(checklist: Checklist, view: StepView) -> str:
     """A step's state in a word or two, with how far it is or whom it waits for."""
+    if forged(checklist, view):
+        return _("FORGED")
     fraction = view.fraction
+    items = items_of(view)
+    if items and view.state in (State.OPEN, State.RUNNING):
+        return f"{sum(1 for item in items if item.result)}/{len(items)}"
     if view.state is State.RUNNING and fraction is not None:
         return f"{state_word(view.state)} {fraction:.0%}"
     if view.state is State.WAITING and view.waiting_for:
@@ -111,7 +171,7 @@ def card(
     )
     progress = view.running.progress if view.running is not None else None
     live = progress is not None
-    items = progress.items if progress is not None and progress.items else (evidence.items if evidence else ())
+    items = items_of(view)
     reason = (progress.sentence if progress is not None and progress.sentence else view.reason) or ""
     shown = evidence if not live else None
     return StepCardState(
@@ -119,12 +179,14 @@ def card(
         facts=facts,
         help=step.help.in_language(language()),
         glyph=glyph,
-        word=state_word(view.state),
+        word=_("FORGED") if forged(checklist, view) else state_word(view.state),
         style=style,
         reason=reason,
-        press=tuple(press(view, keys, bool(items))),
+        alarm=forged(checklist, view),
+        press=tuple(press(view, checklist.me, keys, bool(items))),
         why_not="" if view.may_run or view.done or view.running is not None else view.why_not,
-        does=(*does, *(f"{name}: {value}" for name, value in contact)),
+        contact=contact,
+        does=does,
         fraction=view.fraction,
         items=tuple(_case(item, item.id == case) for item in items),
         figures=progress.figures if progress is not None else shown.figures if shown else (),
@@ -135,6 +197,7 @@ def card(
         lines=(progress.lines if progress is not None else shown.excerpt if shown else ())[-LINES:],
         live=live,
         headings={
+            "contact": _("whom to call"),
             "does": _("what it does"),
             "figures": _("figures"),
             "curves": _("so far"),
@@ -145,7 +208,18 @@ def card(
     )
 
 
-def press(view: StepView, keys: Callable[[str], str], has_items: bool) -> list[tuple[str, str]]:
+def takes_seat(view: StepView, me: Me) -> bool:
+    """Whether Enter on the step offers the driver's seat: it is the driver's to do, and another console drives."""
+    return not view.may_run and bool(me.driver) and not me.drives and view.traits.ask is not Ask.SIGN and view.to_do
+
+
+def _case_verb(view: StepView) -> str:
+    if all(item.result for item in items_of(view)):
+        return _("Answer again") if open_case(view) else _("Check again")
+    return _("Answer {case}").format(case=open_case(view))
+
+
+def press(view: StepView, me: Me, keys: Callable[[str], str], has_items: bool) -> list[tuple[str, str]]:
     """What the operator can press now."""
     found = []
     run, stop, skip = keys("checklist_run"), keys("checklist_stop"), keys("checklist_skip")
@@ -156,12 +230,14 @@ def press(view: StepView, keys: Callable[[str], str], has_items: bool) -> list[t
             Ask.NOTHING: _("Run again") if view.evidence is not None else _("Run"),
             Ask.WORD: _("Sign"),
             Ask.SIGN: _("Approve"),
-            Ask.ITEMS: _("Answer the case") if has_items else _("Begin"),
+            Ask.ITEMS: _case_verb(view) if has_items else _("Begin"),
             Ask.ELSEWHERE: _("Do it"),
         }[view.traits.ask]
         if view.state is State.UNKNOWN:
             verb = _("Say what became of it")
         found.append((run, verb))
+    if not view.may_run and takes_seat(view, me):
+        found.append((run, _("Take over")))
     if view.may_skip:
         found.append((skip, _("Skip")))
     if not view.may_run or view.done:
@@ -201,13 +277,39 @@ def _when(at: datetime, now: datetime | None) -> str:
     return _("{time}, {age} ago").format(time=shown, age=span(now - at)) if now is not None and now >= at else shown
 
 
-def open_case(view: StepView) -> str:
-    """Id of the first case without an answer; empty where all have one."""
+def items_of(view: StepView) -> tuple[ItemResult, ...]:
+    """Its cases as they stand; none where it has none, or where their answers are about another image."""
     progress = view.running.progress if view.running is not None else None
-    items = (
-        progress.items if progress is not None and progress.items else (view.evidence.items if view.evidence else ())
+    if progress is not None and progress.items:
+        return progress.items
+    if view.state is State.STALE:  # answers about another image are answers about another program
+        return ()
+    return view.evidence.items if view.evidence is not None else ()
+
+
+def open_case(view: StepView) -> str:
+    """Id of the case to answer: the first without an answer, else the first that a person said no to; or empty.
+
+    Cases that the machine checks are its own: Enter without a case checks them again.
+    """
+    items = items_of(view)
+    waiting = next((item.id for item in items if not item.result), "")
+    return waiting or next(
+        (item.id for item in items if item.result in ("fail", "blocked") and item.by not in ("", MACHINE)), ""
     )
-    return next((item.id for item in items if not item.result), "")
 
 
-__all__ = ["card", "open_case", "press", "rows", "state_word", "word"]
+__all__ = [
+    "alarm",
+    "card",
+    "forged",
+    "in_hand",
+    "items_of",
+    "next_line",
+    "open_case",
+    "press",
+    "rows",
+    "state_word",
+    "takes_seat",
+    "word",
+]

@@ -1,10 +1,13 @@
-"""The step in hand: what it is, why it stands so, its live output and evidence, and what to press."""
+"""The step in hand: how it stands and what to press on top; below, scrolling, why, its output and its evidence."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from textwrap import wrap
 
+from textual.app import ComposeResult
+from textual.containers import Vertical, VerticalScroll
 from textual.content import Content
 from textual.widgets import Static
 
@@ -39,10 +42,14 @@ class StepCardState:
     word: str = ""
     style: str = ""
     reason: str = ""
+    alarm: bool = False
+    """Whether the state and its reason must not be missed (a forged approval)."""
     press: tuple[tuple[str, str], ...] = ()
     """Keys and what they do now."""
     why_not: str = ""
     """Why Enter does nothing now."""
+    contact: tuple[tuple[str, str], ...] = ()
+    """Whom to call about it."""
     does: tuple[str, ...] = ()
     """What it will do, exactly."""
     fraction: float | None = None
@@ -56,31 +63,89 @@ class StepCardState:
     lines: tuple[str, ...] = ()
     """Output, oldest first."""
     live: bool = False
-    """Whether `lines` still grow."""
+    """Whether `lines` still grow: they are followed, and what was read before it began is left out."""
     headings: Mapping[str, str] = field(default_factory=dict)
-    """Headings of the parts by `does`, `figures`, `evidence`, `output`, `cases`, translated."""
+    """Headings of the parts by `contact`, `does`, `figures`, `curves`, `evidence`, `output`, `cases`, translated."""
 
 
-class StepCard(Static):
+class StepCard(Vertical):
     """Draws a `StepCardState`."""
 
-    DEFAULT_CSS = "StepCard { height: auto; width: 1fr; }"
+    DEFAULT_CSS = """
+    StepCard { height: 1fr; width: 1fr; }
+    StepCard #card-head { height: auto; max-height: 50%; }
+    StepCard #card-body { height: 1fr; margin: 1 0 0 0; scrollbar-size-vertical: 1; }
+    StepCard #card-text { height: auto; width: 1fr; }
+    """
 
     def __init__(self, *, id: str | None = None) -> None:
-        super().__init__("", id=id, markup=False)
+        super().__init__(id=id)
         self._state: StepCardState | None = None
+        self._drawn: tuple[object, ...] = ()
 
-    def show(self, state: StepCardState) -> bool:
-        """Draw `state`; whether anything changed."""
-        if state == self._state:
-            return False
-        self._state = state
-        self.update(card(state))
-        return True
+    def compose(self) -> ComposeResult:
+        """What stays, and what scrolls."""
+        yield Static("", id="card-head", markup=False)
+        with VerticalScroll(id="card-body"):
+            yield Static("", id="card-text", markup=False)
+
+    def show(self, state: StepCardState) -> None:
+        """Draw `state`.
+
+        Another step is shown from its top, and output that grows is followed unless it was scrolled back.
+        """
+        body = self.query_one("#card-body", VerticalScroll)
+        width = body.scrollable_content_region.width
+        if (state, width) == self._drawn:
+            return
+        before = self._state
+        self._state, self._drawn = state, (state, width)
+        other = before is None or before.title != state.title
+        began = state.live and (other or before is None or not before.live)
+        follows = began or (state.live and body.max_scroll_y - body.scroll_y <= 1)
+        self.query_one("#card-head", Static).update(head(state))
+        self.query_one("#card-text", Static).update(card(state, width))
+        if follows and state.lines:
+            body.scroll_end(animate=False)
+        elif other or (before is not None and before.live != state.live):
+            chosen = next((row for row, item in enumerate(state.items) if item.chosen), 0)
+            body.scroll_to(y=chosen if chosen > 4 else 0, animate=False)
+
+    def on_resize(self) -> None:
+        """Lay it out for the new width."""
+        if self._state is not None:
+            self.show(self._state)
+
+    def page(self, pages: int) -> None:
+        """Scroll what doesn't fit by what can be seen at once."""
+        body = self.query_one("#card-body", VerticalScroll)
+        body.scroll_relative(y=pages * max(body.size.height - 1, 1), animate=False)
 
 
-def card(state: StepCardState) -> Content:
-    """The card's text."""
+def head(state: StepCardState) -> Content:
+    """How it stands, how far it is, and what to press."""
+    loud = "bold reverse" if state.alarm else "bold"
+    word = f" {state.glyph} {state.word} " if state.alarm else f"{state.glyph} {state.word}"
+    standing = Content.styled(word, f"{loud} {state.style}".strip())
+    if state.fraction is not None:
+        full = round(max(0.0, min(1.0, state.fraction)) * BAR_CELLS)
+        standing += Content(f"   {'▰' * full}{'▱' * (BAR_CELLS - full)} {state.fraction:.0%}")
+    lines = [standing]
+    if state.press:
+        keys = [Content.assemble((f" {key} ", "bold reverse"), f" {what}") for key, what in state.press]
+        lines.append(Content("   ").join(keys))
+    if state.why_not:
+        lines.append(Content.styled(state.why_not, "$text-warning"))
+    return Content("\n").join(lines)
+
+
+def card(state: StepCardState, width: int = 0) -> Content:
+    """What scrolls: why it stands so, then all that is known of it.
+
+    Args:
+        state: the step.
+        width: cells that a line may take; 0 where not known yet.
+    """
     parts: list[Content] = []
 
     def section(name: str, lines: list[Content]) -> None:
@@ -90,58 +155,60 @@ def card(state: StepCardState) -> Content:
                 Content("\n").join([Content.styled(heading, "bold $text-muted"), *lines] if heading else lines)
             )
 
-    head = [Content.styled(state.title, "bold")]
-    if state.facts:
-        head.append(Content.styled(state.facts, "$text-muted"))
-    parts.append(Content("\n").join(head))
-    if state.help:
-        parts.append(Content(state.help))
-    standing = [Content.assemble((f"{state.glyph} {state.word}", f"bold {state.style}".strip()))]
-    if state.fraction is not None:
-        full = round(max(0.0, min(1.0, state.fraction)) * BAR_CELLS)
-        standing[0] += Content(f"   {'▰' * full}{'▱' * (BAR_CELLS - full)} {state.fraction:.0%}")
     if state.reason:
-        standing.append(Content(state.reason))
-    parts.append(Content("\n").join(standing))
-    press = [Content.assemble((f" {key} ", "bold reverse"), f" {what}") for key, what in state.press]
-    if press:
-        parts.append(Content("   ").join(press))
-    if state.why_not:
-        parts.append(Content.styled(state.why_not, "$text-warning"))
-    for problem in state.problems:
-        parts.append(Content.styled(f"✖ {problem}", "$text-error"))
+        parts.append(Content.styled(state.reason, f"bold {state.style}" if state.alarm else "bold"))
+    problems = [problem for problem in state.problems if problem != state.reason]
+    if problems:
+        parts.append(Content("\n").join(Content.styled(f"✖ {problem}", "$text-error") for problem in problems))
     if state.remedy:
         parts.append(Content.styled(f"→ {state.remedy}", "bold"))
-    section("cases", [_item(item) for item in state.items])
-    section("does", [Content(f"  {line}") for line in state.does])
-    section("figures", [Content(f"  {line}") for line in _table(state.figures)])
-    section("curves", [_curve(name, values) for name, values in state.curves.items() if values])
-    section("evidence", [Content(f"  {line}") for line in _table(state.evidence)])
+    section("contact", _table(state.contact, width))
+    if not state.live:
+        about = [Content(state.help)] if state.help else []
+        about += [Content.styled(state.facts, "$text-muted")] if state.facts else []
+        section("", about)
+    section("cases", [_item(item, width) for item in state.items])
+    if not state.live:
+        section("does", [Content("  " + _hung(line, width, 4)) for line in state.does])
+    section("figures", _table(state.figures, width))
+    section("curves", [_curve(name, values, width) for name, values in state.curves.items() if values])
+    section("evidence", _table(state.evidence, width))
     section("output", [Content.styled(line, "$text-muted") for line in state.lines])
     return Content("\n\n").join(parts)
 
 
-def _item(item: CardItem) -> Content:
+def _item(item: CardItem, width: int) -> Content:
     mark = "▸" if item.chosen else " "
     critical = "!" if item.critical else " "
+    lead = f"{item.glyph} {item.word:<8}"
     line = Content.assemble(
         (f"{mark} ", "bold $accent"),
-        (f"{item.glyph} {item.word:<8}", item.style),
-        f" {critical} {item.id}  {item.title}",
+        (lead, item.style),
+        _hung(f" {critical} {item.id}  {item.title}", width, len(lead) + 5),
     )
-    return line + Content.styled(f"\n      {item.note}", "$text-muted") if item.note else line
+    if not item.note:
+        return line
+    return line + Content.styled("\n" + " " * (len(lead) + 5) + _hung(item.note, width, len(lead) + 5), "$text-muted")
 
 
-def _table(pairs: tuple[tuple[str, str], ...]) -> list[str]:
-    width = max((len(name) for name, _value in pairs), default=0)
-    return [f"{name:<{width}}  {value}" for name, value in pairs]
+def _table(pairs: tuple[tuple[str, str], ...], width: int) -> list[Content]:
+    column = max((len(name) for name, _value in pairs), default=0)
+    return [Content(f"  {name:<{column}}  " + _hung(value, width, column + 4)) for name, value in pairs]
 
 
-def _curve(name: str, values: tuple[float, ...]) -> Content:
-    recent = values[-CURVE_CELLS:]
+def _hung(text: str, width: int, indent: int) -> str:
+    """`text` wrapped to `width`, lines after the first moved in by `indent` cells; as it is where width is unknown."""
+    if width <= 0:
+        return text
+    return ("\n" + " " * indent).join(wrap(text, max(width - indent, 12), break_on_hyphens=False) or [""])
+
+
+def _curve(name: str, values: tuple[float, ...], width: int) -> Content:
+    recent = values[-max(min(CURVE_CELLS, width - 28), 8) :] if width else values[-CURVE_CELLS:]
     top = max(recent) or 1.0
     bars = "".join(BARS[min(len(BARS) - 1, int(max(0.0, value) / top * (len(BARS) - 1) + 0.5))] for value in recent)
-    return Content(f"  {name:<12} {bars} {recent[-1]:,.0f}")
+    last = f"{recent[-1]:,.0f}" if recent[-1] >= 10 or recent[-1] == int(recent[-1]) else f"{recent[-1]:,.1f}"
+    return Content(f"  {name:<14} {bars} {last}")
 
 
-__all__ = ["CardItem", "StepCard", "StepCardState", "card"]
+__all__ = ["CardItem", "StepCard", "StepCardState", "card", "head"]

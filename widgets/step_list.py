@@ -33,7 +33,10 @@ class StepList(OptionList):
     """Phases and steps; arrows choose, the screen acts."""
 
     DEFAULT_CSS = """
-    StepList, StepList:focus { border: none; padding: 0; background: transparent; scrollbar-size-vertical: 1; }
+    StepList, StepList:focus {
+        border: none; padding: 0; background: transparent; scrollbar-size-vertical: 1; scrollbar-gutter: stable;
+    }
+    StepList > .option-list--option { padding: 0 1 0 0; }
     """
 
     @dataclass
@@ -96,15 +99,15 @@ class StepList(OptionList):
 
     def _line(self, row: StepRow, width: int) -> Content:
         if row.phase:
-            return _spread(Content.styled(f"{row.glyph} {row.title}", "bold"), row.word, row.style, width)
+            return _spread(Content.styled(f"{row.glyph} {row.title}", "bold"), row.word, row.style, width - 1)
         mark = "▸" if row.mine else " "
         left = Content.assemble((f"{mark} ", "bold $accent"), (row.glyph, row.style), f" {row.title}")
-        return _spread(left, row.word, row.style, width)
+        return _spread(left, row.word, row.style, width - 1)
 
 
 def _spread(left: Content, word: str, style: str, width: int) -> Content:
     """`left`, and `word` at the right edge; `left` is cut where both do not fit."""
-    room = max(width - cell_len(word) - 1, 8) if width else 40
+    room = max(width - cell_len(word) - 1, 8) if width > 0 else 40
     if left.cell_length > room:
         left = left.truncate(room, ellipsis=True)
     gap = " " * max(room - left.cell_length + 1, 1)

@@ -151,6 +151,10 @@ class Dialog(ModalScreen[T]):
         """What Enter does, or empty where the dialog only shows something."""
         return ""
 
+    def other_labels(self) -> tuple[str, ...]:
+        """Other answers than Enter's, each with its key."""
+        return ()
+
     def leave_label(self) -> str:
         """What Esc does."""
         return _("Leave as it is")
@@ -162,7 +166,7 @@ class Dialog(ModalScreen[T]):
         label = self.confirm_label()
         if label:
             parts.append(f"Enter {label}" if self.can_confirm() else _("(Enter does nothing yet)"))
-        parts += [f"Esc {self.leave_label()}", f"{key} {_('Roll back')}"]
+        parts += [*self.other_labels(), f"Esc {self.leave_label()}", f"{key} {_('Roll back')}"]
         foot = self.query_one("#foot", Static)
         text = "     ".join(parts)
         if getattr(self, "_foot_text", None) != text:

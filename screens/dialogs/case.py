@@ -36,8 +36,8 @@ class CaseDialog(Dialog[CaseWord | None]):
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("ctrl+f", "say('fail')", show=False, priority=True),
-        Binding("ctrl+b", "say('blocked')", show=False, priority=True),
+        Binding("f2", "say('fail')", show=False, priority=True),
+        Binding("f3", "say('blocked')", show=False, priority=True),
         Binding("ctrl+g", "say('fail+post')", show=False, priority=True),
     ]
 
@@ -54,7 +54,6 @@ class CaseDialog(Dialog[CaseWord | None]):
         yield plain(self._title)
         left = ngettext("{count} case is open.", "{count} cases are open.", self._left).format(count=self._left)
         yield plain(left, classes="faint")
-        yield plain(f"Enter {_('Pass')}     Ctrl+F {_('Fail')}     Ctrl+B {_('Blocked')}")
         yield plain(f"Ctrl+G {_('Fail, and write the note on the pull request')}")
         yield field(placeholder=_("note: what you saw (needed for fail and blocked)"), id="note")
         yield Static("", id="missing", classes="problem", markup=False)
@@ -66,6 +65,10 @@ class CaseDialog(Dialog[CaseWord | None]):
     def confirm_label(self) -> str:
         """What Enter does."""
         return _("Pass")
+
+    def other_labels(self) -> tuple[str, ...]:
+        """The other answers."""
+        return (f"F2 {_('Fail')}", f"F3 {_('Blocked')}")
 
     def leave_label(self) -> str:
         """What Esc does."""

@@ -35,10 +35,10 @@ class SignDialog(Dialog[Signed | None]):
         verb: what Enter does.
         note: whether a note may be typed.
         required: whether a reason of REASON_LENGTH characters must be.
-        no: what Ctrl+N does, the other answer; empty: there is none.
+        no: what F2 does, the other answer; empty: there is none.
     """
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("ctrl+n", "no", show=False, priority=True)]
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("f2", "no", show=False, priority=True)]
 
     def __init__(
         self,
@@ -63,8 +63,6 @@ class SignDialog(Dialog[Signed | None]):
         """What to know, and the note."""
         for line in self._lines:
             yield plain(line)
-        if self._no:
-            yield plain(f"Ctrl+N  {self._no}")
         if self._note:
             yield field(placeholder=_("reason") if self._required else _("note (optional)"), id="note")
         yield Static("", id="count", classes="faint", markup=False)
@@ -90,6 +88,10 @@ class SignDialog(Dialog[Signed | None]):
     def confirm_label(self) -> str:
         """The verb."""
         return self._verb
+
+    def other_labels(self) -> tuple[str, ...]:
+        """The other answer."""
+        return (f"F2 {self._no}",) if self._no else ()
 
     def confirm(self) -> None:
         """Signed."""

@@ -1,0 +1,291 @@
+"""From a key on the checklist to the walk: asks where it must, runs what was confirmed, and says what came of it.
+
+It holds nothing of the runbook: it is given the step as it stands, opens dialogs, and hands coroutines to the session.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Protocol, TypeVar
+
+from textual.screen import Screen
+
+from console.errors import CanarioError, UsageError
+from console.release.approvals import short_image
+from console.runbook.evidence import ItemResult
+from console.runbook.kinds.base import Answer, Ask
+from console.runbook.kinds.uat import POST
+from console.runbook.progress import Checklist, State, StepView
+from console.words import _, language
+from screens import checklist_present as made
+from screens.dialogs.case import CaseDialog, CaseWord
+from screens.dialogs.confirm import ConfirmDialog
+from screens.dialogs.sign import SignDialog, Signed
+from screens.view import View
+
+if TYPE_CHECKING:
+    from console.runbook.walk import Walk
+    from console.session import Session
+    from screens.operator import Operator, Severity
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+class Host(Protocol):
+    """What the hand needs of the app."""
+
+    operator: Operator
+
+    @property
+    def current(self) -> View:
+        """The newest view."""
+        ...
+
+    async def ask(self, make: Callable[[Session], Awaitable[T]]) -> T:
+        """Run something on the session's loop and wait for it without holding the screen up."""
+        ...
+
+    def say(self, text: str, severity: Severity = "information", *, keep: bool = False) -> None:
+        """Tell the operator."""
+        ...
+
+    def open_dialog(self, dialog: Screen[R], then: Callable[[R | None], None]) -> None:
+        """Show a dialog."""
+        ...
+
+    def spawn(self, work: Awaitable[None]) -> None:
+        """Let it run beside the screen."""
+        ...
+
+
+class ChecklistHand:
+    """The operator's hand on the checklist.
+
+    Args:
+        host: the app.
+    """
+
+    def __init__(self, host: Host) -> None:
+        self._host = host
+
+    def run(
+        self, view: View, chosen: StepView, does: tuple[str, ...] = (), contact: tuple[tuple[str, str], ...] = ()
+    ) -> None:
+        """Enter on a step: do it, sign it, answer its case, or ask for what must come first.
+
+        Args:
+            view: the latest view, with a checklist.
+            chosen: the step as it stood when the key was pressed.
+            does: what its kind says that it will do.
+            contact: the card of whom it asks for.
+        """
+        checklist = view.checklist
+        if checklist is None:
+            return
+        if not chosen.may_run:
+            if made.takes_seat(chosen, checklist.me):
+                self.take_seat(view)
+                return
+            self._host.say(chosen.why_not or _("There is nothing to do here now."), "warning")
+            return
+        if chosen.state is State.UNKNOWN:
+            self._ask_what_became(view, chosen)
+            return
+        percent = chosen.step.settings.get("percent")
+        match chosen.traits.ask:
+            case Ask.ITEMS if made.open_case(chosen):
+                self._ask_case(view, chosen)
+            case Ask.WORD | Ask.SIGN:
+                self._ask_word(view, checklist, chosen, does, contact)
+            case Ask.ELSEWHERE if chosen.step.kind == "traffic" and isinstance(percent, int):
+                self._host.operator.shift_to(percent)
+            case _ if chosen.traits.once:
+                self._confirm(view, chosen, does)
+            case _:
+                self._start(chosen.step.id, Answer())
+
+    def skip(self, view: View, chosen: StepView) -> None:
+        """`s`: leave the step out, with a written reason."""
+        if not chosen.may_skip:
+            self._host.say(chosen.why_not_skip, "warning")
+            return
+        when = chosen.step.skip.when if chosen.step.skip is not None else None
+        lines = (
+            *((_("Right where: {when}").format(when=when.in_language(language())),) if when is not None else ()),
+            _("The reason is kept with your name, and stands in the report."),
+        )
+        step = chosen.step.id
+
+        def then(signed: Signed | None) -> None:
+            if signed is not None:
+                self._send(lambda walk: walk.skip(step, signed.note))
+
+        title = _("Skip: {step}").format(step=chosen.step.title.in_language(language()))
+        self._host.open_dialog(SignDialog(view, title, lines, verb=_("Skip"), required=True), then)
+
+    def stop(self, chosen: StepView) -> None:
+        """`x`: stop the step that runs here."""
+        if chosen.running is None or not chosen.running.ours:
+            self._host.say(_("It does not run here."), "warning")
+            return
+        self._send(lambda walk: walk.cancel(chosen.step.id))
+
+    def take_seat(self, view: View) -> bool:
+        """Offer the driver's seat of the candidate, where another console has it; whether it was offered."""
+        checklist = view.checklist
+        if checklist is None or checklist.me.drives or not checklist.me.driver or checklist.closed:
+            return False
+        ahead, now = checklist.driver_expires, checklist.now
+        expired = ahead is not None and now is not None and ahead <= now
+        lines = (
+            _("{who} drives this release; their console runs its steps.").format(who=checklist.me.driver),
+            _("Their lease has run out: their console is gone.")
+            if expired
+            else _("Taking the seat from a live console needs a reason; both consoles show it, and the team is told."),
+        )
+
+        def then(signed: Signed | None) -> None:
+            if signed is not None:
+                self._send(lambda walk: walk.take_over(signed.note), _("You drive this release now."))
+
+        self._host.open_dialog(
+            SignDialog(view, _("Take over?"), lines, verb=_("Take over"), note=not expired, required=not expired), then
+        )
+        return True
+
+    # ------------------------------------------------------------------ what is asked
+
+    def _confirm(self, view: View, chosen: StepView, does: tuple[str, ...]) -> None:
+        """What can't be done twice is asked for once more."""
+        lines = does or (chosen.step.help.in_language(language()),)
+        title = _("{step}?").format(step=chosen.step.title.in_language(language()))
+
+        def then(yes: bool | None) -> None:
+            if yes:
+                self._start(chosen.step.id, Answer(word="yes"))
+
+        self._host.open_dialog(ConfirmDialog(view, title, lines, _("Do it")), then)
+
+    def _ask_word(
+        self,
+        view: View,
+        checklist: Checklist,
+        chosen: StepView,
+        does: tuple[str, ...],
+        contact: tuple[tuple[str, str], ...],
+    ) -> None:
+        sign = chosen.traits.ask is Ask.SIGN
+        lines = list(does)
+        if sign and checklist.subject.image_id:
+            lines.append(_("Image: {image}").format(image=short_image(checklist.subject.image_id)))
+        lines += [f"{name}: {value}" for name, value in contact]
+        lines.append(_("Signed as {who}.").format(who=checklist.me.identity))
+        dialog = SignDialog(
+            view,
+            chosen.step.title.in_language(language()),
+            tuple(lines),
+            verb=_("Approve") if sign else _("Sign"),
+            note=not sign,
+            no="" if sign else _("No"),
+        )
+
+        def then(signed: Signed | None) -> None:
+            if signed is not None:
+                self._start(chosen.step.id, Answer(word=signed.word, note=signed.note))
+
+        self._host.open_dialog(dialog, then)
+
+    def _ask_what_became(self, view: View, chosen: StepView) -> None:
+        lines = (
+            chosen.reason,
+            _("Look where it would show (the service, GitHub, Slack), then say: was it done?"),
+        )
+
+        def then(signed: Signed | None) -> None:
+            if signed is not None:
+                self._start(chosen.step.id, Answer(word=signed.word, note=signed.note))
+
+        title = chosen.step.title.in_language(language())
+        self._host.open_dialog(
+            SignDialog(view, title, lines, verb=_("It was done"), no=_("It was not done")),
+            then,
+        )
+
+    def _ask_case(self, view: View, chosen: StepView) -> None:
+        """The next case; and the one after it once it is answered, until one fails or the operator leaves."""
+        wanted, items = made.open_case(chosen), made.items_of(chosen)
+        item = next((item for item in items if item.id == wanted), None)
+        if item is None:
+            return
+        left = sum(1 for known in items if not known.result) or 1
+        step = chosen.step.id
+
+        def then(said: CaseWord | None) -> None:
+            if said is not None:
+                self._host.spawn(self._answered(step, item, said))
+
+        self._host.open_dialog(CaseDialog(view, item.id, item.title, item.critical, left), then)
+
+    async def _answered(self, step: str, item: ItemResult, said: CaseWord) -> None:
+        answer = Answer(word=said.word, item=item.id, note=said.note)
+        await self._host.ask(lambda session: _walk(session).run(step, answer))
+        latest = await self._host.ask(_latest)
+        view = latest.view(step)
+        if view is None:
+            return
+        if said.word == "fail" and not _posted(view):
+            self._offer_note(step, item, said.note)
+        elif said.word == "pass" and view.may_run and made.open_case(view):
+            self._ask_case(self._host.current, view)
+
+    def _offer_note(self, step: str, item: ItemResult, note: str) -> None:
+        """A failed case stops the release; its note belongs on the pull request."""
+        lines = (
+            item.title,
+            f"“{note}”",
+            _("The release stops here: revert, fix it in develop, and try again."),
+            _("Enter writes the note on the pull request, under your name."),
+        )
+
+        def then(yes: bool | None) -> None:
+            if yes:
+                self._start(step, Answer(word=POST, item=item.id), _("The note is on the pull request."))
+
+        title = _("{case} failed: note it on the pull request?").format(case=item.id)
+        self._host.open_dialog(ConfirmDialog(self._host.current, title, lines, _("Write the note"), _("Not now")), then)
+
+    # ------------------------------------------------------------------ ways to the session
+
+    def _start(self, step: str, answer: Answer, done: str = "") -> None:
+        self._send(lambda walk: walk.run(step, answer), done)
+
+    def _send(self, make: Callable[[Walk], Awaitable[object]], done: str = "") -> None:
+        async def send() -> None:
+            try:
+                await self._host.ask(lambda session: make(_walk(session)))
+            except CanarioError as error:
+                self._host.say(str(error), "error", keep=True)
+            else:
+                if done:
+                    self._host.say(done)
+
+        self._host.spawn(send())
+
+
+def _walk(session: Session) -> Walk:
+    if session.walk is None:
+        raise UsageError(_("The runbook is not read yet: a moment."))
+    return session.walk
+
+
+async def _latest(session: Session) -> Checklist:
+    return _walk(session).latest
+
+
+def _posted(view: StepView) -> bool:
+    """Whether the step writes a failure's note on the pull request without asking."""
+    return bool(view.step.settings.get("post_note"))
+
+
+__all__ = ["ChecklistHand", "Host"]
