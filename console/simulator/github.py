@@ -9,6 +9,7 @@ github_routes`'.
 from __future__ import annotations
 
 import asyncio
+import shutil
 import tempfile
 from collections.abc import Callable, Coroutine, Mapping
 from datetime import UTC, datetime
@@ -56,6 +57,7 @@ class GitHub:
         deployments: what its workflows deploy through.
         began: when the scenario started, Unix seconds; the pull request is from the day before.
         spawn: runs a coroutine until the simulator stops.
+        folder: where its repository is made; a temporary one where None.
         owner: of the repository.
         name: of the repository.
     """
@@ -67,6 +69,7 @@ class GitHub:
         *,
         began: float,
         spawn: Callable[[Coroutine[Any, Any, None]], None],
+        folder: Path | None = None,
         owner: str = "acme",
         name: str = "wa-orchestrator",
     ) -> None:
@@ -78,16 +81,24 @@ class GitHub:
         """Oldest first."""
         self.failing: set[str] = set()
         """Workflow files whose next run fails."""
+        self.on_change: Callable[[], None] = lambda: None
+        """Called after a run has changed, or what was pushed was seen."""
+        self._folder = folder
         self._deployments = deployments
         self._spawn = spawn
         self._lock = asyncio.Lock()
         self._repository: Repository | None = None
         self._pull: PullRequest | None = None
-        self._main = ""
+        self.main = ""
         self._own: tempfile.TemporaryDirectory[str] | None = None
-        self._ids = 7_300_100
+        self.last_id = 7_300_100
 
     # ---------------------------------------------------------------- its commits
+
+    @property
+    def begun(self) -> bool:
+        """Whether anybody has asked for anything yet."""
+        return self._pull is not None
 
     @property
     def repository(self) -> Repository:
@@ -125,18 +136,36 @@ class GitHub:
         """
         async with self._lock:
             if self._repository is None:
-                self._own = tempfile.TemporaryDirectory(prefix="canario-github-")
-                checkout = await self.call(write_checkout, Path(self._own.name), _moment(self.began))
+                if self._folder is None:
+                    self._own = tempfile.TemporaryDirectory(prefix="canario-github-")
+                else:  # what a killed simulator left there unfinished
+                    shutil.rmtree(self._folder, ignore_errors=True)
+                folder = self._folder or Path(self._own.name if self._own is not None else "")
+                folder.mkdir(parents=True, exist_ok=True)
+                checkout = await self.call(write_checkout, folder, _moment(self.began))
                 self._repository = Repository(checkout.origin)
             branches = await self.call(self._repository.branches)
             if self._pull is None:
                 self._begin(branches[HEAD], branches[BASE])
+                self.on_change()
             pull = self.pull
             if pull.open and branches.get(HEAD, pull.head) != pull.head:
                 self._head_pushed(branches[HEAD])
-            if branches[BASE] != self._main:
-                self._main = branches[BASE]
+            if branches[BASE] != self.main:
+                self.main = branches[BASE]
                 await self._main_pushed(branches[BASE])
+
+    def resume(self, origin: Path, pull: PullRequest, runs: list[Run], main: str, last_id: int) -> None:
+        """Go on from what was kept: runs that had not ended go on too.
+
+        Raises:
+            ValueError: its repository is gone.
+        """
+        self.use(origin)
+        self._pull, self.runs, self.main, self.last_id = pull, runs, main, last_id
+        for run in runs:
+            if run.ended is None:
+                self._spawn(self._play(run, "success"))
 
     def close(self) -> None:
         """Remove what it has written."""
@@ -146,7 +175,7 @@ class GitHub:
 
     def _begin(self, head: str, base: str) -> None:
         """The pull request, approved and green, and the runs of the release before."""
-        self._main = base
+        self.main = base
         week = self.began - 7 * 24 * HOUR
         for workflow, event in ((BACKEND_CI, "push"), (PANEL_CI, "push"), (STAGING, "workflow_run")):
             self._old_run(workflow, event, BASE, base, "juan-perez", week)
@@ -310,7 +339,9 @@ class GitHub:
 
     async def _play(self, run: Run, conclusion: Conclusion) -> None:
         await self.clock.sleep_until(run.created + QUEUE_S)
-        run.started = self.clock.now()
+        if run.started is None:
+            run.started = self.clock.now()
+            self.on_change()
         await self.clock.sleep_until(run.started + run.workflow.seconds)
         if conclusion == "success" and run.ended is None:
             try:
@@ -321,6 +352,7 @@ class GitHub:
             run.conclusion, run.ended = conclusion, self.clock.now()
         if run.workflow is BACKEND_CI and run.event == "push" and run.branch == BASE and run.conclusion == "success":
             self.start(STAGING, "workflow_run", BASE, run.sha, run.actor, run.title)
+        self.on_change()
 
     async def _effect(self, run: Run) -> None:
         """What a run leaves in the cloud."""
@@ -359,8 +391,8 @@ class GitHub:
 
     def next_id(self) -> int:
         """An id that nothing else has."""
-        self._ids += 1
-        return self._ids
+        self.last_id += 1
+        return self.last_id
 
 
 def person_of(login: str) -> Person:

@@ -67,6 +67,8 @@ class Front:
         self.answering = asyncio.Event()
         """Cleared: no request is answered."""
         self.answering.set()
+        self.on_change: Callable[[], None] = lambda: None
+        """Called after a request that changed something."""
         self._github = github
         self._root = root
         self._window = int(github.clock.now()) // 3600
@@ -86,6 +88,8 @@ class Front:
                 asked = Asked(request, self._admit(request))
                 await self._github.sync()
                 status, answer = await handler(asked)
+                if request.method not in ("GET", "HEAD"):
+                    self.on_change()
                 if asked.link:
                     extra["Link"] = asked.link
             except Refused as error:

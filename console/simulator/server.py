@@ -95,7 +95,9 @@ class Simulator:
         )
         self.run = RunService(self.store, self.clock, self.permissions, self.logs)
         self.app = App(self.store, self.traffic, self.clock, seed=self.seed, record=self._record)
-        self.team = Team(self.clock, Deployments(self.store, self.run), began=self.began, spawn=self._spawn)
+        self.team = Team(
+            self.clock, Deployments(self.store, self.run), began=self.began, spawn=self._spawn, kept=options.state
+        )
         self._due = asyncio.Event()
         self._news = asyncio.Event()
         self.failed = asyncio.Event()
@@ -178,6 +180,7 @@ class Simulator:
             import_services(self.store, self._saved.services)
             import_operations(self.store, self._saved.operations)
             self.traffic.import_state(self._saved.splits)
+            self.store.know_builds()
         if self.state is not None:
             keep = self.state.append_entry
             self.logs.import_state(self.state.load_entries())

@@ -15,7 +15,7 @@ import asyncio
 import html
 import json
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from aiohttp import web
@@ -63,6 +63,8 @@ class Slack:
     def __init__(self, clock: SimClock) -> None:
         self._clock = clock
         self.messages: deque[Message] = deque(maxlen=MOST_KEPT)
+        self.on_change: Callable[[], None] = lambda: None
+        """Called after a message was taken."""
         self.refused = 0
         """Posts that were not taken."""
         self.faults = SlackFaults()
@@ -80,6 +82,7 @@ class Slack:
             return refusal
         text = str(refusal.get("text") or "")[:LONGEST_TEXT]
         self.messages.append(Message(self._clock.datetime().isoformat(timespec="seconds"), text, refusal))
+        self.on_change()
         return web.Response(text="ok", content_type="text/html")
 
     async def _refusal(self, request: web.Request) -> web.Response | Mapping[str, object]:

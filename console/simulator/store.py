@@ -355,6 +355,13 @@ class Store:
             record.latest_ready = record.newest_ready()
         self._changed(record)
 
+    def know_builds(self) -> None:
+        """Know again what was built into the images of revisions that tell their commit."""
+        for record in self.services.values():
+            for revision in record.revisions.values():
+                if sha := revision.template.labels.get("commit-sha", ""):
+                    self.built.setdefault(revision.image, str(sha)[:7])
+
     def version(self, revision: RevisionRecord) -> str:
         """What a revision calls its version: its image's tag, or what was built into an image named by digest."""
         built = self.built.get(revision.image) or str(revision.template.labels.get("commit-sha", ""))[:7]

@@ -12,18 +12,22 @@ Their control, behind the simulator's control address:
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Coroutine, Mapping
 from pathlib import Path
 from typing import Any
 
 from aiohttp import web
 
+from console.simulator import team_state
 from console.simulator.clock import SimClock
 from console.simulator.deployments import Deployments
 from console.simulator.github import GitHub
 from console.simulator.github_routes import GitHubApi
 from console.simulator.github_state import HEAD, Conclusion
 from console.simulator.slack import PATH, Slack, SlackFaults
+
+log = logging.getLogger(__name__)
 
 _CHECKS: dict[str, Conclusion | None] = {"success": "success", "failure": "failure", "pending": None}
 
@@ -36,6 +40,8 @@ class Team:
         deployments: what GitHub's workflows deploy through.
         began: when the scenario started, Unix seconds.
         spawn: runs a coroutine until the simulator stops.
+        kept: directory in which what they know is kept; None keeps nothing.
+
     """
 
     def __init__(
@@ -45,8 +51,11 @@ class Team:
         *,
         began: float,
         spawn: Callable[[Coroutine[Any, Any, None]], None],
+        kept: Path | None = None,
     ) -> None:
-        self.github = GitHub(clock, deployments, began=began, spawn=spawn)
+        self._kept = kept
+        folder = None if kept is None else kept / "github"
+        self.github = GitHub(clock, deployments, began=began, spawn=spawn, folder=folder)
         self.api = GitHubApi(self.github, lambda: self.github_url)
         self.slack = Slack(clock)
         self.github_url = ""
@@ -54,7 +63,14 @@ class Team:
         self._runners: list[web.AppRunner] = []
 
     async def start(self) -> None:
-        """Serve."""
+        """Serve, from what was kept.
+
+        Raises:
+            SettingsError: that cannot be read.
+        """
+        if self._kept is not None:
+            team_state.load(self._kept / "team.json", self.github, self.slack)
+            self.github.on_change = self.slack.on_change = self.api.front.on_change = self._save
         self.github_url = await self._serve(self.api.app)
         self.slack_url = await self._serve(self.slack.app)
 
@@ -64,11 +80,19 @@ class Team:
         self.slack.faults.answering.set()
         for runner in self._runners:
             await runner.cleanup()
+        self._save()
         self.github.close()
 
     def addresses(self) -> dict[str, str]:
         """What the ready line tells: GitHub's API, and Slack's webhook."""
         return {"github": self.github_url, "slack": self.slack_url + PATH}
+
+    def _save(self) -> None:
+        if self._kept is not None:
+            try:
+                team_state.save(self._kept / "team.json", self.github, self.slack)
+            except OSError as error:
+                log.warning("the state in %s cannot be kept: %s", self._kept, error)
 
     async def _serve(self, app: web.Application) -> str:
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
@@ -117,6 +141,7 @@ class Team:
         if "push" in body:
             await self.github.push(HEAD, str(body["push"]))
         image = await self.github.new_image() if body.get("new_image") else ""
+        self._save()
         return {
             "origin": str(self.github.repository.path),
             "head": pull.head,

@@ -373,6 +373,32 @@ async def test_a_github_that_hangs_answers_when_it_is_let(hub: Hub) -> None:
     assert (await asking)["number"] == 128
 
 
+async def test_a_restarted_simulator_goes_on_with_the_pull_request_its_runs_and_slacks_messages(
+    make_cloud: MakeCloud, tmp_path: Path
+) -> None:
+    first = await make_cloud(state=tmp_path, speed=1.0)
+    hub = Hub(first)
+    sha = (await hub.merge()).json()["sha"]
+    await hub.http.post(f"{REPO}/issues/128/comments", json={"body": "antes"})
+    await hub.http.post(first.info["slack"], json={"text": "antes"})
+    await hub.http.aclose()
+    await first.simulator.stop()
+    again = await make_cloud(state=tmp_path, scenario=None, seed=None, now=None)
+    hub = Hub(again)
+    pull = await hub.get(PULL)
+    assert (pull["merged"], pull["merge_commit_sha"], pull["comments"]) == (True, sha, 1)
+    assert (await hub.get(again.info["slack"].partition("/services")[0] + "/messages"))[0]["text"] == "antes"
+
+    async def deployed() -> list[Any]:
+        return await hub.runs(head_sha=sha, event="workflow_run", status="success")
+
+    await until(deployed)
+    assert len(await hub.runs(head_sha=sha)) == 3
+    health = await hub.get(again.info["services"]["wa-backend-staging"] + "/healthz")
+    assert health["version"] == sha[:7]
+    await hub.http.aclose()
+
+
 def test_shares_are_scaled_to_make_room_and_total_100() -> None:
     assert mixed({"a": 100}, "new", 10) == {"new": 10, "a": 90}
     assert mixed({"a": 90, "b": 10}, "new", 0) == {"a": 90, "b": 10}
