@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from console.simulator.checkout import Checkout, write_checkout
 from console.simulator.options import SimulatorOptions
 from console.simulator.server import Simulator
 from tests.runbook.steps import Bench
@@ -20,6 +22,22 @@ MakeSimulator = Callable[..., Awaitable[Simulator]]
 def bench(tmp_path: Path) -> Bench:
     """Runs single steps in a checkout of its own."""
     return Bench(tmp_path)
+
+
+@pytest.fixture(scope="session")
+def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The sample team's checkout and its origin, written once: writing it takes git a second."""
+    folder = tmp_path_factory.mktemp("team")
+    write_checkout(folder, datetime(2026, 11, 25, tzinfo=UTC))
+    return folder
+
+
+@pytest.fixture
+def team(written: Path, tmp_path: Path) -> Checkout:
+    """A checkout of the test's own."""
+    folder = tmp_path / "team"
+    shutil.copytree(written, folder, symlinks=True)
+    return Checkout(folder / "wa_orchestrator", folder / "origin.git")
 
 
 @pytest.fixture

@@ -21,7 +21,7 @@ from console.github.client import GitHub
 from console.github.errors import Forbidden, NotThere
 from console.runbook.evidence import Evidence, Result
 from console.settings import GitHubSettings, Settings
-from console.simulator.checkout import git
+from console.simulator.checkout import Checkout, git
 from console.simulator.server import Simulator
 from tests.runbook.conftest import MakeSimulator
 from tests.runbook.steps import Bench
@@ -31,8 +31,10 @@ QUICK = {"poll": "50 ms", "appears": "10 s"}
 
 
 @pytest.fixture
-async def simulator(make_simulator: MakeSimulator) -> Simulator:
-    return await make_simulator(bare=True)
+async def simulator(make_simulator: MakeSimulator, team: Checkout) -> Simulator:
+    made = await make_simulator(bare=True)
+    made.team.github.use(team.origin)
+    return made
 
 
 @pytest.fixture
@@ -68,26 +70,29 @@ async def test_a_pull_request_of_the_runbooks_form_passes_and_tells_who_wrote_it
     }
 
 
-@pytest.mark.parametrize(
-    ("change", "said"),
-    [
-        ({"title": "Reservas con notas"}, "title"),
-        ({"labels": ["enhancement", "backend"]}, "ready-for-deploy"),
-        ({"labels": ["backend", "ready-for-deploy"]}, "enhancement, bugfix, hotfix"),
-        ({"labels": ["bugfix", "ready-for-deploy"]}, "backend, panel, infra"),
-        ({"body": "## What changed\n\nx\n\n## Testing\n\nx\n\n## Migration? N"}, "Why"),
-        ({"body": "## What changed\nx\n## Why\n## Testing\nx\n## Migration? N"}, "Why"),
-        ({"body": "## What changed\nx\n## Why\nx\n## Testing\nx\n## Migration? (Y/N - if Y, detail)"}, "Y or N"),
-        ({"body": "## What changed\nx\n## Why\nx\n## Testing\nx\n## Migration? Y"}, "which"),
-        ({"draft": True}, "draft"),
-    ],
+LACKING: tuple[tuple[dict[str, object], str], ...] = (
+    ({"title": "Reservas con notas"}, "title"),
+    ({"labels": ["enhancement", "backend"]}, "ready-for-deploy"),
+    ({"labels": ["backend", "ready-for-deploy"]}, "enhancement, bugfix, hotfix"),
+    ({"labels": ["bugfix", "ready-for-deploy"]}, "backend, panel, infra"),
+    ({"body": "## What changed\n\nx\n\n## Testing\n\nx\n\n## Migration? N"}, "Why"),
+    ({"body": "## What changed\nx\n## Why\n## Testing\nx\n## Migration? N"}, "Why"),
+    ({"body": "## What changed\nx\n## Why\nx\n## Testing\nx\n## Migration? (Y/N - if Y, detail)"}, "Y or N"),
+    ({"body": "## What changed\nx\n## Why\nx\n## Testing\nx\n## Migration? Y"}, "which"),
+    ({"draft": True}, "draft"),
 )
-async def test_what_the_form_lacks_is_said(here: Bench, simulator: Simulator, change: dict, said: str) -> None:  # type: ignore[type-arg]
-    await control(simulator, **change)
-    evidence = await look(here, "form")
-    assert evidence.result is Result.FAILED
-    assert said in " ".join(evidence.problems)
-    assert "/pull/128" in evidence.remedy
+
+
+async def test_what_the_form_lacks_is_said(here: Bench, simulator: Simulator) -> None:
+    await look(here, "form")
+    pull = simulator.team.github.pull
+    well = {"title": pull.title, "body": pull.body, "labels": list(pull.labels), "draft": False}
+    for change, said in LACKING:
+        await control(simulator, **well | change)
+        evidence = await look(here, "form")
+        assert evidence.result is Result.FAILED, change
+        assert said in " ".join(evidence.problems), change
+        assert "/pull/128" in evidence.remedy
 
 
 async def test_red_checks_fail_and_are_named(here: Bench, simulator: Simulator) -> None:

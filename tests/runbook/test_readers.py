@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -14,18 +13,17 @@ from hypothesis import strategies as st
 from console.runbook import git as checkouts
 from console.runbook import readers
 from console.runbook.evidence import Evidence, Result
-from console.simulator.checkout import Checkout, git, write_checkout
+from console.simulator.checkout import Checkout, git
 from tests.runbook.steps import Bench
 
 PYTEST = ["pytest", "tests/", "-v", "--cov=wa_orchestrator"]
 
 
 @pytest.fixture
-def sample(bench: Bench) -> Checkout:
+def sample(bench: Bench, team: Checkout) -> Checkout:
     """The team's sample checkout, in which the bench works."""
-    made = write_checkout(bench.folder, datetime(2026, 11, 25, tzinfo=UTC))
-    bench.checkout = made.path
-    return made
+    bench.checkout = team.path
+    return team
 
 
 async def command(bench: Bench, *argv: str, read: str, **settings: object) -> Evidence:

@@ -21,6 +21,7 @@ from console.runbook.kinds.uat import Uat
 from console.runbook.uat_list import read_cases, result_of, standing
 from console.settings import GitHubSettings, Settings
 from console.simulator import checkout, webhook
+from console.simulator.checkout import Checkout
 from console.simulator.server import Simulator
 from tests.runbook.conftest import MakeSimulator
 from tests.runbook.steps import MARIA, Bench
@@ -166,8 +167,11 @@ async def test_mistakes_are_sentences(here: Bench) -> None:
 
 
 @pytest.fixture
-async def connected(here: Bench, make_simulator: MakeSimulator) -> AsyncIterator[tuple[Bench, Simulator]]:
+async def connected(
+    here: Bench, make_simulator: MakeSimulator, team: Checkout
+) -> AsyncIterator[tuple[Bench, Simulator]]:
     simulator = await make_simulator(speed=20.0)
+    simulator.team.github.use(team.origin)
     cloud = await Cloud.connect(CloudTarget("demo", "us-central1", f"127.0.0.1:{simulator.port}"), SystemClock())
     here.tools.clouds = {"production": cloud, "staging": cloud}
     here.tools.secrets = {
