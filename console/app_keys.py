@@ -11,6 +11,7 @@ from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
 
+from console.errors import CanarioError
 from console.registry import ACTIONS, Place
 from console.words import _
 from screens import footer
@@ -153,7 +154,12 @@ class KeyActions(App[int], inherit_bindings=False):
         self.operator.auto_rollback()
 
     def action_take_over(self) -> None:
-        """`t`."""
+        """`t`: of the release under way; before its first move, of the candidate that the runbook is walked for."""
+        from screens.checklist_hand import ChecklistHand
+
+        release = self.current.snapshot.release
+        if (release is None or not release.under_way) and ChecklistHand(self).take_seat(self.current):
+            return
         self.operator.take_over()
 
     def action_deploy(self) -> None:
@@ -190,6 +196,31 @@ class KeyActions(App[int], inherit_bindings=False):
 
         here = (self.environment.name, self.environment.service)
         self.open_dialog(EnvironmentsDialog(self.current, neighbours.known(self.settings), look_around, here), then)
+
+    def action_contacts(self) -> None:
+        """`i`: over the screen that is shown, so that Esc goes back there."""
+        from console import library
+        from screens import contacts_present
+        from screens.dialogs.contacts import ContactsDialog, Document
+
+        place, checkout, checklist = self.settings.contacts, self.settings.checkout(), self.current.checklist
+
+        async def playbook() -> str:
+            return await asyncio.to_thread(library.fetch, place.playbook, checkout)
+
+        async def runbook() -> str:
+            if place.runbook:
+                return await asyncio.to_thread(library.fetch, place.runbook, checkout)
+            if checklist is None:
+                raise CanarioError(_("The runbook is not read yet: a moment."))
+            return contacts_present.as_markdown(checklist.runbook)
+
+        documents = (
+            Document(_("Incident playbook"), place.playbook, playbook),
+            Document(_("Runbook"), place.runbook, runbook),
+        )
+        cards = contacts_present.cards(self.settings)
+        self.open_dialog(ContactsDialog(self.current, cards, documents), lambda _answer: None)
 
     def action_keys(self) -> None:
         """`?`."""

@@ -205,10 +205,6 @@ class ChecklistScreen(ConsoleScreen):
             case "checklist_stop" if chosen is not None:
                 self._hand.stop(chosen)
 
-    def take_over(self) -> bool:
-        """`t`: the candidate's seat, where another console has it; whether that was offered."""
-        return self.view is not None and self._hand.take_seat(self.view)
-
     def _next(self, checklist: Checklist) -> None:
         if not checklist.next_for_me:
             self._app.say(_("Nothing is open for you now."))

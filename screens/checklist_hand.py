@@ -5,8 +5,8 @@ It holds nothing of the runbook: it is given the step as it stands, opens dialog
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from textual.screen import Screen
 
@@ -54,7 +54,7 @@ class Host(Protocol):
         """Show a dialog."""
         ...
 
-    def spawn(self, work: Awaitable[None]) -> None:
+    def spawn(self, work: Coroutine[Any, Any, None]) -> None:
         """Let it run beside the screen."""
         ...
 

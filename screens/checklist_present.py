@@ -90,14 +90,15 @@ def alarm(checklist: Checklist) -> str:
 
 
 def in_hand(checklist: Checklist) -> str:
-    """Id of the step to show: the next for this operator, else what runs, else what is waited for, else the last."""
+    """Id of the step to show: the next for this operator, else what runs, is waited for, failed, or is open."""
     if checklist.next_for_me:
         return checklist.next_for_me
     for state in (State.RUNNING, State.VERIFYING, State.WAITING, State.FAILED):
         found = next((view for view in checklist.steps if view.state is state and not view.done), None)
         if found is not None:
             return found.step.id
-    return checklist.steps[-1].step.id if checklist.steps else ""
+    left = next((view for view in checklist.steps if view.to_do), None)
+    return left.step.id if left is not None else checklist.steps[-1].step.id if checklist.steps else ""
 
 
 def next_line(checklist: Checklist, key: str) -> str:

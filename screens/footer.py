@@ -33,7 +33,7 @@ def binding_action(id: str) -> str:
         return "rollback"
     if id.startswith(("log_", "metrics_", "checklist_")):
         return f"on_screen('{id}')"
-    if id in ("canary", "logs", "metrics", "history", "checklist", "contacts"):
+    if id in ("canary", "logs", "metrics", "history", "checklist"):
         return f"show_screen('{id}')"
     return {"palette": "command_palette", "help": "keys", "quit": "leave"}.get(id, id)
 

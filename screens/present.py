@@ -16,6 +16,7 @@ from console.verdict.base import Word
 from console.verdict.figures import percent
 from console.watch.snapshot import FeedState, Snapshot
 from console.words import _, ngettext
+from screens import checklist_present
 from screens.footer import all_keys, first_key
 from widgets.header import FeedBadge, HeaderState
 from widgets.revision_table import RevisionRow
@@ -445,6 +446,8 @@ def banner(view: View, *, panel: bool = False) -> str:
     held = _held(view)
     if held:
         return held
+    if view.checklist is not None and (forged := checklist_present.alarm(view.checklist)):
+        return forged
     if view.connection == "failed":
         return _("No connection: {problem} Trying again; traffic stays as it is.").format(problem=view.problem)
     if view.unguarded:
