@@ -83,7 +83,11 @@ class CanaryScreen(ConsoleScreen):
         )
         state = present.verdict_state(view)
         figures = self.query_one("#figures", SideBySide)
-        self.query_one("#verdict", VerdictPanel).show(replace(state, rules=not figures.display))
+        runbook = present.runbook_line(view)
+        framed = not self.has_class("-short") and not self.has_class("-flat")
+        self.query_one("#release").border_subtitle = Content(runbook) if framed else ""
+        notice = state.notice if framed else state.notice or runbook
+        self.query_one("#verdict", VerdictPanel).show(replace(state, rules=not figures.display, notice=notice))
         figures.show(state.verdict)
         rows = present.revision_rows(view)
         self._fit_revisions(len(rows))

@@ -136,7 +136,7 @@ def word(checklist: Checklist, view: StepView) -> str:
     if items and view.state in (State.OPEN, State.RUNNING):
         return f"{sum(1 for item in items if item.result)}/{len(items)}"
     if view.state is State.RUNNING and fraction is not None:
-        return f"{state_word(view.state)} {fraction:.0%}"
+        return f"{state_word(view.state)} {fraction * 100:.0f} %"
     if view.state is State.WAITING and view.waiting_for:
         return view.waiting_for if len(view.waiting_for) <= 16 else state_word(view.state)
     if view.state is State.FAILED and view.step.advice:
@@ -184,7 +184,7 @@ def card(
         style=style,
         reason=reason,
         alarm=forged(checklist, view),
-        press=tuple(press(view, checklist.me, keys, bool(items))),
+        press=tuple(press(view, checklist.me, keys, bool(items), checklist.next_for_me not in ("", step.id))),
         why_not="" if view.may_run or view.done or view.running is not None else view.why_not,
         contact=contact,
         does=does,
@@ -220,8 +220,18 @@ def _case_verb(view: StepView) -> str:
     return _("Answer {case}").format(case=open_case(view))
 
 
-def press(view: StepView, me: Me, keys: Callable[[str], str], has_items: bool) -> list[tuple[str, str]]:
-    """What the operator can press now."""
+def press(
+    view: StepView, me: Me, keys: Callable[[str], str], has_items: bool, following: bool = True
+) -> list[tuple[str, str]]:
+    """What the operator can press now, as key and words.
+
+    Args:
+        view: the step in hand.
+        me: who looks.
+        keys: the key of a registry id, as shown.
+        has_items: whether its cases are known.
+        following: whether another step is open for this operator.
+    """
     found = []
     run, stop, skip = keys("checklist_run"), keys("checklist_stop"), keys("checklist_skip")
     if view.running is not None and view.running.ours:
@@ -241,7 +251,7 @@ def press(view: StepView, me: Me, keys: Callable[[str], str], has_items: bool) -
         found.append((run, _("Take over")))
     if view.may_skip:
         found.append((skip, _("Skip")))
-    if not view.may_run or view.done:
+    if (not view.may_run or view.done) and following:
         found.append((keys("checklist_next"), _("Next open step")))
     return found
 

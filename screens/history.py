@@ -204,7 +204,9 @@ class HistoryScreen(ConsoleScreen):
         width = self.query_one("#timeline").scrollable_content_region.width or 60
         lines = [happening_line(happening, width) for happening in story.happenings] if story is not None else []
         offer = story is not None and chosen not in self._charts
-        self.query_one("#timeline").border_subtitle = _("Enter: the charts of that hour") if offer else ""
+        hints = [_("Enter: the charts of that hour")] if offer else []
+        hints += [_("report: canario report {id}").format(id=chosen)] if chosen else []
+        self.query_one("#timeline").border_subtitle = Content(" · ".join(hints))
         self.query_one("#story", Static).update(Content("\n").join(lines))
         self._chart()
 

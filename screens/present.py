@@ -385,6 +385,13 @@ def verdict_notice(view: View) -> str:
     return ""
 
 
+def runbook_line(view: View) -> str:
+    """Where the runbook is, in one line; empty before it is begun and once it is done."""
+    if view.checklist is None:
+        return ""
+    return checklist_present.next_line(view.checklist, first_key("checklist", view.keymap))
+
+
 def rollback_line(rollback: RollbackView | None, service: str) -> RollbackLine | None:
     """How far a rollback is, for the panel."""
     if rollback is None:

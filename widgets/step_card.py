@@ -129,7 +129,7 @@ def head(state: StepCardState) -> Content:
     standing = Content.styled(word, f"{loud} {state.style}".strip())
     if state.fraction is not None:
         full = round(max(0.0, min(1.0, state.fraction)) * BAR_CELLS)
-        standing += Content(f"   {'▰' * full}{'▱' * (BAR_CELLS - full)} {state.fraction:.0%}")
+        standing += Content(f"   {'▰' * full}{'▱' * (BAR_CELLS - full)} {state.fraction * 100:.0f} %")
     lines = [standing]
     if state.press:
         keys = [Content.assemble((f" {key} ", "bold reverse"), f" {what}") for key, what in state.press]
