@@ -20,7 +20,7 @@ class CaseWord:
     """What was said of a case."""
 
     word: str
-    """`pass`, `fail`, `blocked`, or `fail+post`: its note goes on the pull request too."""
+    """`pass`, `fail` or `blocked`."""
     note: str = ""
 
 
@@ -38,8 +38,10 @@ class CaseDialog(Dialog[CaseWord | None]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("f2", "say('fail')", show=False, priority=True),
         Binding("f3", "say('blocked')", show=False, priority=True),
-        Binding("ctrl+g", "say('fail+post')", show=False, priority=True),
     ]
+
+    NAMES_PLACE: ClassVar[bool] = False
+    """A case is tried on staging, whatever environment the console stands in."""
 
     def __init__(self, view: View, case: str, title: str, critical: bool, left: int) -> None:
         super().__init__(view)
@@ -54,7 +56,6 @@ class CaseDialog(Dialog[CaseWord | None]):
         yield plain(self._title)
         left = ngettext("{count} case is open.", "{count} cases are open.", self._left).format(count=self._left)
         yield plain(left, classes="faint")
-        yield plain(f"Ctrl+G {_('Fail, and write the note on the pull request')}")
         yield field(placeholder=_("note: what you saw (needed for fail and blocked)"), id="note")
         yield Static("", id="missing", classes="problem", markup=False)
 
