@@ -16,6 +16,7 @@ from typing import Annotated
 import typer
 
 from console import __version__
+from console.commands.migrations_cli import app as migrations_app
 from console.commands.output import say, warn
 from console.commands.running import Where, check_name, check_percent, find_place, run, run_async
 from console.crash import terminal_problem
@@ -36,6 +37,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
 )
+
+app.add_typer(migrations_app)
 
 EnvOption = Annotated[
     str | None,
