@@ -24,8 +24,10 @@ from console.settings_tables import (
     DEMO_PROJECT,
     NAME,
     ChecklistSettings,
+    DatabaseSettings,
     Environment,
     LimitSettings,
+    MigrationSettings,
     NotifySettings,
     PlanSettings,
     RollbackSettings,
@@ -63,6 +65,7 @@ class Settings(Table):
     rollback: RollbackSettings = RollbackSettings()
     checklist: ChecklistSettings = ChecklistSettings()
     notify: NotifySettings = NotifySettings()
+    migrations: MigrationSettings = MigrationSettings()
     keymap: dict[str, str] = Field(default_factory=dict)
     """Keys of actions, by the action's id: one or several, parted by commas."""
     environments: dict[str, Environment] = Field(
@@ -195,7 +198,7 @@ def load_settings(
     own = user_file or user_settings_file()
     if own.is_file() and own != team:
         layers.append(sources.read_file(own))
-    layers.append(sources.read_variables(Settings, ignored=frozenset(SECRETS.values())))
+    layers.append(sources.read_variables(Settings, ignored=_secret_variables()))
     if overrides:
         layers.append(sources.Layer(overrides, _("the options")))
     for layer in layers:
@@ -210,6 +213,12 @@ def load_settings(
         raise describe(error, Settings, layers) from None
     settings._files = tuple(layer.source for layer in layers if layer.lines)
     return settings
+
+
+def _secret_variables() -> frozenset[str]:
+    """Variables that hold secrets, an environment's own database password among them."""
+    own = f"{SECRETS['database-password']}_"
+    return frozenset({*SECRETS.values(), *(name for name in os.environ if name.startswith(own))})
 
 
 def _completed(name: str, table: object, merged: Mapping[str, object]) -> object:
@@ -267,8 +276,10 @@ __all__ = [
     "BUILT_IN_ENVIRONMENTS",
     "DEMO_PROJECT",
     "ChecklistSettings",
+    "DatabaseSettings",
     "Environment",
     "LimitSettings",
+    "MigrationSettings",
     "NotifySettings",
     "PlanSettings",
     "RollbackSettings",

@@ -87,6 +87,11 @@ class Actions:
         self._rolling_to: str | None = None
 
     @property
+    def door(self) -> Door:
+        """The one door; migrations go through it too."""
+        return self._site.door
+
+    @property
     def identity(self) -> str:
         """E-mail that the calls are made as, or `UNKNOWN_IDENTITY`."""
         return self._site.access.identity

@@ -23,7 +23,12 @@ async def settle_unfinished(access: ServiceAccess, door: Door) -> tuple[Settled,
         unfinished = await asyncio.to_thread(access.journal.unfinished, session=access.session_id)
     except JournalError:
         return ()
-    lost = [entry for entry in unfinished if not _alive(str(entry.payload.get("process", "")))]
+    lost = [
+        entry
+        for entry in unfinished
+        if not entry.kind.startswith("migration")  # the database tells what became of those, not the service
+        and not process_alive(str(entry.payload.get("process", "")))
+    ]
     if not lost:
         return ()
     try:
@@ -40,7 +45,7 @@ async def settle_unfinished(access: ServiceAccess, door: Door) -> tuple[Settled,
     return tuple(settled)
 
 
-def _alive(mark: str) -> bool:
+def process_alive(mark: str) -> bool:
     """Whether the process of a mark `HOST:PID` still runs; one on another machine counts as running."""
     host, _colon, pid = mark.rpartition(":")
     if not host or not pid.isdecimal():

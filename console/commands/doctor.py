@@ -160,4 +160,5 @@ def _secrets() -> list[Finding]:
 _USES: dict[str, Callable[[], str]] = {
     "github-token": lambda: _("the checklist cannot read GitHub"),
     "slack-webhook": lambda: _("nothing is announced in Slack"),
+    "database-password": lambda: _("databases that ask for a password let nobody in"),
 }
