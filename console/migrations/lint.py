@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from console.migrations import rules_additive as additive
+from console.migrations import rules_blocking as blocking
 from console.migrations import rules_unknown as unknown
 from console.migrations.facts import Facts
 from console.migrations.sql.alter import read_alter_table
@@ -28,7 +30,7 @@ from console.migrations.sql.second import MAX_TOKENS, pglast_agrees, sqlglot_agr
 from console.migrations.sql.split import Piece, split
 from console.migrations.sql.tables import read_create_table
 from console.migrations.sql.timeouts import read_set
-from console.migrations.sql.tokens import Oddity
+from console.migrations.sql.tokens import Kind, Oddity, Token
 from console.migrations.verdict import Dialect, Finding, Rule, StatementVerdict, Verdict, worst
 
 _FORMS: dict[str, tuple[Callable[[Reader, Context], Outcome], ...]] = {
@@ -89,6 +91,7 @@ def unreadable(text: str = "") -> StatementVerdict:
 
 def _judge(number: int, piece: Piece, context: Context) -> StatementVerdict:
     outcome = _outcome(piece, context)
+    _sharpen(outcome, context)
     verdict = worst([finding.rule.verdict for finding in outcome.findings])
     if verdict is Verdict.ADDITIVE:
         context.made_tables.update(context.key(table) for table in outcome.made_tables)
@@ -109,12 +112,34 @@ def _judge(number: int, piece: Piece, context: Context) -> StatementVerdict:
     )
 
 
+def _sharpen(outcome: Outcome, context: Context) -> None:
+    """What the live database adds: what is there already, and how large it is."""
+    if context.facts is None:
+        return
+    tables = context.facts.tables
+    for table in outcome.adds_tables:
+        if table in tables:
+            outcome.find(blocking.EXISTS_ALREADY, table=table, name=table)
+    for table, column in outcome.adds_columns:
+        if table in tables and column.lower() in {name.lower() for name in tables[table].columns}:
+            outcome.find(blocking.EXISTS_ALREADY, table=table, name=column)
+    for table, index in outcome.adds_indexes:
+        if table in tables and index and index.lower() in {name.lower() for name in tables[table].indexes}:
+            outcome.find(blocking.EXISTS_ALREADY, table=table, name=index)
+    for table in outcome.tables[:1]:
+        rows = tables[table].rows if table in tables else None
+        if rows is not None:
+            outcome.find(additive.TABLE_SIZE, table=table, name=f"{rows:,}")
+
+
 def _outcome(piece: Piece, context: Context) -> Outcome:
     if piece.oddities:
         odd = Outcome()
         for oddity in piece.oddities:
             odd.find(_ODD[oddity])
         return odd
+    if _reads_otherwise(piece, context):
+        return _unknown(unknown.AMBIGUOUS)
     if len(piece.tokens) > MAX_TOKENS:
         return _unknown(unknown.TOO_LONG)
     first = Reader(piece.tokens, context.dialect).word()
@@ -125,6 +150,15 @@ def _outcome(piece: Piece, context: Context) -> Outcome:
             continue
         return _confirmed(outcome, piece, context)
     return name_statement(Reader(piece.tokens, context.dialect), context)
+
+
+def _reads_otherwise(piece: Piece, context: Context) -> bool:
+    """Whether this server's sql_mode reads a string of the statement otherwise than we did."""
+    modes = context.facts.sql_mode if context.facts is not None else frozenset()
+    if context.dialect is not Dialect.MYSQL or not modes & {"ANSI_QUOTES", "NO_BACKSLASH_ESCAPES", "ANSI"}:
+        return False
+    strings = [token.text for token in piece.tokens if token.kind is Kind.STRING]
+    return any(text.startswith('"') or "\\" in text for text in strings)
 
 
 def _confirmed(outcome: Outcome, piece: Piece, context: Context) -> Outcome:
@@ -144,12 +178,17 @@ def _unknown(rule: Rule) -> Outcome:
     return outcome
 
 
+def _words_at(tokens: Sequence[Token], at: int, *words: str) -> bool:
+    """Whether these words stand at `at`."""
+    return len(tokens) >= at + len(words) and all(tokens[at + n].upper == word for n, word in enumerate(words))
+
+
 def _dropped_defaults(pieces: Sequence[Piece]) -> frozenset[tuple[str, str]]:
     """Table and column, in lower case, of each default that a statement of the file drops."""
     found: set[tuple[str, str]] = set()
     for piece in pieces:
         words = piece.words
-        if words[:2] != ("ALTER", "TABLE") or not {"DROP", "MODIFY", "CHANGE"} & set(words):
+        if words[:2] != ("ALTER", "TABLE") or not {"DROP", "SET", "MODIFY", "CHANGE"} & set(words):
             continue
         tokens = piece.tokens
         table = ""
@@ -158,7 +197,9 @@ def _dropped_defaults(pieces: Sequence[Piece]) -> frozenset[tuple[str, str]]:
             if not table and at >= 2 and word not in {"IF", "EXISTS", "ONLY"}:
                 dotted = at + 2 < len(tokens) and tokens[at + 1].text == "."
                 table = (tokens[at + 2] if dotted else token).value.lower()
-            if word == "DROP" and at + 1 < len(tokens) and tokens[at + 1].upper == "DEFAULT" and at:
+            if (word == "DROP" and _words_at(tokens, at + 1, "DEFAULT")) or (
+                word == "SET" and _words_at(tokens, at + 1, "DEFAULT", "NULL")
+            ):
                 found.add((table, tokens[at - 1].value.lower()))
             if word in {"MODIFY", "CHANGE"} and at + 2 < len(tokens) and "DEFAULT" not in words:
                 named = tokens[at + 2] if tokens[at + 1].upper == "COLUMN" else tokens[at + 1]

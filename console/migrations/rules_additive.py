@@ -146,6 +146,12 @@ SESSION_TIMEOUT = Rule(
     ),
 )
 
+TABLE_SIZE = Rule(
+    id="table-size",
+    verdict=Verdict.ADDITIVE,
+    reason=N_("{table} has about {name} rows now."),
+    source="https://www.postgresql.org/docs/current/catalog-pg-class.html",
+)
 ADDITIVE = (
     NEW_TABLE,
     NEW_TABLE_FK,
@@ -162,4 +168,5 @@ ADDITIVE = (
     NEW_COMMENT,
     VALIDATE_CONSTRAINT,
     SESSION_TIMEOUT,
+    TABLE_SIZE,
 )

@@ -38,7 +38,7 @@ AUTO_INCREMENT_COLUMN = Rule(
     reason=N_("{table} is rebuilt with {lock}: {name} gets a number in each row."),
     source="https://dev.mysql.com/doc/refman/8.4/en/innodb-online-ddl-operations.html",
     safer=N_("Number the rows of a new table, and move over to it."),
-    examples=((Dialect.MYSQL, "ALTER TABLE reservas ADD COLUMN numero INT NOT NULL AUTO_INCREMENT UNIQUE"),),
+    examples=((Dialect.MYSQL, "ALTER TABLE reservas ADD COLUMN numero INT NOT NULL AUTO_INCREMENT, ADD KEY (numero)"),),
 )
 STORED_COLUMN = Rule(
     id="stored-generated-column",
@@ -266,6 +266,13 @@ DOUBTFUL_INDEX = Rule(
     examples=((Dialect.POSTGRES, "CREATE INDEX CONCURRENTLY i ON reservas ((datos::int))"),),
 )
 
+EXISTS_ALREADY = Rule(
+    id="exists-already",
+    verdict=Verdict.BLOCKING,
+    reason=N_("{name} is in the database already: the statement fails, or leaves in place what may be something else."),
+    source="https://www.postgresql.org/docs/current/sql-createtable.html",
+    safer=N_("See what is there, and take the statement out if it is the same."),
+)
 BLOCKING = (
     INDEX_LOCKS_WRITES,
     VOLATILE_DEFAULT,
@@ -292,4 +299,5 @@ BLOCKING = (
     OLD_SERVER,
     MADE_TYPE,
     DOUBTFUL_INDEX,
+    EXISTS_ALREADY,
 )

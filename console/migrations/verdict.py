@@ -94,7 +94,7 @@ class Finding:
         return self._fill(self.rule.safer)
 
     def _fill(self, text: str) -> str:
-        names = {"table": "?", "name": "?", "lock": "?", **dict(self.names)}
+        names = {"table": _("the table"), "name": _("it"), "lock": _("a lock"), **dict(self.names)}
         return _(text).format(**names) if text else ""
 
 

@@ -22,7 +22,7 @@ def name_action(reader: Reader, context: Context, outcome: Outcome, table: str) 
     """Note the rule that speaks of this action; where none does, that it is not understood."""
     rule, name = _rule(reader)
     lock = context.exclusive
-    outcome.find(rule, table=table, name=name or "?", lock=lock)
+    outcome.find(rule, table=table, name=name, lock=lock)
 
 
 def _name(reader: Reader) -> str:

@@ -15,7 +15,7 @@ from console.migrations.sql.forms import Context, Outcome
 from console.migrations.sql.grammar import Reader, Refused
 from console.migrations.sql.indexes import read_algorithm, read_parts
 from console.migrations.sql.tokens import Kind
-from console.migrations.verdict import Dialect
+from console.migrations.verdict import Dialect, Rule, Verdict
 
 
 @dataclass(slots=True)
@@ -81,6 +81,8 @@ def _judge_together(context: Context, outcome: Outcome, table: str, seen: _Seen)
         outcome.find(blocking.PLACED_COLUMN, table=table)
     if seen.columns and _rebuilds_for_columns(context):
         outcome.find(blocking.OLD_SERVER, table=table, lock="ALGORITHM=INPLACE")
+    if any(finding.rule.verdict is not Verdict.ADDITIVE for finding in outcome.findings):
+        return
     if seen.columns and seen.algorithm != "ALGORITHM=INSTANT" and seen.lock != "LOCK=NONE":
         outcome.find(additive.NAME_ALGORITHM, table=table, name="ALGORITHM=INSTANT")
     elif seen.indexes and not seen.columns and seen.lock != "LOCK=NONE":
@@ -216,8 +218,8 @@ def judge_column(column: Column, context: Context, outcome: Outcome, table: str)
         return
     before = len(outcome.findings)
 
-    def find(rule: object, name: str = column.name) -> None:
-        outcome.find(rule, table=table, name=name, lock=context.exclusive)  # type: ignore[arg-type]
+    def find(rule: Rule, name: str = column.name) -> None:
+        outcome.find(rule, table=table, name=name, lock=context.exclusive)
 
     if column.type.serial or column.identity:
         find(blocking.SERIAL_COLUMN if dialect is Dialect.POSTGRES else blocking.AUTO_INCREMENT_COLUMN)
@@ -267,7 +269,7 @@ def _judge_default(column: Column, context: Context, outcome: Outcome, table: st
     if context.dialect is Dialect.POSTGRES and column.default and facts is not None and facts.before(11):
         outcome.find(blocking.OLD_SERVER, table=table, lock=context.exclusive)
     if column.not_null and context.drops_default(table, column.name):
-        outcome.find(incompatible.DEFAULT_DROPPED, table=table)
+        outcome.find(incompatible.DEFAULT_DROPPED, table=table, name=column.name)
 
 
 def _is_enum(name: str, context: Context) -> bool:

@@ -80,6 +80,8 @@ def _read_constraint(reader: Reader, column: Column) -> bool:
     elif reader.take("NULL"):
         _conflict(reader)
     elif reader.take("DEFAULT"):
+        if column.default is not None:
+            raise Refused
         column.default = read_default(reader)
     elif reader.take("UNIQUE"):
         column.unique = True

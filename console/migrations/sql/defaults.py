@@ -33,14 +33,14 @@ _CLOCK_WORDS = frozenset({"CURRENT_TIMESTAMP", "CURRENT_DATE", "CURRENT_TIME", "
 _STABLE = frozenset({"NOW", "TRANSACTION_TIMESTAMP", "STATEMENT_TIMESTAMP"})
 _PURE = word_set(
     "LOWER UPPER COALESCE JSONB_BUILD_OBJECT JSONB_BUILD_ARRAY JSON_BUILD_OBJECT JSON_BUILD_ARRAY TIMEZONE "
-    "DATE_TRUNC TO_CHAR MD5 CONCAT REPEAT"
+    "DATE_TRUNC TO_CHAR MD5 CONCAT"
 )
 _VOLATILE = word_set(
     "RANDOM GEN_RANDOM_UUID UUID_GENERATE_V1 UUID_GENERATE_V1MC UUID_GENERATE_V4 UUIDV4 UUIDV7 CLOCK_TIMESTAMP "
     "NEXTVAL TIMEOFDAY GEN_RANDOM_BYTES SETSEED LASTVAL CURRVAL"
 )
 _TYPED = frozenset({"DATE", "TIME", "TIMESTAMP", "TIMESTAMPTZ", "INTERVAL", "JSON", "JSONB", "UUID", "TEXT", "INET"})
-_OPERATORS = frozenset({"+", "-", "*", "||"})
+_OPERATORS = frozenset({"+", "-", "*", "/", "||"})
 
 
 def read_default(reader: Reader) -> Default:
@@ -112,7 +112,8 @@ def _read_sqlite(reader: Reader) -> Default:
     if reader.at_sign("("):
         reader.brackets()
         return Default.EXPRESSION
-    raise Refused
+    reader.need_kind(Kind.NAME)  # SQLite takes what is in double quotes for a string here
+    return Default.CONSTANT
 
 
 def _read_postgres(reader: Reader) -> Default:
@@ -121,6 +122,8 @@ def _read_postgres(reader: Reader) -> Default:
         token = reader.peek()
         if token is not None and token.kind is Kind.SIGN and token.text in _OPERATORS:
             reader.position += 1
+            if token.text == "/":
+                kinds.append(Default.OTHER)  # it can fail
             kinds.append(_postgres_operand(reader))
         else:
             break
@@ -132,8 +135,7 @@ def _postgres_operand(reader: Reader) -> Default:
     found = _postgres_primary(reader)
     while True:
         if reader.take_sign("::"):
-            if read_type(reader).made and found.value < Default.NOW.value:
-                found = Default.NULL if found is Default.NULL else Default.CONSTANT
+            read_type(reader)
         elif reader.take("AT", "TIME", "ZONE"):
             reader.need_kind(Kind.STRING)
         elif reader.take("COLLATE"):

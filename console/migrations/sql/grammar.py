@@ -31,7 +31,7 @@ _RESERVED = {
     | word_set("""
 ADD ANALYZE BEFORE BETWEEN BINARY BOTH BY CALL CASCADE CHANGE CHARACTER CONVERT CURSOR DATABASE DECLARE DELAYED DESCRIBE
 DIV DUAL EACH ENCLOSED EXPLAIN FETCH FORCE FULLTEXT GENERATED IF IGNORE INDEX INFILE ITERATE KEY KEYS KILL LEADING LEAVE
-LINES LOAD LOCALTIME LOCALTIMESTAMP LOCK LOOP MATCH MOD MODIFY OPTIMIZE OPTION OUTFILE PARTITION PERIOD PROCEDURE PURGE
+LINES LOAD LOCALTIME LOCALTIMESTAMP LOCK LOOP MATCH MOD MODIFY OPTIMIZE OPTION OUTFILE PARTITION PROCEDURE PURGE
 RANGE READ REGEXP RELEASE REPEAT REPLACE REQUIRE RESTRICT RETURN RLIKE SCHEMA SEPARATOR SET SHOW SPATIAL SQL STARTING
 STORED STRAIGHT_JOIN SYSTEM TERMINATED TRAILING TRIGGER UNDO UNLOCK UNSIGNED USAGE USE VALUES VARYING VIRTUAL WHILE
 WINDOW WRITE XOR ZEROFILL
@@ -49,6 +49,7 @@ ADD AUTOINCREMENT BETWEEN BY COMMIT DEFERRABLE ESCAPE GLOB INDEX INDEXED ISNULL 
 RETURNING SET TRANSACTION TRIGGER VALUES VIEW VIRTUAL
 """),
 }
+_SYSTEM = re.compile(r"(?:temp|mysql|sys|performance_schema|information_schema)\Z|pg_|sqlite_", re.IGNORECASE)
 _PLAIN_NAME = re.compile(r"[^\W\d][\w$]*\Z")
 
 WRITING = word_set(
@@ -180,8 +181,10 @@ class Reader:
         return value
 
     def qualified(self) -> str:
-        """Read `name` or `schema.name`."""
+        """Read `name` or `schema.name`; refused where it is the database's own, or hides other names."""
         first = self.name()
+        if _SYSTEM.match(first):
+            raise Refused
         if self.take_sign("."):
             return f"{first}.{self.name()}"
         return first
@@ -231,6 +234,8 @@ class Reader:
 
     def _harmless(self, token: Token) -> bool:
         """Whether the next token, a word that writes elsewhere, is a function or what a foreign key does."""
+        if self.position and self.tokens[self.position - 1].text == ".":
+            return True
         before = self.tokens[self.position - 1].upper if self.position else ""
         if token.upper in {"UPDATE", "DELETE"}:
             return before == "ON"

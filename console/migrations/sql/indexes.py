@@ -37,6 +37,11 @@ def is_calm(tokens: list[Token], dialect: Dialect) -> bool:
             elif token.text in _ARROWS:
                 if dialect is not Dialect.POSTGRES:  # SQLite's fail on what is no JSON
                     return False
+            elif token.text in "-+":
+                before = tokens[number - 1] if number else None
+                signs = before is None or (before.kind is Kind.SIGN and before.text not in ")]")
+                if not signs or following is None or following.kind is not Kind.NUMBER:
+                    return False
             elif token.text not in _CALM_SIGNS:
                 return False
         elif token.kind is Kind.WORD:

@@ -15,7 +15,7 @@ from console.migrations.verdict import Dialect, Rule
 
 _SKIPPED = word_set(
     "IF NOT EXISTS ONLY CONCURRENTLY TABLE INTO FROM UNIQUE FULLTEXT SPATIAL INDEX VIEW MATERIALIZED TEMPORARY "
-    "TEMP UNLOGGED LOW_PRIORITY QUICK IGNORE DELAYED HIGH_PRIORITY OR"
+    "TEMP UNLOGGED FULL VERBOSE ANALYZE TABLES LOW_PRIORITY QUICK IGNORE DELAYED HIGH_PRIORITY OR"
 )
 _CLIENT = word_set(
     "DELIMITER SOURCE SYSTEM CONNECT PROMPT TEE NOTEE EDIT PAGER NOPAGER REHASH STATUS GO EXIT QUIT CHARSET CLEAR "
@@ -39,7 +39,7 @@ def name_statement(reader: Reader, context: Context) -> Outcome:
     if table:
         outcome.tables = [table]
     lock = context.shared if rule in (blocking.INDEX_LOCKS_WRITES, blocking.FULLTEXT_INDEX) else context.exclusive
-    outcome.find(rule, table=table or "?", name="?", lock=lock)
+    outcome.find(rule, table=table, lock=lock)
     return outcome
 
 
@@ -99,6 +99,8 @@ def _rule(reader: Reader, context: Context) -> Rule:
             return blocking.LOCK_TABLE
         case "GRANT" | "REVOKE" | "REASSIGN":
             return incompatible.RIGHTS
+        case "RESET" if second in {"MASTER", "REPLICA", "SLAVE", "BINARY"}:
+            return unknown.NOT_UNDERSTOOD
         case "SET" | "RESET" | "PRAGMA" | "USE" | "ATTACH" | "DETACH":
             return unknown.SERVER_SETTING
     if first in _CLIENT:

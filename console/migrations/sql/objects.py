@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from console.migrations import rules_additive as additive
 from console.migrations.sql.forms import Context, Outcome
-from console.migrations.sql.grammar import WRITING, Reader, Refused
+from console.migrations.sql.grammar import MAX_DEPTH, WRITING, Reader, Refused
 from console.migrations.sql.tokens import Kind
 from console.migrations.sql.types import read_type
 from console.migrations.verdict import Dialect
 
 _QUERY_WORDS = WRITING - {"SELECT"}
 _CALLED = frozenset({"REPLACE", "TRUNCATE", "INSERT"})
-_COMMENTED = frozenset({"TABLE", "COLUMN", "INDEX", "VIEW", "SCHEMA", "TYPE", "SEQUENCE", "DOMAIN"})
+_COMMENTED = frozenset(
+    {"TABLE", "COLUMN", "INDEX", "VIEW", "SCHEMA", "TYPE", "SEQUENCE", "DOMAIN", "FUNCTION", "PROCEDURE"}
+)
 
 
 def read_create_view(reader: Reader, context: Context) -> Outcome:
@@ -68,18 +70,23 @@ def _read_query(reader: Reader, *, materialized: bool) -> None:
     first = reader.peek(0)
     if reader.word() not in {"SELECT", "WITH"} and not (first is not None and first.text == "("):
         raise Refused
-    start = reader.position
+    start, depth = reader.position, 0
     while not reader.done:
         token = reader.peek()
         assert token is not None
         if token.kind is Kind.WORD and token.upper in _QUERY_WORDS:
-            if token.upper not in _CALLED or not reader.at_sign("(", 1):
+            called = token.upper in _CALLED and reader.at_sign("(", 1)
+            if not called and reader.tokens[reader.position - 1].text != ".":
                 raise Refused
         elif token.kind is Kind.WORD and token.upper == "FOR":
             if reader.word(1) in {"UPDATE", "SHARE", "NO", "KEY"}:
                 raise Refused
         elif token.kind is Kind.SIGN and (token.text in {"@", "@@", ":", ":=", ";", "\\"} or len(token.text) > 3):
             raise Refused
+        elif token.kind is Kind.SIGN:
+            depth += (token.text == "(") - (token.text == ")")
+            if depth > MAX_DEPTH:
+                raise Refused
         reader.position += 1
     words = [token.upper for token in reader.tokens[start:]]
     if "SELECT" not in words or (materialized and words[-3:] != ["WITH", "NO", "DATA"]):
@@ -214,6 +221,8 @@ def read_comment(reader: Reader, context: Context) -> Outcome:
         if not what:
             raise Refused
         name = reader.qualified()
+        if what in {"FUNCTION", "PROCEDURE"}:
+            reader.brackets()
         if reader.take_sign("."):
             name = f"{name}.{reader.name()}"
         if what == "TABLE":

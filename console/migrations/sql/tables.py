@@ -34,10 +34,6 @@ def read_create_table(reader: Reader, context: Context) -> Outcome:
     reader.need("TABLE")
     optional = reader.take("IF", "NOT", "EXISTS")
     table = reader.qualified()
-    if table.lower().startswith(
-        ("temp.", "pg_temp", "pg_catalog.", "sqlite_", "mysql.", "information_schema.", "sys.")
-    ):
-        raise Refused
     outcome.tables = [table]
     references: list[str] = []
     if dialect is Dialect.MYSQL and reader.take("LIKE"):

@@ -138,6 +138,9 @@ _PLAIN_STRING = re.compile(_QUOTED, re.DOTALL)
 _ESCAPED_STRING = re.compile(_ESCAPED, re.DOTALL)
 _PLAIN_DOUBLE = re.compile(_DOUBLE, re.DOTALL)
 _HARMLESS_REST = re.compile(r"[\w '.!?\\]*\Z", re.ASCII)
+_LOOKED_ON = 500
+"""Characters after a string in which another reading of it may end: more would make a long file slow to read."""
+
 _HIDDEN = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
 
 
@@ -174,6 +177,7 @@ def read(text: str, dialect: Dialect) -> Reading:
             token = Token(Kind.STRING, found[0], start, position)
             if oddity := _string_oddity(token, tokens, text, dialect):
                 oddities.append((start, oddity))
+                break
             tokens.append(token)
         elif kind == "number":
             tokens.append(Token(Kind.NUMBER, found[0], start, position))
@@ -184,6 +188,7 @@ def read(text: str, dialect: Dialect) -> Reading:
         elif kind == "line":
             if _LONE_CR.search(found[0].removesuffix("\r")):
                 oddities.append((start, Oddity.AMBIGUOUS_COMMENT))
+                break
             _check_comment(reading, found[0], start)
         elif kind == "block":
             end = _block_end(text, start, nested=dialect is Dialect.POSTGRES)
@@ -204,6 +209,7 @@ def read(text: str, dialect: Dialect) -> Reading:
             tokens.append(Token(Kind.STRING, text[start:position], start, position))
         elif kind == "unicode":
             oddities.append((start, Oddity.AMBIGUOUS_QUOTE))
+            break
         else:
             oddities.append((start, Oddity.UNTERMINATED))
             break
@@ -265,12 +271,13 @@ def _string_oddity(token: Token, before: list[Token], text: str, dialect: Dialec
     if dialect is Dialect.SQLITE or "\\" not in token.text or token.text[0] in "eE":
         return None
     at = token.start + (0 if token.text[0] in "'\"" else 1)
+    last = min(len(text), token.end + _LOOKED_ON)
     if dialect is Dialect.POSTGRES:
-        other = _ESCAPED_STRING.match(text, at)
+        other = _ESCAPED_STRING.match(text, at, last)
     else:
-        other = (_PLAIN_DOUBLE if text[at] == '"' else _PLAIN_STRING).match(text, at)
+        other = (_PLAIN_DOUBLE if text[at] == '"' else _PLAIN_STRING).match(text, at, last)
     if other is not None and other.end() == token.end:
         return None
-    end = other.end() if other is not None else len(text)
+    end = other.end() if other is not None else last
     between = text[min(end, token.end) : max(end, token.end)]
     return None if _HARMLESS_REST.match(between) else Oddity.AMBIGUOUS_QUOTE

@@ -136,8 +136,8 @@ def _read_postgres(reader: Reader) -> ColumnType:
         if reader.take_one(_INTERVAL) and reader.take("TO") and not reader.take_one(_INTERVAL):
             raise Refused
         _numbers(reader, most=1)
-    elif word in _POSTGRES and not reader.at_sign(".", 1):
-        reader.position += 1
+    elif _take_known(reader):
+        word = reader.tokens[reader.position - 1].upper
         if word in {"GEOMETRY", "GEOGRAPHY"} and reader.take_sign("("):
             reader.need_kind(Kind.WORD)
             if reader.take_sign(","):
@@ -157,6 +157,21 @@ def _read_postgres(reader: Reader) -> ColumnType:
             reader.take_kind(Kind.NUMBER)
             reader.need_sign("]")
     return ColumnType(word, serial=serial, made=made)
+
+
+def _take_known(reader: Reader) -> bool:
+    """Read a type of the database or of a known extension, if one comes next."""
+    if (
+        reader.word() in {"PG_CATALOG", "PUBLIC", "EXTENSIONS"}
+        and reader.at_sign(".", 1)
+        and reader.word(2) in _POSTGRES
+    ):
+        reader.position += 3
+        return True
+    if reader.word() in _POSTGRES and not reader.at_sign(".", 1):
+        reader.position += 1
+        return True
+    return False
 
 
 def _read_sqlite(reader: Reader) -> ColumnType:
