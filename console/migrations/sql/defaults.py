@@ -127,8 +127,13 @@ def _read_postgres(reader: Reader) -> Default:
             kinds.append(_postgres_operand(reader))
         else:
             break
+    return _together(kinds)
+
+
+def _together(kinds: list[Default]) -> Default:
+    """The dearest of `kinds`; but a NULL among cheap ones may make the whole NULL."""
     found = max(kinds, key=lambda kind: kind.value)
-    return Default.CONSTANT if found is Default.NULL and len(kinds) > 1 else found
+    return Default.NULL if Default.NULL in kinds and found.value <= Default.NOW.value else found
 
 
 def _postgres_operand(reader: Reader) -> Default:
@@ -178,7 +183,7 @@ def _postgres_primary(reader: Reader) -> Default:
     if function in _STABLE:
         return Default.NOW if not inside else Default.OTHER
     if function in _PURE:
-        return max(Default.CONSTANT, _arguments(reader, inside), key=lambda kind: kind.value)
+        return _arguments(reader, inside)
     return Default.OTHER
 
 
@@ -217,4 +222,4 @@ def _inside_square(reader: Reader) -> Default:
 def _arguments(reader: Reader, tokens: list[Token]) -> Default:
     if not tokens:
         return Default.CONSTANT
-    return max((_inside(reader, part) for part in Reader(tokens, reader.dialect).commas()), key=lambda kind: kind.value)
+    return _together([_inside(reader, part) for part in Reader(tokens, reader.dialect).commas()])

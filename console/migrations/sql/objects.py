@@ -9,7 +9,7 @@ from console.migrations.sql.tokens import Kind
 from console.migrations.sql.types import read_type
 from console.migrations.verdict import Dialect
 
-_QUERY_WORDS = WRITING - {"SELECT"}
+_QUERY_WORDS = (WRITING | {"PROCEDURE"}) - {"SELECT"}
 _CALLED = frozenset({"REPLACE", "TRUNCATE", "INSERT"})
 _COMMENTED = frozenset(
     {"TABLE", "COLUMN", "INDEX", "VIEW", "SCHEMA", "TYPE", "SEQUENCE", "DOMAIN", "FUNCTION", "PROCEDURE"}

@@ -9,9 +9,11 @@ import importlib
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from console.migrations.sql.forms import Outcome
+from console.migrations.sql.grammar import word_set
 from console.migrations.verdict import Dialect
 
 if TYPE_CHECKING:
@@ -19,6 +21,11 @@ if TYPE_CHECKING:
 
 MAX_TOKENS = 20_000
 """A statement of more tokens is not judged: both parsers take time and stack for each."""
+
+_WRITING_NODES = word_set("""
+AlterColumn AlterRename Analyze Attach Cache Command Commit Copy Delete Detach Drop DropPartition Execute Insert Into
+Kill LoadData Lock Merge Refresh RenameColumn Rollback Transaction TruncateTable Uncache Update Use
+""")
 
 _KINDS = {
     "create_table": ("Create", "TABLE"),
@@ -55,17 +62,16 @@ def sqlglot_agrees(sql: str, outcome: Outcome, dialect: Dialect) -> bool:
     root = trees[0]
     if isinstance(root, exp.Command):
         return True
-    return _same_kind(root, outcome) and not any(isinstance(node, _writers(exp)) for node in root.walk())
+    writers = _writers()
+    return _same_kind(root, outcome) and not any(isinstance(node, writers) for node in root.walk())
 
 
-def _writers(exp: object) -> tuple[type, ...]:
-    names = (
-        "Drop Delete Update Insert TruncateTable Merge Into Lock Copy LoadData Command Kill Transaction Commit Rollback"
-    )
-    names += (
-        " AlterColumn AlterRename RenameColumn DropPartition Use Attach Detach Execute Analyze Refresh Cache Uncache"
-    )
-    return tuple(kind for name in names.split() if isinstance(kind := getattr(exp, name, None), type))
+@lru_cache(maxsize=1)
+def _writers() -> tuple[type, ...]:
+    """The classes of sqlglot's nodes that write, drop or change what is there; those that this version has."""
+    from sqlglot import exp
+
+    return tuple(kind for name in _WRITING_NODES if isinstance(kind := getattr(exp, name, None), type))
 
 
 def _same_kind(root: exp.Expr, outcome: Outcome) -> bool:
