@@ -37,8 +37,8 @@ def main() -> int:
             bare, sent, whole = commands.measure(place, _say)
             parts.append(table("Rollback from a shell", (bare, sent, whole), bare))
         if "paint" in wanted:
-            barest, console = paint.measure(place, _say)
-            parts.append(table("First paint (120x40)", (barest, console), barest))
+            barest, console, screen = paint.measure(place, _say)
+            parts.append(table("First paint (120x40)", (barest, console, screen), barest))
         if "migrations" in wanted:
             parts.append(migrations.table(migrations.measure(place, _say)))
     machine = f"{os.cpu_count()} cores, {platform.system()} {platform.machine()}, Python {platform.python_version()}"

@@ -1,15 +1,14 @@
 """The Textual app: it only wires. Settings and environment in; session thread, screens, keys and timer joined here.
 
-Nothing of Google's clients, grpc, plotext or keyring may be imported before the first frame is up: the session is
-made in `on_ready`, and its thread imports them (tests/screens/test_first_paint.py).
+The first frame waits for nothing: settings, the screens and all that they stand on come behind it, in a thread, so
+this module imports little and its methods the rest. Google's clients, grpc, plotext and keyring come last of all, in
+the session's thread (tests/screens/test_first_paint.py).
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import signal
-import sys
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
@@ -18,30 +17,28 @@ from textual.binding import BindingType
 from textual.filter import LineFilter
 from textual.screen import Screen
 
-from console.app_keys import DemoControl, KeyActions, bindings
+from console.app_keys import bindings
+from console.app_opening import OpensLate
 from console.clock import Clock, SystemClock
-from console.crash import crash_sentence, log, log_path, log_to_file, terminal_problem
+from console.crash import crash_sentence, log, log_path
 from console.errors import CanarioError, ExitCode
-from console.parting import finish_rollback
+from console.opening import DemoControl, Opening
 from console.registry import ACTIONS, keys_for
-from console.release.guardrails import Action, shares_text
 from console.text import clean
 from console.words import _
-from screens import announcer, present
-from screens.canary import CanaryScreen
-from screens.lookout import Notes, Place, look
-from screens.operator import Operator, Severity, settle
-from screens.rollback_desk import Engine, RollbackDesk
-from screens.view import DemoView, View
 from themes import all_themes, default_theme
 from widgets.safe import scrubbed
 
 if TYPE_CHECKING:
     from console.actions import RollbackProgress
+    from console.release.guardrails import Action
     from console.release.moves import Proposal
     from console.session import Session
     from console.settings import Environment, Settings
     from console.watch.snapshot import Snapshot
+    from screens.operator import Severity
+    from screens.rollback_desk import Engine
+    from screens.view import View
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -56,17 +53,18 @@ SMALL = 16
 """Lines under which a toast would cover what an operator must see."""
 
 
-class ConsoleApp(KeyActions, inherit_bindings=False):
+class ConsoleApp(OpensLate, inherit_bindings=False):
     """The console.
 
     Args:
-        settings: all settings.
+        settings: all settings; None, with `environment`, where `find` tells.
         environment: where to begin.
         endpoint: `HOST:PORT` of a simulator on loopback, or None for Google.
         as_email: identity on loopback.
         demo: the demo's clock, where this is the demo.
         engine: makes a session thread for an environment; the real one unless a test says otherwise.
         clock: the wall.
+        find: tells where to open, in a thread once the first frame is up.
     """
 
     TITLE = "canario"
@@ -75,25 +73,21 @@ class ConsoleApp(KeyActions, inherit_bindings=False):
 
     def __init__(
         self,
-        settings: Settings,
-        environment: Environment,
+        settings: Settings | None = None,
+        environment: Environment | None = None,
         *,
         endpoint: str | None = None,
         as_email: str | None = None,
         demo: DemoControl | None = None,
         engine: Callable[[Environment], Engine] | None = None,
         clock: Clock | None = None,
+        find: Callable[[], Opening] | None = None,
     ) -> None:
         super().__init__()
-        self.settings = settings
-        self.environment = environment
-        self.endpoint = endpoint
-        self.as_email = as_email
-        self.demo = demo
+        self._find = find
         self.clock = clock or SystemClock()
         self._make_engine = engine or self._real_engine
         self._engine: Engine | None = None
-        self._place = Place.of(settings, environment)
         self._notice = ("", 0.0)
         self._busy = ""
         self._view: View | None = None
@@ -103,33 +97,66 @@ class ConsoleApp(KeyActions, inherit_bindings=False):
         self._drove = False
         self._title = ""
         self._rung = ""
-        self.desk = RollbackDesk(lambda: self._engine, self.clock.monotonic)
-        self.operator = Operator(self)
         for theme in all_themes():
             self.register_theme(theme)
-        # App took NO_COLOR out of the environment when it was made
-        self.theme = default_theme({"NO_COLOR": "1"} if self.no_color else {}, settings.theme)
-        self.set_keymap({spec.id: ",".join(keys_for(spec.id, settings.keymap)) for spec in ACTIONS})
+        self._choose_theme("")
+        if settings is not None and environment is not None:
+            self.open_on(Opening(settings, environment, endpoint, as_email, demo))
 
     # ------------------------------------------------------------------ life
 
     def on_mount(self) -> None:
-        """Open on the canary screen; everything else is made when it is first asked for."""
-        self.add_mode("canary", CanaryScreen)
-        self.add_mode("logs", _logs_screen)
-        self.add_mode("metrics", _metrics_screen)
-        self.add_mode("history", _history_screen)
-        self.switch_mode("canary")
+        """Open on the canary screen, where it is known where; everything else is made when it is first asked for."""
+        if self.opened:
+            self.show_screens()
         if not self.is_headless:
             for number in HANG_UPS:
                 signal.signal(number, self._hang_up)
 
     def on_ready(self) -> None:
-        """The first frame is up: now the session may start, and with it the heavy imports."""
+        """The first frame is up: now the rest may be read, then the session start, and with it the heavy imports."""
+        if self.opened:
+            self.start_session()
+        elif self._find is not None:
+            self.run_worker(self.find_out(self._find), exit_on_error=False)
+
+    def open_on(self, opening: Opening) -> None:
+        """From now on it is known where this is."""
+        from screens.lookout import Place
+        from screens.operator import Operator
+        from screens.rollback_desk import RollbackDesk
+
+        self.settings = settings = opening.settings
+        self.environment = opening.environment
+        self.endpoint, self.as_email, self.demo = opening.endpoint, opening.as_email, opening.demo
+        self._place = Place.of(settings, opening.environment)
+        self.desk = RollbackDesk(lambda: self._engine, self.clock.monotonic)
+        self.operator = Operator(self)
+        self._choose_theme(settings.theme)
+        self.set_keymap({spec.id: ",".join(keys_for(spec.id, settings.keymap)) for spec in ACTIONS})
+        self.opened = True
+
+    def _choose_theme(self, wanted: str) -> None:
+        # App took NO_COLOR out of the environment when it was made
+        self.theme = default_theme({"NO_COLOR": "1"} if self.no_color else {}, wanted)
+
+    def show_screens(self) -> None:
+        """Make the modes, and show the first."""
+        from screens.canary import CanaryScreen
+
+        self.add_mode("canary", CanaryScreen)
+        self.add_mode("logs", _logs_screen)
+        self.add_mode("metrics", _metrics_screen)
+        self.add_mode("history", _history_screen)
+        self.switch_mode("canary")
+
+    def start_session(self) -> None:
+        """The screen stands: connect, draw, and hear what was typed meanwhile."""
         self._engine = self._make_engine(self.environment)
         self._engine.start()
         self.set_interval(REPAINT_S, self.repaint)
         self.repaint()
+        self.hear_held()
 
     def _real_engine(self, environment: Environment) -> Engine:
         from console.session import SessionThread
@@ -155,6 +182,8 @@ class ConsoleApp(KeyActions, inherit_bindings=False):
     def rolling_back(self) -> bool:
         """Whether a rollback was asked for here, by key or countdown, and has not ended."""
         session = self.session
+        if not self.opened:
+            return False
         return self.desk.waiting or self.desk.running or (session is not None and session.actions.rolling_back)
 
     @property
@@ -172,6 +201,9 @@ class ConsoleApp(KeyActions, inherit_bindings=False):
         if self.desk.running or self.desk.waiting:
             self.say(_("A rollback is under way here: stay until it has ended."), "warning")
             return
+        from screens.lookout import Place
+        from screens.rollback_desk import RollbackDesk
+
         old, self._engine = self._engine, None
         self.environment = environment
         self._place = Place.of(self.settings, environment)
@@ -210,6 +242,9 @@ class ConsoleApp(KeyActions, inherit_bindings=False):
         return self._engine.session if self._engine is not None else None
 
     def _look(self) -> View:
+        from screens.lookout import Notes, look
+        from screens.view import DemoView
+
         text, since = self._notice
         now = self.clock.monotonic()
         notes = Notes(
@@ -237,6 +272,9 @@ class ConsoleApp(KeyActions, inherit_bindings=False):
 
     def _hear(self) -> None:
         """Say what has come of things since the last look: a rollback, what a crash had left unfinished."""
+        from console.release.guardrails import shares_text
+        from screens import present
+
         session = self.session
         if session is not None and session.settled and session.settled is not self._settled:
             for settled in session.settled:
@@ -280,6 +318,8 @@ class ConsoleApp(KeyActions, inherit_bindings=False):
 
     def _announce(self, view: View) -> None:
         """Terminal title and bell: what an operator in another window should notice."""
+        from screens import announcer
+
         state, title = announcer.state(view), announcer.title(view)
         if state != self._rung:
             if state in announcer.RINGS and self.settings.notify.bell:
@@ -293,6 +333,8 @@ class ConsoleApp(KeyActions, inherit_bindings=False):
 
     def propose(self, action: Action, seen: Snapshot) -> Proposal:
         """See `screens.operator.Host`."""
+        from screens import present
+
         session = self.session
         if session is None:
             raise CanarioError(
@@ -305,6 +347,8 @@ class ConsoleApp(KeyActions, inherit_bindings=False):
         """Run something on the session's loop and wait for it without holding the screen up."""
         engine = self._engine
         if engine is None or engine.session is None:
+            from screens import present
+
             raise CanarioError(present.waiting_for(self.current, _("waiting for the session")))
         future = engine.submit(make)
         result: T = await asyncio.wrap_future(future)
@@ -333,6 +377,8 @@ class ConsoleApp(KeyActions, inherit_bindings=False):
 
     def spawn(self, work: Awaitable[None]) -> None:
         """Let it run beside the screen."""
+        from screens.operator import settle
+
         self.run_worker(
             settle(work, lambda text: self.say(text, "error", keep=True), self.complain), exit_on_error=False
         )
@@ -354,46 +400,3 @@ def _history_screen() -> Screen[Any]:
     from screens.history import HistoryScreen
 
     return HistoryScreen()
-
-
-def run_console(
-    settings: Settings,
-    environment: Environment,
-    *,
-    endpoint: str | None = None,
-    as_email: str | None = None,
-    demo: DemoControl | None = None,
-) -> int:
-    """Run the console until the operator leaves it.
-
-    Returns:
-        An exit code (`console.errors.ExitCode`): 0 left, 1 failed, no terminal to draw on, or left in the middle of a
-        rollback that could not be finished; 128 and the number of the signal that ended it.
-    """
-    problem = terminal_problem()
-    if problem:
-        sys.stderr.write(problem + "\n")
-        return int(ExitCode.FAILED)
-    log_to_file()
-    app = ConsoleApp(settings, environment, endpoint=endpoint, as_email=as_email, demo=demo)
-    former = {number: signal.getsignal(number) for number in HANG_UPS}
-    try:
-        code = _run(app)
-        if app.rolling_back and not finish_rollback(app, f"canario rollback --env {app.environment.name}"):
-            code = code or int(ExitCode.FAILED)
-        app.stop()
-    finally:
-        for number, handler in former.items():
-            signal.signal(number, handler)
-    return code
-
-
-def _run(app: ConsoleApp) -> int:
-    try:
-        app.run()
-    except Exception as error:  # noqa: BLE001 - never a traceback for the operator
-        log.error("the console could not run", exc_info=error)
-        with contextlib.suppress(OSError):  # the terminal may be what failed
-            sys.stderr.write(crash_sentence(error) + "\n")
-        return int(ExitCode.FAILED)
-    return int(app.return_code or 0)

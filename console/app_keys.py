@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from abc import abstractmethod
 from collections.abc import Awaitable, Callable, Coroutine, Iterable
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
@@ -14,37 +14,20 @@ from textual.screen import Screen
 from console.registry import ACTIONS, Place
 from console.words import _
 from screens import footer
-from screens.operator import Operator, Severity
-from screens.rollback_desk import RollbackDesk
-from screens.view import View
 
 if TYPE_CHECKING:
+    from console.opening import DemoControl
     from console.session import Session
     from console.settings import Environment, Settings
+    from screens.operator import Operator, Severity
+    from screens.rollback_desk import RollbackDesk
+    from screens.view import View
 
 T = TypeVar("T")
 R = TypeVar("R")
 
 SPEEDS = (1.0, 2.0, 5.0, 10.0, 20.0, 50.0)
 """Speeds of the demo's clock that `<` and `>` step through."""
-
-
-class DemoControl(Protocol):
-    """What `<` and `>` need of the simulator."""
-
-    @property
-    def speed(self) -> float:
-        """Simulated seconds a wall second."""
-        ...
-
-    @property
-    def running(self) -> bool:
-        """Whether the simulator has not ended."""
-        ...
-
-    def set_speed(self, speed: float) -> object:
-        """Set it; blocks on HTTP, so it is called in a thread."""
-        ...
 
 
 def bindings() -> list[BindingType]:
@@ -72,6 +55,8 @@ def bindings() -> list[BindingType]:
 class KeyActions(App[int], inherit_bindings=False):
     """The keys' half of `console.app.ConsoleApp`."""
 
+    opened: bool = False
+    """Whether it is known where this is; what follows is there from then on."""
     settings: Settings
     environment: Environment
     endpoint: str | None
@@ -116,6 +101,8 @@ class KeyActions(App[int], inherit_bindings=False):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Which keys mean something now."""
+        if not self.opened:
+            return False
         if action == "stop_countdown":
             return self.desk.waiting or (self.session is not None and self.session.autopilot.countdown is not None)
         if action == "step":

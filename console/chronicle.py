@@ -15,15 +15,24 @@ from typing import TYPE_CHECKING, Literal
 
 from console.errors import CanarioError
 from console.release.state import ANNOTATION, Release, read_release
+from console.watch.metrics_charts import marks_of, monitored
 from console.words import _
 
 if TYPE_CHECKING:
     from console.cloud.logs import AuditEntry
     from console.journal import Entry
     from console.session import Session
+    from console.watch.charts import ChartData
 
 LOOK_BACK = timedelta(days=30)
 """How far back the audit log is read (Admin Activity is kept 400 days)."""
+
+BEFORE = timedelta(minutes=10)
+AFTER = timedelta(minutes=15)
+"""What a release's charts show before its first move and after its end: what was usual, and whether it came back."""
+UNTOLD = timedelta(hours=1)
+"""How long after its last move a release's charts go on where its end is not written."""
+LONGEST = timedelta(hours=24)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +95,34 @@ async def gather(session: Session) -> Chronicle:
     return Chronicle(tell(versions_of(audits), session.watcher.latest.release, entries), problem)
 
 
+def hours_of(release: Release, now: datetime) -> tuple[datetime, datetime]:
+    """When the charts of a release begin and end: the release with a little before and after, at most a day.
+
+    Args:
+        release: as last written.
+        now: server time.
+    """
+    start = release.started - BEFORE
+    until = release.ended_at or min(now, release.moved_at + UNTOLD)
+    end = min(until + AFTER, now, start + LONGEST)
+    return start, max(end, start + timedelta(minutes=1))
+
+
+async def charts(session: Session, release: Release) -> ChartData:
+    """The charts of a release's hours, from Cloud Monitoring; a problem is in the answer, never raised."""
+    now = session.cloud.server_clock.now() or release.ended_at or release.moved_at
+    start, end = hours_of(release, now)
+    return await monitored(
+        session.cloud,
+        session.environment.service,
+        canary=release.canary,
+        stable=release.stable,
+        start=start,
+        end=end,
+        marks=marks_of(release, start),
+    )
+
+
 def versions_of(audits: Iterable[AuditEntry]) -> list[Version]:
     """Every release annotation in the audit log, oldest first; refused calls wrote none."""
     found = []
@@ -118,9 +155,15 @@ def tell(
         at = seen[-1].at if seen else current.ended_at or current.moved_at
         seen.append(Version(at, current.driver.email if current.driver else "", current))
     refused = _refusals(entries)
+    formers = {f.id: f for f in (v.release.former for seen in by_id.values() for v in seen) if f is not None}
     stories = []
     for written in by_id.values():
         release = written[-1].release
+        former = formers.get(release.id)
+        if release.ended is None and former is not None:  # the next release wrote down how this one ended
+            end_of = {"ended": former.ended, "ended_at": former.ended_at, "driver": None}
+            release = release.model_copy(update=end_of)
+            written.append(Version(former.ended_at, "", release))
         end = release.ended_at or datetime.max.replace(tzinfo=UTC)
         mine = [r for r in refused if release.started <= r.at <= end]
         happenings = sorted([*_happenings(written), *mine], key=_in_order)
@@ -154,7 +197,11 @@ def _happenings(written: list[Version]) -> list[Happening]:
         found += _changes(before, version)
         before = version.release
     if last.ended is not None and last.ended != "rolled back":
-        text = {"promoted": _("promoted: the canary serves everyone"), "abandoned": _("abandoned")}[last.ended]
+        text = {
+            "promoted": _("promoted: the canary serves everyone"),
+            "promoted unwatched": _("promoted, its bake unwatched: the next release begins"),
+            "abandoned": _("abandoned"),
+        }[last.ended]
         found.append(Happening(last.ended_at or last.moved_at, "ended", text))
     return found
 

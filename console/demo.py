@@ -9,15 +9,22 @@ from __future__ import annotations
 
 import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from console.commands.output import say, warn
 from console.commands.running import find_settings, identity
 from console.crash import terminal_problem
 from console.errors import ExitCode, UsageError
+from console.opening import Opening
 from console.simulator.process import SimulatorProcess
 from console.words import _
+
+if TYPE_CHECKING:
+    from console.settings import Settings
 
 STARTS = datetime(2026, 11, 25, 10, 5, tzinfo=UTC)
 """A Wednesday, five minutes into the runbook's window."""
@@ -74,7 +81,7 @@ def demo(
     email: str | None,
     extend_s: int = 0,
 ) -> int:
-    """The command `canario demo`; see `console.cli` for what the options mean.
+    """The command `canario demo`; see `console.commands.line` for what the options mean.
 
     Raises:
         UsageError: an unknown scenario or outcome, a speed out of range.
@@ -108,27 +115,41 @@ def demo(
 
 def play(scenario: str, *, speed: float, seed: int = 0, email: str | None = None) -> int:
     """Open the console on a simulator of its own, and stop that when the operator leaves."""
-    who = identity(email, "demo")
-    settings = find_settings()
+    identity(email, "demo")  # a mistake is told before anything is drawn
     if problem := terminal_problem():
+        find_settings()
         tell = say if sys.stdout.isatty() else warn
         tell(problem)
         tell(_("To watch the same release without a terminal: canario demo --headless"))
         return ExitCode.FAILED
+    from console.app_run import open_app
+
+    return open_app(
+        lambda stack: stack.enter_context(playing(scenario, find_settings(), speed=speed, seed=seed, email=email))
+    )
+
+
+@contextmanager
+def playing(
+    scenario: str, settings: Settings, *, speed: float, seed: int = 0, email: str | None = None
+) -> Iterator[Opening]:
+    """A simulator, and the console's place on it; it stops at the end.
+
+    Args:
+        scenario: what happens in it.
+        settings: the user's, of which look, keys and words hold in the demo.
+        speed: simulated seconds a wall second.
+        seed: makes a run repeatable.
+        email: who the operator is there.
+    """
+    who = identity(email, "demo")
     with tempfile.TemporaryDirectory(prefix="canario-demo-") as folder:
         ours = settings.for_demo(Path(folder) / "journal.db")
         child = SimulatorProcess.launch(scenario=scenario, speed=speed, seed=seed, now=STARTS)
         with child:
-            from console.app import run_console  # while the simulator gets up
-
             child.wait_ready()
-            return run_console(
-                ours,
-                ours.environment("production"),
-                endpoint=child.grpc,
-                as_email=who,
-                demo=Controls(child, scenario, speed),
-            )
+            here = ours.environment("production")
+            yield Opening(ours, here, child.grpc, who, Controls(child, scenario, speed))
 
 
 def _headless(scenario: str, speed: float, seed: int, expect: str | None, email: str | None, extend_s: int) -> int:

@@ -27,6 +27,7 @@ from console.errors import (
 )
 from console.release.guardrails import shares_text
 from console.verdict.base import Verdict, Word
+from console.verdict.figures import percent
 from console.words import _, ngettext
 
 if TYPE_CHECKING:
@@ -100,6 +101,7 @@ class Play:
         self._said: tuple[object, ...] = ()
         self._said_at: datetime | None = None
         self._problem = ""
+        self._sampling: float | None = None
         self._remembered: list[tuple[datetime, str]] = []
 
     async def run(self) -> Ending:
@@ -188,6 +190,7 @@ class Play:
                 self._check_over()
                 verdict = self._snapshot.verdict
                 if verdict is not None and self._at(step):
+                    self._say_sampling()
                     self._say_verdict(step, verdict)
                     over = verdict.observed >= self._plan.bake
                     if verdict.bake_done and verdict.word is Word.PASS and step < 100:
@@ -300,6 +303,17 @@ class Play:
             return
         self._said, self._said_at = mark, now
         self._event(_("verdict"), f"{step} %  {verdict.word}  {verdict.sentence}")
+
+    def _say_sampling(self) -> None:
+        """A line where another share of a busy service's log is read."""
+        snapshot = self._snapshot
+        if snapshot.sampling == self._sampling:
+            return
+        self._sampling = snapshot.sampling
+        if snapshot.sampling is not None:
+            whole = snapshot.canary_sampling is None
+            text = _("stable sampled {percent}") if whole else _("all sampled {percent}")
+            self._event(_("note"), text.format(percent=percent(snapshot.sampling)))
 
     def _notes(self) -> None:
         """What the autopilot and the session say for themselves."""

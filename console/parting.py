@@ -52,12 +52,12 @@ def finish_rollback(left: Parting, command: str) -> bool:
     """
     clock = SystemClock()
     ends = clock.monotonic() + FINISH_S
-    _tell(
-        _("A rollback is under way: canario stays until it is done, {seconds:g} s at most (Ctrl-C leaves now).").format(
-            seconds=FINISH_S
-        )
-    )
     try:
+        _tell(
+            _(
+                "A rollback is under way: canario stays until it is done, {seconds:g} s at most (Ctrl-C leaves now)."
+            ).format(seconds=FINISH_S)
+        )
         while left.rolling_back and clock.monotonic() < ends:
             left.push_rollback()
             time.sleep(LOOK_S)

@@ -105,8 +105,9 @@ def _step(number: int, title: str, *, listed: bool) -> ActionSpec:
     )
 
 
-def _log(id: str, title: str, key: str, what: str) -> ActionSpec:
-    return ActionSpec(id, title, (key,), what, place=Place.LOGS, group=Group.LOGS, footer=False)
+def _there(place: Place, id: str, title: str, key: str, what: str, when: str = N_("always")) -> ActionSpec:
+    """One that is heard in one place only, whose chapter has the place's name."""
+    return ActionSpec(id, title, (key,), what, when, place=place, group=Group(place.value), footer=place is Place.DEMO)
 
 
 ACTIONS: tuple[ActionSpec, ...] = (
@@ -233,50 +234,42 @@ ACTIONS: tuple[ActionSpec, ...] = (
         N_("Leave the console."),
         when=N_("always; asks while a release is under way"),
     ),
-    _log("log_filter", N_("Filter"), "slash", N_("Type words that a line must hold; -word must not occur.")),
-    _log("log_severity", N_("Severity"), "s", N_("All levels, INFO, WARNING, ERROR and worse, in turn.")),
-    _log("log_revision", N_("Revision"), "v", N_("Lines of both, of the canary, of the stable revisions, in turn.")),
-    _log("log_follow", N_("Pause"), "p", N_("Hold the log still, or follow the newest line again.")),
-    _log("log_next_error", N_("Next error"), "n", N_("Go to the next error.")),
-    _log("log_previous_error", N_("Previous error"), "N", N_("Go to the error before.")),
-    _log("log_wrap", N_("Wrap"), "w", N_("Wrap long lines, or cut them.")),
-    _log("log_copy", N_("Copy"), "y", N_("Copy the chosen line, or what is on screen, to the clipboard.")),
-    _log("log_save", N_("Save"), "o", N_("Save what passes the filter to a file.")),
-    ActionSpec(
-        "metrics_shorter",
-        N_("Shorter"),
-        ("left",),
-        N_("Charts of a shorter span."),
-        place=Place.METRICS,
-        group=Group.METRICS,
-        footer=False,
+    _there(
+        Place.LOGS, "log_filter", N_("Filter"), "slash", N_("Type words that a line must hold; -word must not occur.")
     ),
-    ActionSpec(
-        "metrics_longer",
-        N_("Longer"),
-        ("right",),
-        N_("Charts of a longer span."),
-        place=Place.METRICS,
-        group=Group.METRICS,
-        footer=False,
+    _there(Place.LOGS, "log_severity", N_("Severity"), "s", N_("All levels, INFO, WARNING, ERROR and worse, in turn.")),
+    _there(
+        Place.LOGS,
+        "log_revision",
+        N_("Revision"),
+        "v",
+        N_("Lines of both, of the canary, of the stable revisions, in turn."),
     ),
-    ActionSpec(
+    _there(Place.LOGS, "log_follow", N_("Pause"), "p", N_("Hold the log still, or follow the newest line again.")),
+    _there(Place.LOGS, "log_next_error", N_("Next error"), "n", N_("Go to the next error.")),
+    _there(Place.LOGS, "log_previous_error", N_("Previous error"), "N", N_("Go to the error before.")),
+    _there(Place.LOGS, "log_wrap", N_("Wrap"), "w", N_("Wrap long lines, or cut them.")),
+    _there(
+        Place.LOGS, "log_copy", N_("Copy"), "y", N_("Copy the chosen line, or what is on screen, to the clipboard.")
+    ),
+    _there(Place.LOGS, "log_save", N_("Save"), "o", N_("Save what passes the filter to a file.")),
+    _there(Place.METRICS, "metrics_shorter", N_("Shorter"), "left", N_("Charts of a shorter span.")),
+    _there(Place.METRICS, "metrics_longer", N_("Longer"), "right", N_("Charts of a longer span.")),
+    _there(
+        Place.DEMO,
         "slower",
         N_("Slower"),
-        ("less_than_sign",),
+        "less_than_sign",
         N_("Run the simulator's clock at half the speed."),
-        when=N_("in the demo"),
-        place=Place.DEMO,
-        group=Group.DEMO,
+        N_("in the demo"),
     ),
-    ActionSpec(
+    _there(
+        Place.DEMO,
         "faster",
         N_("Faster"),
-        ("greater_than_sign",),
+        "greater_than_sign",
         N_("Run the simulator's clock at twice the speed."),
-        when=N_("in the demo"),
-        place=Place.DEMO,
-        group=Group.DEMO,
+        N_("in the demo"),
     ),
 )
 """Every action, most important first."""

@@ -12,6 +12,7 @@ import logging
 import os
 import secrets
 from collections.abc import Awaitable, Callable, Coroutine
+from functools import cached_property
 from typing import TYPE_CHECKING, Self
 
 from console.clock import Clock, SystemClock
@@ -49,9 +50,9 @@ class Session:
         self,
         *,
         cloud: Cloud,
-        watcher: Watcher,
+        watcher: Callable[[], Watcher],
         actions: Actions,
-        autopilot: Autopilot,
+        autopilot: Callable[[Watcher], Autopilot],
         journal: Journal,
         notifier: Notifier,
         environment: Environment,
@@ -59,10 +60,9 @@ class Session:
         clock: Clock,
     ) -> None:
         self.cloud = cloud
-        self.watcher = watcher
-        """Its `latest` may be read from any thread."""
+        self._make_watcher = watcher
         self.actions = actions
-        self.autopilot = autopilot
+        self._make_autopilot = autopilot
         self.journal = journal
         self.notifier = notifier
         self.environment = environment
@@ -75,6 +75,16 @@ class Session:
         self.problems: dict[str, str] = {}
         """What is wrong with the session's own tasks, by task, a sentence each; empty while all is well."""
         self._tasks: set[asyncio.Task[None]] = set()
+
+    @cached_property
+    def watcher(self) -> Watcher:
+        """What was seen last; its `latest` may be read from any thread. Made when first asked for: no rollback asks."""
+        return self._make_watcher()
+
+    @cached_property
+    def autopilot(self) -> Autopilot:
+        """What drives by itself, where this session drives; made when first asked for."""
+        return self._make_autopilot(self.watcher)
 
     @classmethod
     async def open(
@@ -137,7 +147,6 @@ class Session:
         from console.actions import Actions, Autopilot
         from console.journal import Journal
         from console.notify import Notifier
-        from console.watch.watcher import Watcher
 
         rules = settings.rules(environment)
         rollback = settings.rollback_for(environment)
@@ -148,17 +157,23 @@ class Session:
         )
         slack = _LaterSlack(clock, loopback=cloud.target.endpoint is not None) if settings.notify.slack else None
         notifier = Notifier(slack)
-        watcher = Watcher(
-            cloud,
-            service=environment.service,
-            clock=clock,
-            plan=rules.plan,
-            judge=_judge_factory(settings, environment),
-            ring_capacity=settings.log_lines,
-        )
+
+        def make_watcher() -> Watcher:
+            from console.watch.watcher import Watcher
+
+            return Watcher(
+                cloud,
+                service=environment.service,
+                clock=clock,
+                plan=rules.plan,
+                judge=_judge_factory(settings, environment),
+                ring_capacity=settings.log_lines,
+            )
+
+        watcher = make_watcher() if watch else None
         actions = Actions(
             cloud=cloud,
-            watcher=watcher if watch else None,
+            watcher=watcher,
             journal=journal,
             notifier=notifier,
             rules=rules,
@@ -168,18 +183,17 @@ class Session:
             clock=clock,
         )
         actions.auto_rollback_default = bool(rollback.automatic)
-        autopilot = Autopilot(
-            cloud=cloud,
-            watcher=watcher,
-            actions=actions,
-            clock=clock,
-            countdown_s=rollback.countdown.total_seconds(),
-        )
         return cls(
             cloud=cloud,
-            watcher=watcher,
+            watcher=make_watcher if watcher is None else lambda: watcher,
             actions=actions,
-            autopilot=autopilot,
+            autopilot=lambda seen: Autopilot(
+                cloud=cloud,
+                watcher=seen,
+                actions=actions,
+                clock=clock,
+                countdown_s=rollback.countdown.total_seconds(),
+            ),
             journal=journal,
             notifier=notifier,
             environment=environment,
@@ -191,6 +205,11 @@ class Session:
     def identity(self) -> str:
         """E-mail that calls are made as, or `UNKNOWN_IDENTITY`. From any thread."""
         return self.actions.identity
+
+    @property
+    def simulated(self) -> bool:
+        """Whether the cloud is a simulator on this machine. From any thread."""
+        return self.cloud.target.endpoint is not None
 
     @property
     def problem(self) -> str:

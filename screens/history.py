@@ -1,4 +1,4 @@
-"""The history screen: releases, newest first, each with its timeline: moves, verdicts, who, when."""
+"""The history screen: releases, newest first, each with its timeline (moves, verdicts, who, when) and its charts."""
 
 from __future__ import annotations
 
@@ -12,12 +12,19 @@ from textual.content import Content
 from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
-from console.chronicle import Chronicle, Happening, Story, gather
+from console.chronicle import Chronicle, Happening, Story, charts, gather, hours_of
 from console.errors import CanarioError
+from console.release.state import Release
+from console.watch.charts import ChartData
 from console.words import _
 from screens import present
 from screens.base import ConsoleScreen
+from screens.metrics import KINDS, Kind, chart_spec
 from screens.view import View
+from widgets.chart import ChartSpec, ChartView
+
+HOUR_KINDS = tuple(kind for kind in KINDS if kind.id in ("error_rate", "p95_ms"))
+"""The charts of a release's hours: what a verdict is made of."""
 
 GLYPHS = {
     "started": "○",
@@ -45,6 +52,10 @@ class HistoryScreen(ConsoleScreen):
         self._chronicle: Chronicle | None = None
         self._mark: object = None
         self._reading = False
+        self._charts: dict[str, ChartData | None] = {}
+        """By release: the charts asked for with Enter, as read last; None before that."""
+        self._asked: set[str] = set()
+        """Releases whose charts are being read now."""
 
     def compose_body(self) -> ComposeResult:
         """List and timeline."""
@@ -54,6 +65,8 @@ class HistoryScreen(ConsoleScreen):
                 yield Static("", id="status", markup=False)
             with VerticalScroll(id="timeline", classes="pane"):
                 yield Static("", id="story", markup=False)
+                for kind in HOUR_KINDS:
+                    yield ChartView(kind.title, id=f"hour-{kind.id}", classes="hour")
 
     def on_mount(self) -> None:
         """Name the panes."""
@@ -128,6 +141,7 @@ class HistoryScreen(ConsoleScreen):
         word = {
             "promoted": "✔ " + _("promoted"),
             "rolled back": "✖ " + _("rolled back"),
+            "promoted unwatched": "✔ " + _("promoted, its bake unwatched"),
             "abandoned": "○ " + _("abandoned"),
         }.get(release.ended or "", "● " + _("under way at {step} %").format(step=release.step))
         when = release.started.strftime("%Y-%m-%d %H:%M")
@@ -141,17 +155,63 @@ class HistoryScreen(ConsoleScreen):
         self._tell()
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
-        """Enter goes into the timeline, to scroll it."""
+        """Enter opens the release: the charts of its hours, and the arrows scroll its timeline."""
         event.stop()
         self.query_one("#timeline").focus()
+        story = self._chosen()
+        if story is None or story.release.id in self._asked:
+            return
+        self._charts.setdefault(story.release.id, None)
+        self._asked.add(story.release.id)
+        self._tell()
+        self.run_worker(self._read_charts(story.release), exit_on_error=False)
+
+    async def _read_charts(self, release: Release) -> None:
+        try:
+            data = await self.ask(lambda session: charts(session, release))
+        except CanarioError as error:
+            start, end = hours_of(release, release.ended_at or release.moved_at)
+            data = ChartData(end - start, start, end, problem=str(error))
+        finally:
+            self._asked.discard(release.id)
+        self._charts[release.id] = data
+        if self.is_attached:
+            self._chart()
+
+    def _chart(self) -> None:
+        """Draw the charts of the chosen release, where they were asked for."""
+        story = self._chosen()
+        shown = story is not None and story.release.id in self._charts
+        for kind in HOUR_KINDS:
+            view = self.query_one(f"#hour-{kind.id}", ChartView)
+            view.display = shown
+            if story is not None and shown:
+                view.show(self._spec(kind, story.release))
+
+    def _spec(self, kind: Kind, release: Release) -> ChartSpec:
+        data = self._charts[release.id]
+        if data is None:
+            start, end = hours_of(release, release.ended_at or release.moved_at)
+            return ChartSpec(kind.title, kind.unit, start, end, waiting=_("reading Cloud Monitoring …"))
+        if self.view is None:
+            return chart_spec(kind, data)
+        return chart_spec(kind, data, error_limit=self.view.error_limit, p95_limit_ms=self.view.p95_limit_ms)
 
     def _tell(self) -> None:
         chosen = self._chosen_id()
-        story = next((s for s in self._chronicle.stories if s.release.id == chosen), None) if self._chronicle else None
+        story = self._chosen()
         self.query_one("#timeline").border_title = Content(_("timeline of {id}").format(id=chosen) if chosen else "")
         width = self.query_one("#timeline").scrollable_content_region.width or 60
         lines = [happening_line(happening, width) for happening in story.happenings] if story is not None else []
+        offer = story is not None and chosen not in self._charts
+        self.query_one("#timeline").border_subtitle = _("Enter: the charts of that hour") if offer else ""
         self.query_one("#story", Static).update(Content("\n").join(lines))
+        self._chart()
+
+    def _chosen(self) -> Story | None:
+        """The story under the cursor."""
+        chosen, told = self._chosen_id(), self._chronicle
+        return next((s for s in told.stories if s.release.id == chosen), None) if told is not None else None
 
 
 def happening_line(happening: Happening, width: int) -> Content:

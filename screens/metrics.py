@@ -55,7 +55,7 @@ class Asks(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class _Kind:
+class Kind:
     """One chart."""
 
     id: str
@@ -63,6 +63,7 @@ class _Kind:
 
     @property
     def title(self) -> str:
+        """Its heading, translated."""
         return {
             "error_rate": _("error rate"),
             "p95_ms": _("P95"),
@@ -74,12 +75,12 @@ class _Kind:
 
 
 KINDS = (
-    _Kind("error_rate", "%"),
-    _Kind("p95_ms", "ms"),
-    _Kind("requests_per_s", "/s"),
-    _Kind("cpu", "%"),
-    _Kind("p50_ms", "ms"),
-    _Kind("p99_ms", "ms"),
+    Kind("error_rate", "%"),
+    Kind("p95_ms", "ms"),
+    Kind("requests_per_s", "/s"),
+    Kind("cpu", "%"),
+    Kind("p50_ms", "ms"),
+    Kind("p99_ms", "ms"),
 )
 """What decides first."""
 
@@ -108,7 +109,7 @@ def mark_word(mark: Mark) -> str:
 
 
 def chart_spec(
-    kind: _Kind, data: ChartData, *, error_limit: float = ERROR_LIMIT, p95_limit_ms: float = P95_LIMIT_MS
+    kind: Kind, data: ChartData, *, error_limit: float = ERROR_LIMIT, p95_limit_ms: float = P95_LIMIT_MS
 ) -> ChartSpec:
     """One chart of `data`."""
 

@@ -116,6 +116,8 @@ class Operator:
     def take_over(self) -> None:
         """Key `t`."""
         view = self._host.current
+        if self._too_early(view):
+            return
         if view.you_drive:
             self._host.say(_("You drive this release already."))
             return
@@ -128,9 +130,9 @@ class Operator:
     def auto_rollback(self) -> None:
         """Key `a`: disarming asks for a reason first, arming does not."""
         view = self._host.current
-        if view.snapshot.service is None:
-            self._host.say(present.waiting_for(view, _("Waiting for the service: try again in a moment.")), "warning")
-        elif view.auto_rollback:
+        if self._too_early(view):
+            return
+        if view.auto_rollback:
             self._open(Action(ActionKind.DISARM), needs_reason=True)
         else:
             self._host.spawn(self._arm())
@@ -139,6 +141,8 @@ class Operator:
         """Key `d`."""
         view = self._host.current
         seen = view.snapshot
+        if self._too_early(view):
+            return
 
         def propose(image: str, tag: str) -> Proposal:
             return self._host.propose(Action(ActionKind.DEPLOY, image=image, tag=tag or "canary"), seen)
@@ -155,10 +159,24 @@ class Operator:
 
         self._host.open_dialog(DeployDialog(view, propose), then)
 
+    def _too_early(self, view: View) -> bool:
+        """Whether the service is not known yet, which is said: a key is never met with silence."""
+        if view.snapshot.service is not None:
+            return False
+        self._host.say(
+            _(
+                "Still connecting ({what}): press the key again in a moment. A rollback can be asked for already."
+            ).format(what=present.waiting_for(view, _("the service is not known yet"))),
+            "warning",
+        )
+        return True
+
     def _open(self, action: Action, *, needs_reason: bool = False) -> None:
         """Show the dialog of an action, judged against the picture of the moment when the key was pressed."""
         view = self._host.current
         seen = view.snapshot
+        if self._too_early(view):
+            return
         try:
             dialog = MoveDialog(view, lambda: self._host.propose(action, seen), needs_reason=needs_reason)
         except CanarioError as error:
@@ -240,7 +258,7 @@ class Operator:
                 _("The rollback has not been sent yet, and would be forgotten: Esc cancels it, then leave."), "warning"
             )
             return
-        if release is None or not release.under_way:
+        if release is None or not release.under_way or view.unwatched:
             leave()
             return
         lines: tuple[str, ...]

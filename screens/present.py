@@ -71,11 +71,17 @@ def header(view: View) -> HeaderState:
         rollback_ready=readiness.ok if snapshot.service is not None else None,
         rollback_problem=readiness.problems[0] if readiness.problems else "",
         auto_rollback=view.auto_rollback,
-        # a demo's clock is not the world's on purpose
-        skew_s=float(int(snapshot.time.skew.total_seconds())) if snapshot.time and view.demo is None else 0.0,
+        skew_s=float(int(skew(view).total_seconds())),
         notice=notice(view),
         demo=demo_line(view),
     )
+
+
+def skew(view: View) -> timedelta:
+    """How far this machine's clock is ahead of the cloud's; nothing where a simulator's clock is its own on purpose."""
+    if view.snapshot.time is None or view.demo is not None or view.simulated:
+        return timedelta(0)
+    return view.snapshot.time.skew
 
 
 def demo_line(view: View) -> str:
@@ -126,6 +132,18 @@ def warnings(view: View) -> tuple[str, ...]:
         found.append(_("The service is not ready: {condition}").format(condition=service.condition))
     if service is not None and not service.settled and not service.reconciling:
         found.append(_("What serves is not what was asked for, and the cloud has stopped moving."))
+    if view.unwatched and snapshot.release is not None and view.now is not None:
+        found.append(
+            _(
+                "{canary} at 100 % for {age}, its bake unwatched: it counts as ended. A rollback goes back to the "
+                "split of {at} UTC; {key} takes over and watches after all."
+            ).format(
+                canary=short(snapshot.release.canary, snapshot.service_name),
+                age=span(view.now - snapshot.release.moved_at),
+                key=first_key("take_over", view.keymap),
+                at=f"{snapshot.release.started:%Y-%m-%d %H:%M}",
+            )
+        )
     found += snapshot.readiness.problems
     found += snapshot.readiness.warnings
     if snapshot.monitoring_gap:
@@ -137,13 +155,14 @@ def warnings(view: View) -> tuple[str, ...]:
                 revision=short(mark.revision, snapshot.service_name), who=mark.by
             )
         )
-    if snapshot.time is not None and view.demo is None and abs(snapshot.time.skew) > SKEW_SHOWN:
+    off = skew(view)
+    if abs(off) > SKEW_SHOWN:
         found.append(
             (
                 _("This machine's clock is {span} ahead of the cloud's; the cloud's is the one that counts.")
-                if snapshot.time.skew > timedelta(0)
+                if off > timedelta(0)
                 else _("This machine's clock is {span} behind the cloud's; the cloud's is the one that counts.")
-            ).format(span=span(abs(snapshot.time.skew)))
+            ).format(span=span(abs(off)))
         )
     return tuple(dict.fromkeys(found))
 
@@ -276,7 +295,9 @@ def step_state(view: View) -> StepState | None:
     have = service.effective_shares().get(canary, 0)
     want = service.desired_shares().get(canary, 0)
     verdict = snapshot.verdict
-    ended = release.ended or "" if release is not None and release.canary == canary else ""
+    ended: str = release.ended or "" if release is not None and release.canary == canary else ""
+    if release is not None and release.canary == canary and view.unwatched:
+        ended = "unwatched"
     logs = next((feed for feed in snapshot.feeds if feed.name == "logs"), None)
     waiting = ""
     if have and not ended and logs is not None and logs.state is FeedState.DOWN:
@@ -428,6 +449,10 @@ def banner(view: View, *, panel: bool = False) -> str:
         return _("No connection: {problem} Trying again; traffic stays as it is.").format(problem=view.problem)
     if view.unguarded:
         key, driver = first_key("take_over", view.keymap), view.driver
+        if view.waits_at_full and (driver is None or driver.session != view.session_id):
+            return _(
+                "At 100 %, and nobody watches its bake: the release ends once a console has · {key} takes over"
+            ).format(key=key)
         if driver is None:
             return _("Nobody drives this release, so nobody guards it · {key} takes over").format(key=key)
         if driver.session == view.session_id:

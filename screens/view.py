@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Literal, Protocol
 
 from console.release.state import LEASE, Driver
+from console.release.unwatched import unwatched
 from console.watch.snapshot import Snapshot
 
 if TYPE_CHECKING:
@@ -71,6 +72,8 @@ class View:
     auto_rollback: bool | None = None
     """Armed or not; None where it doesn't apply."""
     demo: DemoView | None = None
+    simulated: bool = False
+    """Whether the cloud is a simulator on this machine, whose clock is not the world's on purpose."""
     keymap: Mapping[str, str] = field(default_factory=dict)
     error_limit: float = 0.01
     """Error rate over which a figure is marked, 0 to 1 (the runbook, step 5)."""
@@ -95,7 +98,24 @@ class View:
     def unguarded(self) -> bool:
         """Whether a release is under way whose driver's console is gone, or that nobody drives."""
         release = self.snapshot.release
-        return release is not None and release.under_way and (release.driver is None or self.lease_expired)
+        free = release is not None and release.under_way and (release.driver is None or self.lease_expired)
+        return free and not self.unwatched
+
+    @property
+    def unwatched(self) -> bool:
+        """Whether the release at 100 % counts as ended, though nobody watched its bake."""
+        return unwatched(self.snapshot.release, self._canary_share, self.rules.plan, self.now)
+
+    @property
+    def waits_at_full(self) -> bool:
+        """Whether the release has all traffic and only its last bake is missing."""
+        release = self.snapshot.release
+        return release is not None and release.under_way and self._canary_share == 100
+
+    @property
+    def _canary_share(self) -> int:
+        service, release = self.snapshot.service, self.snapshot.release
+        return service.desired_shares().get(release.canary, 0) if service is not None and release is not None else 0
 
     @property
     def lease_expired(self) -> bool:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import datetime
 from typing import ClassVar
 
 from textual import events, work
@@ -12,53 +10,10 @@ from textual.worker import get_current_worker
 
 from console.words import _
 from widgets.drawing import NOTHING, ROLE_STYLES, Drawn, fit, inert, milliseconds, percent, rate, spread
-from widgets.plot import Colour, Curve, Plot, Upright, draw
+from widgets.plot import ChartMark, ChartSeries, ChartSpec, Colour, Plot, draw
 
 SAMPLES = {"canary": "⣀⡠", "stable": "··"}
 """How a line of each role looks, for legends: told by form, not by colour alone."""
-
-
-@dataclass(frozen=True, slots=True)
-class ChartSeries:
-    """One line of a chart."""
-
-    name: str
-    """As the legend says, e.g. `canary`, translated."""
-    role: str
-    """`canary` (drawn as a line) or `stable` (drawn as dots)."""
-    points: tuple[tuple[datetime, float | None], ...]
-    """Oldest first; None is a gap."""
-
-
-@dataclass(frozen=True, slots=True)
-class ChartMark:
-    """Something that happened: drawn as a vertical line with its word."""
-
-    at: datetime
-    word: str
-    """Short: `10 %`, `◀ back`."""
-    rollback: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class ChartSpec:
-    """All that one chart shows."""
-
-    title: str
-    unit: str
-    """`%` (values are shares of 0 to 1), `ms`, `/s`."""
-    start: datetime
-    end: datetime
-    series: tuple[ChartSeries, ...] = ()
-    marks: tuple[ChartMark, ...] = ()
-    limit: float | None = None
-    waiting: str = ""
-    """What is waited for where no series has a point."""
-
-    @property
-    def empty(self) -> bool:
-        """Whether there is no point at all."""
-        return all(value is None for series in self.series for _at, value in series.points)
 
 
 class ChartView(Drawn):
@@ -142,31 +97,8 @@ class ChartView(Drawn):
         spec, (width, height) = self._spec, self.size
         if spec is None or spec.empty or width < 20 or height < 4 or not self.is_attached:
             return
-        plot = Plot(
-            width=width,
-            height=height - 1,
-            start=spec.start.timestamp(),
-            end=max(spec.end.timestamp(), spec.start.timestamp() + 1),
-            unit=spec.unit,
-            curves=tuple(
-                Curve(
-                    tuple((at.timestamp(), value) for at, value in series.points),
-                    series.role == "canary",
-                    self._colour(series.role),
-                )
-                for series in spec.series
-            ),
-            uprights=tuple(
-                Upright(
-                    mark.at.timestamp(),
-                    inert(mark.word, 16),
-                    self._colour("chart--rollback" if mark.rollback else "chart--mark"),
-                )
-                for mark in spec.marks
-            ),
-            limit=spec.limit,
-            limit_colour=self._colour("chart--limit"),
-        )
+        names = ("canary", "stable", *self.COMPONENT_CLASSES)
+        plot = Plot(width, height - 1, spec, tuple((name, self._colour(name)) for name in sorted(names)))
         if plot != self._plot:
             self._plot = plot
             self._draw(plot)
@@ -182,3 +114,6 @@ class ChartView(Drawn):
         if plot == self._plot:
             self._picture = lines
             self.refresh()
+
+
+__all__ = ["SAMPLES", "ChartMark", "ChartSeries", "ChartSpec", "ChartView"]

@@ -13,31 +13,58 @@ from typing import Any
 
 from rich.text import Text
 
+from widgets.drawing import inert
+
 Colour = tuple[int, int, int] | None
 """Red, green, blue; None leaves the terminal's own."""
+
+FINE = "canary"
+"""Role whose line is drawn thin and connected; any other's is dotted."""
 
 _FIGURE = Lock()
 
 
 @dataclass(frozen=True, slots=True)
-class Curve:
-    """One line of points, drawn from left to right; None breaks it."""
+class ChartSeries:
+    """One line of a chart."""
 
-    points: tuple[tuple[float, float | None], ...]
-    """(Unix seconds, value in the chart's unit)."""
-    fine: bool
-    """Drawn thin and connected (canary), else dotted (stable)."""
-    colour: Colour = None
+    name: str
+    """As the legend says, e.g. `canary`, translated."""
+    role: str
+    """`canary` (drawn as a line) or `stable` (drawn as dots)."""
+    points: tuple[tuple[datetime, float | None], ...]
+    """Oldest first; None is a gap."""
 
 
 @dataclass(frozen=True, slots=True)
-class Upright:
-    """A vertical line with a word at its top."""
+class ChartMark:
+    """Something that happened: drawn as a vertical line with its word."""
 
-    at: float
-    """Unix seconds."""
+    at: datetime
     word: str
-    colour: Colour = None
+    """Short: `10 %`, `◀ back`."""
+    rollback: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ChartSpec:
+    """All that one chart shows."""
+
+    title: str
+    unit: str
+    """`%` (values are shares of 0 to 1), `ms`, `/s`."""
+    start: datetime
+    end: datetime
+    series: tuple[ChartSeries, ...] = ()
+    marks: tuple[ChartMark, ...] = ()
+    limit: float | None = None
+    waiting: str = ""
+    """What is waited for where no series has a point."""
+
+    @property
+    def empty(self) -> bool:
+        """Whether there is no point at all."""
+        return all(value is None for series in self.series for _at, value in series.points)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,14 +73,10 @@ class Plot:
 
     width: int
     height: int
-    start: float
-    end: float
-    unit: str
-    """`%` (values are shares of 0 to 1), `ms`, `/s`."""
-    curves: tuple[Curve, ...]
-    uprights: tuple[Upright, ...] = ()
-    limit: float | None = None
-    limit_colour: Colour = None
+    spec: ChartSpec
+    colours: tuple[tuple[str, Colour], ...] = ()
+    """(role of a line, `chart--limit`, `chart--mark` or `chart--rollback`, its colour); the terminal's own where none
+    is named."""
 
 
 def ceiling(highest: float) -> float:
@@ -110,38 +133,46 @@ def draw(plot: Plot) -> Text:
 
 
 def _compose(plotext: Any, figure: Any, plot: Plot) -> None:
+    spec, colours = plot.spec, dict(plot.colours)
+    start = spec.start.timestamp()
+    end = max(spec.end.timestamp(), start + 1)
+    # the canary is drawn last, over the others
+    ordered = sorted(spec.series, key=lambda series: series.role == FINE)
+    lines = [(series.role, runs(tuple((at.timestamp(), v) for at, v in series.points))) for series in ordered]
     figure.theme("colorless")
     figure.canvas("default")
     figure.plot_size(plot.width, plot.height)
-    highest = max((v for curve in plot.curves for run in runs(curve.points) for _at, v in run), default=0.0)
-    top = ceiling(max(highest, (plot.limit or 0.0) * 1.25))
+    highest = max((v for _role, found in lines for run in found for _at, v in run), default=0.0)
+    top = ceiling(max(highest, (spec.limit or 0.0) * 1.25))
     figure.axes(False, side=1)
     horizontal, vertical = figure.ruler("x"), figure.ruler("y")
-    horizontal.lim(plot.start, plot.end)
+    horizontal.lim(start, end)
     vertical.lim(0.0, top)
-    ticks = time_ticks(plot.start, plot.end, max((plot.width - 8) // 9, 1))
+    ticks = time_ticks(start, end, max((plot.width - 8) // 9, 1))
     horizontal.ticks([at for at, _word in ticks], [word for _at, word in ticks])
     parts = 4 if plot.height >= 12 else 2
     levels = [top * n / parts for n in range(parts + 1)]
-    vertical.ticks(levels, [label(level, plot.unit).rjust(7) for level in levels])
-    if plot.limit is not None:
-        _rule(plotext, figure, (plot.start, plot.end), (plot.limit, plot.limit), "┈", plot.limit_colour)
-    for upright in plot.uprights:
-        if plot.start <= upright.at <= plot.end:
-            _rule(plotext, figure, (upright.at, upright.at), (0.0, top), "┊", upright.colour)
-    # the canary is drawn last, over the others
-    for curve in sorted(plot.curves, key=lambda curve: curve.fine):
-        marker = plotext.marker("braille" if curve.fine else "·", pixel=_pixel(plotext, curve.colour))
-        for run in runs(curve.points):
+    vertical.ticks(levels, [label(level, spec.unit).rjust(7) for level in levels])
+    if spec.limit is not None:
+        _rule(plotext, figure, (start, end), (spec.limit, spec.limit), "┈", colours.get("chart--limit"))
+    marks = [
+        (mark.at.timestamp(), inert(mark.word, 16), colours.get("chart--rollback" if mark.rollback else "chart--mark"))
+        for mark in spec.marks
+        if spec.start <= mark.at <= spec.end
+    ]
+    for at, _word, colour in marks:
+        _rule(plotext, figure, (at, at), (0.0, top), "┊", colour)
+    for role, found in lines:
+        marker = plotext.marker("braille" if role == FINE else "·", pixel=_pixel(plotext, colours.get(role)))
+        for run in found:
             signal = figure.signal([at for at, _v in run], [v for _at, v in run], marker=marker)
             if len(run) > 1:
                 signal.lines()
             figure.draw(signal)
-    for upright in plot.uprights:
-        if plot.start <= upright.at <= plot.end:
-            late = upright.at > plot.start + (plot.end - plot.start) * 0.8
-            word = plotext.colorize(upright.word, _pixel(plotext, upright.colour))
-            figure.draw(figure.text(upright.at, top, word, alignment="right" if late else "left"))
+    for at, word, colour in marks:
+        late = at > start + (end - start) * 0.8
+        drawn = plotext.colorize(word, _pixel(plotext, colour))
+        figure.draw(figure.text(at, top, drawn, alignment="right" if late else "left"))
 
 
 def _rule(

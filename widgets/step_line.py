@@ -32,7 +32,7 @@ class StepState:
     waiting: str = ""
     """What the bake waits for beyond time and requests (`the log stream is down: the clock stands`), or empty."""
     ended: str = ""
-    """`promoted`, `rolled back`, `abandoned`, or empty."""
+    """`promoted`, `promoted unwatched`, `rolled back`, `abandoned`, `unwatched` (nobody wrote its end), or empty."""
     next_key: str = ""
     """Key of the next step, as shown, or empty."""
 
@@ -104,6 +104,8 @@ def _bakes(state: StepState) -> list[Content]:
         word = {
             "promoted": ("✔ ", _("promoted"), ".good"),
             "rolled back": ("◀ ", _("rolled back"), ".bad"),
+            "promoted unwatched": ("✔ ", _("promoted, its bake unwatched"), ".good"),
+            "unwatched": ("■ ", _("ended, unwatched"), ".warn"),
         }.get(state.ended, ("■ ", _("abandoned"), ".faint"))
         return [Content.styled(word[0] + word[1], word[2]), NOTHING]
     if not state.baking:

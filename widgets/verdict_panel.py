@@ -192,7 +192,7 @@ def _rollback(state: VerdictState) -> Content | None:
     line = state.rollback
     if line is None:
         return None
-    target = inert(line.target, 60)
+    target = inert(line.target, 60) or _("the split before the release")
     took = f"{line.took_s:.1f} s"
     problem = inert(line.problem)
     if line.state == "done":

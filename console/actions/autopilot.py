@@ -163,7 +163,7 @@ class Autopilot:
         sight = Sight(
             now=now,
             breach=verdict is not None and verdict.breach and canary_has,
-            reason=verdict.sentence if verdict is not None else "",
+            reason=verdict.breach_reason if verdict is not None else "",
             may=self.armed and self.drives and canary_has and not self._actions.rolling_back,
             step=_step_of(snapshot),
         )

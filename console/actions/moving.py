@@ -16,7 +16,7 @@ from console.notify import Message, deployed, shifted
 from console.release.guardrails import Action, ActionKind, Facts, changed_since, overridden
 from console.release.moves import Proposal, propose
 from console.release.service import Service
-from console.release.state import DEPLOYMENT, Deployment, Release, read_release
+from console.release.state import Deployment, Release, read_release
 from console.release.transitions import annotated, begin, moved
 from console.words import _
 
@@ -235,7 +235,7 @@ class Mover:
         annotations = None
         if now is not None:  # the guardrail on the clock has seen to that
             made_by = Deployment(image=action.image, tag=action.tag, by=self._site.access.identity, at=now)
-            annotations = {**service.annotations, DEPLOYMENT: made_by.dumps()}
+            annotations = annotated(service, deployment=made_by)
         try:
             return await run.deploy(service, image=action.image, tag=action.tag, annotations=annotations)
         except ConfirmationLostError as lost:

@@ -13,7 +13,7 @@ from console.errors import ConflictError, NotFoundError, UnavailableError
 from console.journal import Journal
 from console.release.guardrails import Facts, shares_text
 from console.release.service import Service
-from console.release.state import Release, VerdictRecord, read_release
+from console.release.state import Document, Release, VerdictRecord, read_document, read_release
 from console.release.transitions import Who, annotated
 from console.words import _
 
@@ -123,7 +123,7 @@ class ServiceAccess:
         return self.watcher.verdict_record(now)
 
     async def annotate(self, change: Callable[[Release], Release | None]) -> tuple[Service, Release] | None:
-        """Change the release annotation alone, merged with whatever others write meanwhile.
+        """Change the release alone, merged with whatever others write meanwhile.
 
         Args:
             change: the new release from the present one; None or the same: leave it as it is.
@@ -135,22 +135,51 @@ class ServiceAccess:
             ConflictError: others wrote faster, MERGES times.
             CloudError: the call failed.
         """
+
+        def changed(document: Document) -> Document | None:
+            release = change(document.release) if document.release is not None else None
+            return document.model_copy(update={"release": release}) if release is not None else None
+
+        written = await self.annotate_document(changed)
+        if written is None or written[1].release is None:
+            return None
+        return written[0], written[1].release
+
+    async def annotate_document(self, change: Callable[[Document], Document | None]) -> tuple[Service, Document] | None:
+        """Change any part of the release annotation, merged with whatever others write meanwhile.
+
+        Args:
+            change: the new document from the present one (empty where nothing is written); a part that is the same or
+                None stays as it is written. None or the same: leave all of it.
+
+        Returns:
+            The service as answered and the document as written; None where there was nothing to change.
+
+        Raises:
+            ConflictError: others wrote faster, MERGES times.
+            CloudError: the call failed.
+        """
         service = self.known() or await self.read()
         for attempt in range(MERGES):
-            release, _problem = read_release(service.annotations)
-            changed = change(release) if release is not None else None
-            if changed is None or changed == release:
+            document, _problem = read_document(service.annotations)
+            changed = change(document)
+            if changed is None or changed == document:
                 return None
+            annotations = annotated(
+                service,
+                changed.release if changed.release != document.release else None,
+                deployment=changed.deployment if changed.deployment != document.deployment else None,
+                candidate=changed.candidate if changed.candidate != document.candidate else None,
+            )
             try:
-                pending = await self.cloud.run.write(service, annotations=annotated(service, changed))
+                pending = await self.cloud.run.write(service, annotations=annotations)
             except ConflictError:
                 if attempt == MERGES - 1:
                     raise
                 service = await self.read()
                 continue
-            answered = pending.service or replace(service, annotations=annotated(service, changed))
             self.note(pending.service)
-            return answered, changed
+            return pending.service or replace(service, annotations=annotations), changed
         raise AssertionError("unreachable")
 
     async def settle(self, operation: str) -> Service:

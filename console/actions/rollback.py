@@ -190,7 +190,14 @@ class Rollback:
                     count=REASON_LENGTH
                 ),
             )
-        target = rollback_target(service, release, self._revisions(), to=self._to, gone=frozenset(self._gone))
+        target = rollback_target(
+            service,
+            release,
+            self._revisions(),
+            to=self._to,
+            gone=frozenset(self._gone),
+            now=self._access.server_time(),
+        )
         if not target.shares:
             raise CloudError(
                 _("There is no revision of {service} to roll back to.").format(service=service.name),

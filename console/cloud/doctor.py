@@ -70,14 +70,15 @@ async def examine(target: CloudTarget, service: str, clock: Clock) -> tuple[Chec
         return (Check("credentials", title, Health.FAILED, _said(error), error.remedy),)
     try:
         first = await _run("credentials", title, lambda: _identity(cloud))
+        # the first answer teaches the cloud's time, which Monitoring is asked by
+        second = await _run("run", _("Cloud Run"), lambda: _reads_service(cloud, service))
         others = await asyncio.gather(
-            _run("run", _("Cloud Run"), lambda: _reads_service(cloud, service)),
             _run("permissions", _("permissions"), lambda: _permitted(cloud, service)),
             _run("logging", _("Cloud Logging"), lambda: _reads_log(cloud)),
             _run("monitoring", _("Cloud Monitoring"), lambda: _reads_metrics(cloud, service, clock)),
         )
         last = await _run("clock", _("clock"), lambda: _clocks_agree(cloud))
-        return (first, *others, last)
+        return (first, second, *others, last)
     finally:
         await cloud.close()
 

@@ -111,7 +111,7 @@ def translate(error: BaseException, *, doing: str, write: bool) -> CanarioError:
         return ConfirmationLostError(
             _("The answer was lost while {doing}: {detail}.").format(doing=doing, detail=_bare(detail)),
             traffic=_("The change may or may not have been made."),
-            remedy=_("The service is read again to see which."),
+            remedy=_("Look before doing it again: screen and `canario status` show the service as it is."),
         )
     if isinstance(error, _SILENT) and (nobody := _LOOPBACK.search(detail)):
         return UnavailableError(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from console.chronicle import Story, gather
-from console.commands.looking import release_document
+from console.commands.looking import ended_word, release_document
 from console.commands.output import SCHEMA, say, say_json, warn
 from console.commands.running import Place, session_at
 from console.errors import ExitCode
@@ -67,8 +67,7 @@ def _state(story: Story) -> str:
     release = story.release
     if release.ended is None:
         return _("under way at {percent} %").format(percent=release.step)
-    words = {"promoted": _("promoted"), "rolled back": _("rolled back"), "abandoned": _("abandoned")}
-    return words[release.ended]
+    return ended_word(release.ended)
 
 
 def clock(at: datetime) -> str:

@@ -8,9 +8,10 @@ from datetime import datetime
 from console.commands.output import SCHEMA, say, say_fields, say_json, say_table
 from console.commands.running import Place, session_at
 from console.errors import ExitCode
-from console.release.guardrails import duration, shares_text
+from console.release.guardrails import EnvironmentRules, duration, shares_text
 from console.release.service import Revision, Service
 from console.release.state import LEASE, Release, VerdictRecord, read_release
+from console.release.unwatched import unwatched
 from console.release.window import WindowState, moment
 from console.watch.snapshot import Snapshot
 from console.words import _
@@ -52,7 +53,7 @@ async def status(place: Place, *, as_json: bool) -> int:
             (_("state"), _("moving") if service and service.reconciling else service.condition if service else ""),
             (_("canary"), _of(snapshot.canary, desired)),
             (_("stable"), _of(snapshot.stable, desired)),
-            (_("release"), _release_words(release)),
+            (_("release"), _release_words(release) + _unwatched_words(release, desired, rules, now)),
             (_("driver"), _driver_words(release, now)),
             (_("auto"), _auto_words(release)),
             (_("verdict"), f"{word}: {sentence}" if snapshot.canary else ""),
@@ -265,15 +266,34 @@ def _release_words(release: Release | None) -> str:
         return ""
     if release.ended:
         return _("{canary}: {ended} {at}").format(
-            canary=release.canary, ended=_ended_word(release.ended), at=_time(release.ended_at)
+            canary=release.canary, ended=ended_word(release.ended), at=_time(release.ended_at)
         )
     return _("{canary} at {step} %, begun {at} by {who}").format(
         canary=release.canary, step=release.step, at=_time(release.started), who=release.started_by
     )
 
 
-def _ended_word(ended: str) -> str:
-    return {"promoted": _("promoted"), "rolled back": _("rolled back"), "abandoned": _("abandoned")}.get(ended, ended)
+def _unwatched_words(
+    release: Release | None, desired: dict[str, int], rules: EnvironmentRules, now: datetime | None
+) -> str:
+    """That a release at 100 % counts as ended though nobody watched its bake; else empty."""
+    if release is None or now is None:
+        return ""
+    if not unwatched(release, desired.get(release.canary, 0), rules.plan, now):
+        return ""
+    return _(" (ended, unwatched: at 100 % for {age}, and nobody watched its bake)").format(
+        age=duration(now - release.moved_at)
+    )
+
+
+def ended_word(ended: str) -> str:
+    """How a release ended, in a word or two, translated."""
+    return {
+        "promoted": _("promoted"),
+        "promoted unwatched": _("promoted, its bake unwatched"),
+        "rolled back": _("rolled back"),
+        "abandoned": _("abandoned"),
+    }.get(ended, ended)
 
 
 def _driver_words(release: Release | None, now: datetime | None) -> str:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Annotated
 
 import typer
 
-from console.commands.running import Where, run, run_async
+from console.commands.running import Where, run
 from console.words import _
 
 app = typer.Typer(
@@ -110,7 +111,7 @@ def apply(
         given = implementation.Given(frozenset(yes or ()), reason, flag, approved_by)
         return await implementation.apply(where, target, given, as_json=as_json)
 
-    raise typer.Exit(run_async(go))
+    raise typer.Exit(run(lambda: asyncio.run(go())))
 
 
 @app.command(help=_("What is pending, and what was applied, when and by whom. Reads only."))
@@ -134,7 +135,7 @@ def status(
         target = implementation.Target(folder, database, tuple(replica or ()), dialect)
         return await implementation.status(where, target, as_json=as_json)
 
-    raise typer.Exit(run_async(go))
+    raise typer.Exit(run(lambda: asyncio.run(go())))
 
 
 @app.command(help=_("Approve, as the second person, what is pending on a table and more than additive."))
@@ -159,7 +160,7 @@ def approve(
         target = implementation.Target(folder, database, (), dialect)
         return await implementation.approve(where, target, tuple(yes or ()))
 
-    raise typer.Exit(run_async(go))
+    raise typer.Exit(run(lambda: asyncio.run(go())))
 
 
 @app.command(help=_("Say what became of a statement of which nobody knows whether it was applied."))
@@ -183,4 +184,4 @@ def decide(
         target = implementation.Target(None, database, (), None)
         return await implementation.decide(where, target, file, number, word, reason)
 
-    raise typer.Exit(run_async(go))
+    raise typer.Exit(run(lambda: asyncio.run(go())))

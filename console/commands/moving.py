@@ -34,14 +34,7 @@ async def shift(place: Place, percent: int, canary: str | None, reason: str) -> 
         if outcome.already:
             say(_("Nothing to move: {where} already serves {split}.").format(where=_where(place), split=_now(outcome)))
         else:
-            say(
-                _("Moved {where}: {before} → {after} ({took:.1f} s).").format(
-                    where=_where(place),
-                    before=shares_text(dict(outcome.before)),
-                    after=_now(outcome),
-                    took=outcome.took.total_seconds(),
-                )
-            )
+            _say_moved(_("Moved {where}: {before} → {after} ({took:.1f} s)."), place, outcome)
         _notes(outcome)
     return ExitCode.DONE
 
@@ -69,16 +62,20 @@ async def rollback(place: Place, to: str | None, reason: str) -> int:
                 )
             )
         else:
-            say(
-                _("Rolled back {where}: {before} → {after} ({took:.1f} s).").format(
-                    where=_where(place),
-                    before=shares_text(dict(outcome.before)),
-                    after=_now(outcome),
-                    took=outcome.took.total_seconds(),
-                )
-            )
+            _say_moved(_("Rolled back {where}: {before} → {after} ({took:.1f} s)."), place, outcome)
         _notes(outcome)
     return ExitCode.DONE
+
+
+def _say_moved(words: str, place: Place, outcome: Outcome) -> None:
+    say(
+        words.format(
+            where=_where(place),
+            before=shares_text(dict(outcome.before)),
+            after=_now(outcome),
+            took=outcome.took.total_seconds(),
+        )
+    )
 
 
 def _where(place: Place) -> str:

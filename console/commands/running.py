@@ -5,11 +5,10 @@ Every failure ends as a sentence and an exit code; a bug ends as one sentence wi
 
 from __future__ import annotations
 
-import asyncio
 import getpass
 import os
 import re
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -204,11 +203,6 @@ def run(command: Callable[[], int | None]) -> int:
         return int(ExitCode.DONE)
     except Exception as error:  # noqa: BLE001 - the last stop: a bug becomes a sentence and a file
         return _confess(error)
-
-
-def run_async(make: Callable[[], Coroutine[object, object, int | None]]) -> int:
-    """As `run`, for a coroutine in a loop of its own."""
-    return run(lambda: asyncio.run(make()))
 
 
 def _confess(error: Exception) -> int:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
+from console.commands.looking import ended_word
 from console.commands.output import SCHEMA, say, say_fields, say_json, warn
 from console.commands.running import Place, session_at
 from console.errors import ExitCode, QuotaError, UnavailableError
@@ -151,9 +152,7 @@ def _ended(release: Release) -> Reading:
         return Reading(Word(record.word), record.sentence, True, release, record)
     sentence = _("the release of {canary} has ended without a verdict that stands: {ended}").format(
         canary=release.canary,
-        ended={"promoted": _("promoted"), "rolled back": _("rolled back"), "abandoned": _("abandoned")}.get(
-            release.ended or "", ""
-        ),
+        ended=ended_word(release.ended or ""),
     )
     if record is not None and record.word == Word.FAIL:
         return Reading(Word.FAIL, record.sentence, True, release, record)

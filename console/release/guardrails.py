@@ -11,6 +11,7 @@ never blocked by any of them.
 | `window`       | raising, deploying outside the window              | yes: the runbook says "Recomendado", "Evitar"  |
 | `window_fit`   | starting with too little of the window left        | yes: issue 2, "warns and needs a reason"       |
 | `steps`        | skipping a step; two releases at once              | no: the runbook knows no way round 10, 50, 100 |
+| `former`       | a release while the last one bakes at 100 %        | yes: the last bake is a judgement too          |
 | `bake`         | the next step before this one has baked            | yes: "Monitorear por 5 minutos" is a judgement |
 | `verdict`      | FAIL                                               | no: "ROLLBACK INMEDIATO"                       |
 | `verdict`      | any other word than PASS before the next step      | yes: a person may know better than the figures |
@@ -37,6 +38,7 @@ from enum import StrEnum
 from console.release.plan import RolloutPlan
 from console.release.service import Revision, Service
 from console.release.state import LEASE, Release, VerdictRecord
+from console.release.unwatched import unwatched
 from console.release.window import DeploymentWindow, moment
 from console.words import _, ngettext
 
@@ -63,7 +65,7 @@ class Answer:
 
     rule: str
     """Stable id: `window`, `window_fit`, `steps`, `bake`, `verdict`, `canary_ready`, `unchanged`, `driver`,
-    `rolled_back`, `journal`, `clock`."""
+    `rolled_back`, `former`, `journal`, `clock`."""
     title: str
     """A word or two for the dialog, translated."""
     allowed: bool
@@ -222,6 +224,9 @@ def _move(action: Action, rules: EnvironmentRules, facts: Facts, now: datetime |
     mark = _rolled_back(action, facts)
     if mark is not None:
         answers.append(mark)
+    former = _former(action, rules, facts, now) if current == 0 else None
+    if former is not None:
+        answers.append(former)
     return tuple(answers)
 
 
@@ -305,7 +310,8 @@ def _judgement(
 ) -> tuple[Answer, Answer]:
     bake_title, verdict_title = _("bake"), _("verdict")
     if current == 0:
-        first = _("first step: no traffic to judge yet")
+        first_step = rules.plan.allows(0, target)
+        first = _("first step: no traffic to judge yet") if first_step else _("nothing yet: the canary has no traffic")
         return Answer("bake", bake_title, True, first), Answer("verdict", verdict_title, True, first)
     verdict = current_verdict(facts.verdict, facts.release, current)
     if verdict is None:
@@ -460,14 +466,35 @@ def _rolled_back(action: Action, facts: Facts) -> Answer | None:
     return Answer("rolled_back", _("rolled back before"), False, reason, overridable=True)
 
 
+def _former(action: Action, rules: EnvironmentRules, facts: Facts, now: datetime | None) -> Answer | None:
+    """Whether the release before, at 100 %, is over; None where there is none, or it ended."""
+    release = facts.release
+    if release is None or not release.under_way or release.canary == action.canary:
+        return None
+    title, percent = _("release before"), facts.share_of(release.canary)
+    if percent != 100 or unwatched(release, percent, rules.plan, now):
+        return None
+    record = current_verdict(facts.verdict, release, percent)
+    if record is not None and record.bake_done and record.word != "FAIL":
+        return Answer("former", title, True, _("{canary} has baked at 100 %").format(canary=release.canary))
+    driven = release.driver is not None and (now is None or release.driver.expires > now)
+    if driven:
+        waits = _("{canary} still bakes at 100 %")
+    else:
+        waits = _("nobody has watched {canary}'s bake at 100 % to its end: take over and watch it")
+    return Answer("former", title, False, waits.format(canary=release.canary), overridable=True)
+
+
 def duration(span: timedelta) -> str:
-    """`span` in figures: `47 s`, `3:12`, `1 h 55`; a negative one as `0 s`."""
+    """`span` in figures: `47 s`, `3:12`, `1 h 55`, `2 d 3 h`; a negative one as `0 s`."""
     seconds = max(0, int(span.total_seconds()))
     if seconds < 60:
         return f"{seconds} s"
     if seconds < 3600:
         return f"{seconds // 60}:{seconds % 60:02}"
-    return f"{seconds // 3600} h {seconds % 3600 // 60:02}"
+    if seconds < 2 * 86400:
+        return f"{seconds // 3600} h {seconds % 3600 // 60:02}"
+    return f"{seconds // 86400} d {seconds % 86400 // 3600} h"
 
 
 def shares_text(shares: dict[str, int]) -> str:

@@ -18,11 +18,13 @@ from console.release.guardrails import (
     Facts,
     blocked_by,
     current_verdict,
+    duration,
     evaluate,
 )
 from console.release.service import Revision, Service
 from console.release.split import TrafficSplit, split_for_step
 from console.release.state import Release, split_of
+from console.release.unwatched import old_split
 from console.words import _
 
 CANARY_TAG = "canary"
@@ -142,7 +144,7 @@ def propose(action: Action, rules: EnvironmentRules, facts: Facts, now: datetime
     before = service.desired_shares()
     if action.kind not in (ActionKind.SHIFT, ActionKind.UNDO):
         if action.kind is ActionKind.ROLLBACK:
-            target = rollback_target(service, facts.release, facts.revisions, to=action.canary)
+            target = rollback_target(service, facts.release, facts.revisions, to=action.canary, now=now)
             return Proposal(action, target.canary, before, dict(target.shares), target.split, warnings=target.notes)
         canary = resolve_canary(service, facts.release, facts.revisions)
         answers = evaluate(action, rules, facts, now)
@@ -291,6 +293,7 @@ def rollback_target(
     *,
     to: str | None = None,
     gone: frozenset[str] = frozenset(),
+    now: datetime | None = None,
 ) -> RollbackTarget:
     """The split that a rollback restores.
 
@@ -305,6 +308,7 @@ def rollback_target(
         revisions: as far as known, newest first; one that is not listed is taken to exist.
         to: the operator's own choice.
         gone: revisions that the cloud said it does not have.
+        now: server time, to say how old a recorded split is; None leaves that out.
 
     Returns:
         With empty `shares` where there is nowhere to go, and with `already` where nothing has to move.
@@ -333,6 +337,13 @@ def rollback_target(
     if source == "asked" and not already:
         canary = canary if canary and _has_traffic(service, canary) and canary != to else _displaced(service, shares)
     split = service.traffic if already else service.traffic.with_shares(shares)
+    age = old_split(release, now) if source == "recorded" and not already else None
+    if age is not None and release is not None:
+        search.notes.append(
+            _("The split that this goes back to was recorded {age} ago, on {at} UTC.").format(
+                age=duration(age), at=f"{release.started:%Y-%m-%d %H:%M}"
+            )
+        )
     return RollbackTarget(shares, split, canary, already, source, tuple(search.notes))
 
 

@@ -1,18 +1,24 @@
 """The shared state of a release: one JSON annotation on the Cloud Run service itself (DESIGN.md, decision 2).
 
 Written in the same UpdateService call as the traffic it describes, under the service's etag, so that two operators
-cannot both win. Read leniently (unknown fields from a newer canario are kept), written strictly.
+cannot both win. One document holds the last deployment, the candidate that is checked and approved, and the release
+that moves its traffic: `{"version": 1, "deployment": {...}, "candidate": {...}, ...the release's fields...}`. Read
+leniently (unknown fields from a newer canario are kept, a part that cannot be read costs only that part), written
+strictly.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic_core import from_json
 
+from console.release.plan import RolloutPlan
 from console.release.split import TrafficSplit, TrafficTarget
 from console.text import clean
 
@@ -21,8 +27,10 @@ ANNOTATION = "canario.dev/release"
 serving.knative.dev, autoscaling.knative.dev)."""
 
 DEPLOYMENT = "canario.dev/deployment"
-"""Annotation key of the last deployment made here. It has one of its own, since a revision that gets no traffic neither
-begins a release nor belongs to the one under way."""
+"""Annotation key that held the last deployment before the document did. Read where it is there, never written."""
+
+SENTENCE_LIMIT = 160
+"""Characters of a step's sentence that are shared; the journal keeps all of it."""
 
 LEASE = timedelta(minutes=2)
 """How long a driver's lease holds after its last renewal, in server time."""
@@ -37,6 +45,8 @@ class _Model(BaseModel):
         """Anybody who may edit the service may write here: text is cleaned, a time without a zone is UTC."""
         if isinstance(value, str):
             return clean(value)
+        if isinstance(value, tuple):
+            return tuple(clean(item) if isinstance(item, str) else item for item in value)
         if isinstance(value, datetime) and value.tzinfo is None:
             return value.replace(tzinfo=UTC)
         return value
@@ -119,9 +129,99 @@ class Deployment(_Model):
     at: datetime
     """Server time, UTC."""
 
-    def dumps(self) -> str:
-        """The annotation's value: compact JSON."""
-        return json.dumps(self.model_dump(mode="json"), separators=(",", ":"), sort_keys=True)
+
+class Approval(_Model):
+    """One person's yes to one image and one plan; it counts for nothing else."""
+
+    id: str
+    """Sixteen random hexadecimal digits."""
+    role: Literal["code", "tech_lead"]
+    """`code`: the change was reviewed; `tech_lead`: production may be moved."""
+    by: str
+    """E-mail."""
+    at: datetime
+    """Server time, UTC."""
+    digest: str
+    """Identity of the approved image, as `image_identity` gives it."""
+    plan: str
+    """Digest of the approved plan, as `plan_digest` gives it."""
+    candidate: str
+    """Id of the candidate approved."""
+
+
+class StepRecord(_Model):
+    """What one step of the checklist came to, as shared with other consoles; the journal keeps the details."""
+
+    step: str
+    """The step's id in the runbook."""
+    result: Literal["passed", "failed", "skipped", "running"]
+    by: str
+    """E-mail of who did it, or whose console did."""
+    at: datetime
+    """Server time, UTC."""
+    digest: str = ""
+    """Image that it was of: the first 19 characters of `image_identity` suffice. Empty where it is of no image."""
+    sentence: str = ""
+    """What came out, at most SENTENCE_LIMIT characters; more is cut."""
+    reason: str = ""
+    """Why it was skipped or passed in spite of an answer, as typed."""
+    key: str = ""
+    """Idempotency key of the attempt: a second record of the same key is the same attempt."""
+
+    @field_validator("sentence", mode="after")
+    @classmethod
+    def _short(cls, value: str) -> str:
+        return value if len(value) <= SENTENCE_LIMIT else value[: SENTENCE_LIMIT - 1] + "…"
+
+
+class Candidate(_Model):
+    """A change on its way to production: checked, approved, then released. It opens before any traffic moves."""
+
+    id: str
+    """E.g. `2026-11-25-1005`."""
+    runbook: str = ""
+    """The runbook's id."""
+    runbook_digest: str = ""
+    """Digest of the runbook that the steps below are of."""
+    image: str = ""
+    """Full image reference that is released; empty while not known."""
+    commit: str = ""
+    pull_request: str = ""
+    author: str = ""
+    """E-mail or login of the change's author, who may not approve it."""
+    author_login: str = ""
+    plan: str = ""
+    """Digest of the rollout plan, as `plan_digest` gives it."""
+    opened: datetime
+    """Server time, UTC."""
+    opened_by: str
+    driver: Driver | None = None
+    """Who works through the checklist, with a lease."""
+    approvals: tuple[Approval, ...] = ()
+    steps: tuple[StepRecord, ...] = ()
+    migrations: tuple[str, ...] = ()
+    """Names of the migrations that belong to it, in order."""
+    closed: Literal["done", "stopped"] | None = None
+    closed_at: datetime | None = None
+
+    @property
+    def open(self) -> bool:
+        """Whether it is still worked on."""
+        return self.closed is None
+
+
+Ended: TypeAlias = Literal["promoted", "rolled back", "abandoned", "promoted unwatched"]
+"""How a release ended. `promoted unwatched`: at 100 %, and the next one began before anybody had watched its bake."""
+
+
+class Former(_Model):
+    """The release before, and how it ended: where the next one ended it, this is the only place that says so."""
+
+    id: str
+    canary: str
+    ended: Ended
+    ended_at: datetime
+    """Server time, UTC."""
 
 
 class Release(_Model):
@@ -145,8 +245,9 @@ class Release(_Model):
     verdict: VerdictRecord | None = None
     auto_rollback: bool = True
     rolled_back: tuple[RolledBack, ...] = ()
-    ended: Literal["promoted", "rolled back", "abandoned"] | None = None
+    ended: Ended | None = None
     ended_at: datetime | None = None
+    former: Former | None = None
 
     @property
     def under_way(self) -> bool:
@@ -167,8 +268,31 @@ class Release(_Model):
         return next((mark for mark in reversed(self.rolled_back) if mark.revision == revision), None)
 
     def dumps(self) -> str:
+        """The annotation's value where there is nothing but this release."""
+        return Document(release=self).dumps()
+
+
+class Document(_Model):
+    """The whole annotation."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    version: Literal[1] = 1
+    release: Release | None = None
+    """Its fields lie flat in the document, unknown ones included; None where no release has begun."""
+    deployment: Deployment | None = None
+    candidate: Candidate | None = None
+    unread: dict[str, Any] = Field(default_factory=dict)
+    """What no part holds, as it was written: unknown fields where there is no release, and parts that cannot be read.
+    Written back as it is, unless the part itself is given."""
+
+    def dumps(self) -> str:
         """The annotation's value: compact JSON."""
-        return json.dumps(self.model_dump(mode="json", exclude_none=True), separators=(",", ":"), sort_keys=True)
+        return rewritten(self.unread, release=self.release, deployment=self.deployment, candidate=self.candidate)
+
+
+_RELEASE_FIELDS = frozenset(Release.model_fields)
+_PARTS = ("deployment", "candidate")
 
 
 def lines_of(split: TrafficSplit) -> tuple[Line, ...]:
@@ -186,30 +310,155 @@ def read_release(annotations: Mapping[str, str]) -> tuple[Release | None, str]:
 
     Returns:
         (release, "") where it reads; (None, "") where there is none; (None, problem) where the annotation is there
-        but cannot be read, in which case the caller says so and acts as if there were none.
+        but its release cannot be read, in which case the caller says so and acts as if there were none.
     """
+    document, problem, _others = _read(annotations)
+    return document.release, problem
+
+
+def read_document(annotations: Mapping[str, str]) -> tuple[Document, str]:
+    """All that is written on a service, and what is wrong with it.
+
+    A part that cannot be read is None, named in the problem and kept in `unread`; the others are there all the same.
+
+    Returns:
+        (document, problem): the document is empty where nothing is written; the problem is empty where all reads.
+    """
+    document, problem, others = _read(annotations)
+    return document, "; ".join(filter(None, (problem, *others)))
+
+
+def rewritten(
+    written: str | Mapping[str, Any] | None,
+    *,
+    release: Release | None = None,
+    deployment: Deployment | None = None,
+    candidate: Candidate | None = None,
+) -> str:
+    """The annotation with the given parts replaced and everything else as it was, readable or not. Never fails.
+
+    Args:
+        written: the annotation's present value, or its fields; what is no JSON object is replaced as a whole.
+        release: the new release; None: as it was.
+        deployment: the new deployment; None: as it was.
+        candidate: the new candidate; None: as it was.
+    """
+    fields = dict(written) if isinstance(written, Mapping) else _fields(written or "")[0]
+    if release is not None:
+        fields = {name: value for name, value in fields.items() if name not in _RELEASE_FIELDS} | _plain(release)
+    for name, part in (("deployment", deployment), ("candidate", candidate)):
+        if part is not None:
+            fields[name] = _plain(part)
+    if release is not None or "version" not in fields:
+        fields["version"] = 1
+    return json.dumps(dict(sorted(fields.items())), separators=(",", ":"))
+
+
+def image_identity(image: str, digest: str = "") -> str:
+    """What tells one image from another: `sha256:...` where it is known, else the reference itself.
+
+    Args:
+        image: image reference, with or without `@sha256:...`.
+        digest: its digest, where it was looked up; a digest in the reference itself comes first.
+    """
+    pinned = image.rpartition("@")[2] if "@" in image else ""
+    return pinned or digest or image
+
+
+def plan_digest(plan: RolloutPlan) -> str:
+    """Sixteen hexadecimal digits that change with anything that an approval of `plan` was given for."""
+    told = {"steps": plan.steps, "bake_s": plan.bake.total_seconds(), "minimum_requests": plan.minimum_requests}
+    return hashlib.sha256(json.dumps(told, separators=(",", ":"), sort_keys=True).encode()).hexdigest()[:16]
+
+
+def _read(annotations: Mapping[str, str]) -> tuple[Document, str, list[str]]:
+    """The document, what is wrong with its release, and what is wrong with its other parts."""
+    others: list[str] = []
+    old = None
+    if (raw := annotations.get(DEPLOYMENT)) is not None:
+        old_fields, problem = _fields(raw)
+        old, problem = (None, problem) if problem else _part(Deployment, old_fields)
+        others += [f"{DEPLOYMENT}: {problem}"] if problem else []
     raw = annotations.get(ANNOTATION)
     if raw is None:
-        return None, ""
+        return Document(deployment=old), "", others
+    fields, problem = _fields(raw)
+    if problem:
+        return Document(deployment=old), problem, others
+    if fields.get("version", 1) != 1:
+        return Document(unread=fields), f"version: {clean(str(fields['version']), 40)}", others
+    deployment, wrong = _part(Deployment, fields["deployment"]) if "deployment" in fields else (None, "")
+    others += [f"deployment: {wrong}"] if wrong else []
+    candidate, wrong = _part(Candidate, fields["candidate"]) if "candidate" in fields else (None, "")
+    others += [f"candidate: {wrong}"] if wrong else []
+    unread = {
+        name: value
+        for name, value in fields.items()
+        if not (name == "version" or (name == "deployment" and deployment) or (name == "candidate" and candidate))
+    }
+    if old is not None and (deployment is None or deployment.at < old.at):
+        deployment = old
+    release, release_problem = None, ""
+    if "id" in fields:
+        flat = {name: value for name, value in fields.items() if name not in _PARTS}
+        release, release_problem = _part(Release, flat)
+        if release is not None:
+            unread = {name: value for name, value in unread.items() if name in _PARTS}
+    document = Document(release=release, deployment=deployment, candidate=candidate, unread=unread)
+    return document, release_problem, others
+
+
+def _fields(raw: str) -> tuple[dict[str, Any], str]:
+    """The object that `raw` is, and why it is none."""
     try:
-        return Release.model_validate_json(raw), ""
+        value = from_json(raw)
+        json.dumps(value)  # what cannot be written again must not reach a rollback's write
+    except (ValueError, RecursionError) as error:
+        return {}, clean(str(error), 200)
+    return (value, "") if isinstance(value, dict) else ({}, "no JSON object")
+
+
+_P = TypeVar("_P", Release, Deployment, Candidate)
+
+
+def _part(kind: type[_P], value: object) -> tuple[_P | None, str]:
+    try:
+        return kind.model_validate(value), ""
     except ValidationError as error:
         first = error.errors()[0]
         return None, f"{'.'.join(map(str, first['loc']))}: {first['msg']}" if first["loc"] else str(first["msg"])
+
+
+def _plain(part: BaseModel) -> dict[str, Any]:
+    """`part` as JSON; fields of ours that say nothing are left out, unknown ones are not ours to judge."""
+    unknown = set(part.model_extra or ())
+    dumped = part.model_dump(mode="json", exclude_none=True)
+    return dumped | (part.model_dump(mode="json", include=unknown) if unknown else {})
 
 
 __all__ = [
     "ANNOTATION",
     "DEPLOYMENT",
     "LEASE",
+    "SENTENCE_LIMIT",
+    "Approval",
+    "Candidate",
     "Deployment",
+    "Document",
     "Driver",
+    "Ended",
+    "Former",
     "Line",
     "Move",
     "Release",
     "RolledBack",
+    "StepRecord",
     "VerdictRecord",
+    "image_identity",
     "lines_of",
+    "plan_digest",
+    "read_document",
     "read_release",
+    "rewritten",
     "split_of",
 ]

@@ -13,13 +13,18 @@ from console.release.split import split_for_step
 from console.release.state import (
     ANNOTATION,
     LEASE,
+    Candidate,
+    Deployment,
     Driver,
+    Former,
     Move,
     Release,
     RolledBack,
     VerdictRecord,
     lines_of,
+    rewritten,
 )
+from console.release.unwatched import superseded
 
 KEPT_MOVES = 20
 """Moves that the annotation keeps; an annotation is small, the journal keeps all."""
@@ -70,7 +75,15 @@ def begin(service: Service, former: Release | None, canary: str, who: Who, *, au
         started_by=who.email,
         rolled_back=former.rolled_back if former is not None else (),
         auto_rollback=auto_rollback,
+        former=_former(service, former, who.at),
     )
+
+
+def _former(service: Service, release: Release | None, at: datetime) -> Former | None:
+    """What the next release keeps of the one before it."""
+    if release is None:
+        return None
+    return superseded(release, service.desired_shares().get(release.canary, 0), at)
 
 
 def moved(
@@ -129,6 +142,7 @@ def rolled_back(
             started=who.at,
             started_by=who.email,
             rolled_back=release.rolled_back if release is not None else (),
+            former=_former(service, release, who.at),
         )
     percent = shares.get(lost, 0)
     return release.model_copy(
@@ -188,11 +202,23 @@ def with_auto_rollback(release: Release, armed: bool) -> Release:
     return release.model_copy(update={"auto_rollback": armed})
 
 
-def annotated(service: Service, release: Release | None) -> dict[str, str]:
-    """The service's whole annotation map with `release` in it: the mask replaces the map, so foreign ones are kept."""
+def annotated(
+    service: Service,
+    release: Release | None = None,
+    *,
+    deployment: Deployment | None = None,
+    candidate: Candidate | None = None,
+) -> dict[str, str]:
+    """The service's whole annotation map with the given parts of the document replaced.
+
+    The mask replaces the map, so foreign annotations are kept, as are the document's other parts. What is None stays as
+    it is; an annotation that cannot be read stops nothing.
+    """
     annotations = dict(service.annotations)
-    if release is not None:
-        annotations[ANNOTATION] = release.dumps()
+    if release is not None or deployment is not None or candidate is not None:
+        annotations[ANNOTATION] = rewritten(
+            annotations.get(ANNOTATION), release=release, deployment=deployment, candidate=candidate
+        )
     return annotations
 
 

@@ -3,6 +3,10 @@
 gcloud's array has two spaces before each entry's braces, so a large one is parsed in pieces; any other
 array is parsed whole. An entry that cannot be read is counted and left out, a file of which nothing can be read, or
 an array that is cut off, is an error: gcloud prints the newest entry first, so what is missing is the bake's start.
+
+Nothing of a file stays in memory but its packed entries (`console.replay.packed`): it is mapped, read a block at a
+time, and let go of; standard input that is a pipe goes through a temporary file. A block that is not just as Cloud
+Logging writes it is read again entry by entry.
 """
 
 from __future__ import annotations
@@ -10,18 +14,20 @@ from __future__ import annotations
 import gc
 import json
 import mmap
+import shutil
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
-import orjson
+import msgspec
 
-from console.cloud.logs import LogEntry
 from console.errors import UsageError
-from console.replay.entries import WRONG, EntryParser
+from console.replay.entries import WRONG, Document, EntryParser, Packer
+from console.replay.packed import PackedLog
 from console.words import _, ngettext
 
 BLOCK = 1 << 17
@@ -32,6 +38,11 @@ _SEAM = b"\n  },\n  {"
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
 _BOM = b"\xef\xbb\xbf"
 _UNPARSED = (ValueError, RecursionError)
+FAST_WRONG = (*WRONG, RecursionError)
+LET_GO = 1 << 23
+"""Bytes of a mapped file that are let go of at once."""
+_ARRAY = msgspec.json.Decoder(list[Document])
+_LINES = msgspec.json.Decoder(Document)
 Data = bytes | mmap.mmap
 
 
@@ -43,9 +54,10 @@ class LogFiles:
     """
 
     def __init__(self) -> None:
-        self.entries: list[LogEntry] = []
+        self.entries = PackedLog()
         self.problems: list[str] = []
         self._parser = EntryParser()
+        self._packer = Packer(self._parser, self.entries)
         self._bad = 0
         self._first = ""
 
@@ -62,7 +74,7 @@ class LogFiles:
             if _starts_array(data):
                 found = self._array(data, name)
             else:
-                found = self._lines(data, name)
+                found = self._lines(data)
         if self._bad and not found:
             raise UsageError(
                 _("No entry of {file} can be read: {problem}.").format(file=name, problem=self._first), remedy=_remedy()
@@ -79,14 +91,13 @@ class LogFiles:
     def _array(self, data: Data, name: str) -> int:
         mark, count = len(self.entries), 0
         try:
-            for block in _blocks(data):
-                documents = _parse(block)
-                self._take(documents, data, count)
-                count += len(documents)
+            for block, done in _blocks(data):
+                count += self._block(block, data, count)
+                _let_go(data, done)
             return count - self._bad
         except _UNPARSED:
             # the seams were not what they looked like, or the file is broken: parse it whole, and know where
-            del self.entries[mark:]
+            self.entries.truncate(mark)
             self._bad, self._first = 0, ""
         try:
             whole = _parse(data[:])
@@ -101,27 +112,60 @@ class LogFiles:
         self._take(whole, data, 0)
         return len(whole) - self._bad
 
+    def _block(self, block: bytes, data: Data, before: int) -> int:
+        """Take in a piece of an array that has `before` entries before it; how many it has."""
+        try:
+            documents = _ARRAY.decode(block)
+            self.entries.extend(self._packer.rows(documents))
+        except FAST_WRONG:
+            odd = _parse(block)
+            self._take(odd, data, before)
+            return len(odd)
+        return len(documents)
+
     def _take(self, documents: list[Any], data: Data, before: int) -> None:
-        """Parse a block of an array whose first entry has `before` others before it."""
-        parse, append = self._parser.entry, self.entries.append
+        """Read entries of an array one by one; the first has `before` others before it."""
         for index, document in enumerate(documents):
             try:
-                entry = parse(document)
+                entry = self._parser.entry(document)
             except WRONG:
                 self._refuse(document, partial(_line_of, data, before + index))
                 continue
             if entry is not None:
-                append(entry)
+                self.entries.extend([self.entries.row(entry)])
 
-    def _lines(self, data: Data, name: str) -> int:
-        parse, append = self._parser.entry, self.entries.append
+    def _lines(self, data: Data) -> int:
+        found = number = 0
+        for block, done in _split(data):
+            lines = block.count(b"\n") + 1
+            taken = self._plain_lines(block, lines)
+            found += self._odd_lines(block, number) if taken is None else taken
+            number += lines
+            _let_go(data, done)
+        return found
+
+    def _plain_lines(self, block: bytes, lines: int) -> int | None:
+        """Take in a block of NDJSON in which all is as it should be; None where something is not."""
+        if len(block) > LONGEST_LINE:
+            return None
+        try:
+            documents = _LINES.decode_lines(block)
+            if len(documents) != lines:
+                return None
+            self.entries.extend(self._packer.rows(documents))
+        except FAST_WRONG:
+            return None
+        return lines
+
+    def _odd_lines(self, block: bytes, before: int) -> int:
+        """Read a block of NDJSON, with `before` lines before it, line by line; how many entries it has."""
         found = 0
-        for number, line in enumerate(_split(data), 1):
+        for number, line in enumerate(block.split(b"\n"), before + 1):
             try:
                 if len(line) > LONGEST_LINE:
                     raise ValueError(_("it is longer than 16 MB"))
-                document = orjson.loads(line)
-            except ValueError as error:
+                document = msgspec.json.decode(line)
+            except _UNPARSED as error:
                 if line.isspace() or not line:
                     continue
                 self._bad += 1
@@ -129,13 +173,13 @@ class LogFiles:
                 self._first = self._first or _at(number, what)
                 continue
             try:
-                entry = parse(document)
+                entry = self._parser.entry(document)
             except WRONG:
                 self._refuse(document, partial(int, number))
                 continue
             found += 1
             if entry is not None:
-                append(entry)
+                self.entries.extend([self.entries.row(entry)])
         return found
 
     def _refuse(self, document: Any, line: Callable[[], int]) -> None:
@@ -154,7 +198,7 @@ def _remedy() -> str:
 
 def _load(path: str, name: str) -> Data:
     try:
-        data: Data = sys.stdin.buffer.read() if path == "-" else _mapped(Path(path))
+        data = _mapped(sys.stdin.buffer) if path == "-" else _opened(Path(path))
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
         raise UsageError(_("{file} cannot be read: {reason}.").format(file=name, reason=reason)) from error
@@ -171,32 +215,52 @@ def _load(path: str, name: str) -> Data:
     return data[len(_BOM) :] if data[: len(_BOM)] == _BOM else data
 
 
-def _mapped(path: Path) -> Data:
-    """A file's bytes without copying them; read where it is no plain file (a pipe) or empty."""
+def _opened(path: Path) -> Data:
     with path.open("rb") as file:
-        try:
+        return _mapped(file)
+
+
+def _mapped(file: IO[bytes]) -> Data:
+    """A file's bytes without copying them into memory; what comes through a pipe is put into a file first."""
+    try:
+        if not file.seekable() or file.tell() == 0:
             return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-        except (OSError, ValueError):
-            return file.read()
+    except (OSError, ValueError):
+        pass  # no plain file, or empty
+    with tempfile.TemporaryFile() as copy:
+        shutil.copyfileobj(file, copy, 1 << 20)
+        copy.flush()
+        return mmap.mmap(copy.fileno(), 0, access=mmap.ACCESS_READ) if copy.tell() else b""
 
 
-def _blocks(data: Data) -> Iterator[bytes]:
-    """An array in pieces that are arrays, cut where gcloud ends an entry. Raw line breaks cannot be in a string."""
+def _let_go(data: Data, done: int) -> None:
+    """Let the system drop a mapped file's first `done` bytes from memory; they are read again where they are wanted."""
+    if isinstance(data, mmap.mmap) and hasattr(mmap, "MADV_DONTNEED"):
+        end = done - done % LET_GO
+        if end and done - end < 2 * BLOCK:
+            data.madvise(mmap.MADV_DONTNEED, max(0, end - LET_GO), LET_GO)
+
+
+def _blocks(data: Data) -> Iterator[tuple[bytes, int]]:
+    """An array in pieces that are arrays, each with its end.
+
+    Cut where gcloud ends an entry: raw line breaks cannot be in a string.
+    """
     start = 0
     while True:
         cut = data.find(_SEAM, start + BLOCK)
         opening = b"[" if start else b""
         if cut < 0:
-            yield opening + data[start:]
+            yield opening + data[start:], len(data)
             return
-        yield opening + data[start:cut] + b"}]"
+        yield opening + data[start:cut] + b"}]", cut
         start = cut + len(_SEAM) - len(b"  {")
 
 
 def _parse(block: bytes) -> list[Any]:
     try:
-        found = orjson.loads(block)
-    except ValueError:
+        found = msgspec.json.decode(block)
+    except _UNPARSED:
         # a lone surrogate in a message, which the standard library takes; what is wrong for both is said by it
         found = json.loads(block.decode(errors="replace"))
     if not isinstance(found, list):
@@ -204,14 +268,14 @@ def _parse(block: bytes) -> list[Any]:
     return found
 
 
-def _split(data: Data) -> Iterator[bytes]:
-    """Lines, without making them all at once."""
+def _split(data: Data) -> Iterator[tuple[bytes, int]]:
+    """Whole lines, a block at a time, each with its end and without its last line break."""
     start = 0
     while start < len(data):
         end = data.find(b"\n", start + BLOCK)
         if end < 0:
             end = len(data)
-        yield from data[start:end].split(b"\n")
+        yield data[start:end].removesuffix(b"\n"), end
         start = end + 1
 
 

@@ -8,14 +8,15 @@ read. Pure.
 
 from __future__ import annotations
 
+from array import array
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from itertools import groupby
-from operator import attrgetter
+from operator import sub
 from typing import TYPE_CHECKING
 
+from console.replay.packed import PackedLog
 from console.verdict.base import Counts, Tick, Verdict, Word
 from console.verdict.detectors import GRACE_S
 from console.verdict.sequential import SequentialJudge
@@ -29,7 +30,6 @@ WATERMARK_S = 5
 """A second is closed so long after its end, in receive time (VERDICT.md; the live console's too)."""
 PROMPT_S = 60
 """An entry received later than this after its timestamp starts no bake: one straggler would start it hours early."""
-_insert_id = attrgetter("insert_id")
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,18 +75,22 @@ class Replay:
         self._canary = canary
         self._stable = stable
         self._settings = settings or ReplaySettings()
-        self.service = choose_service(entries, canary, stable)
+        log = self._log = entries if isinstance(entries, PackedLog) else PackedLog.of(entries)
+        arms = Counter(log.arms)
+        self.service = _choose_service({log.names[arm]: count for arm, count in arms.items()}, canary, stable)
         """The service judged; empty where the files do not tell."""
-        own = [entry for entry in entries if entry.service == self.service]
-        self.revisions = Counter(entry.revision for entry in own if entry.revision)
+        own = {arm: log.names[arm][1] for arm in arms if log.names[arm][0] == self.service}
+        self.revisions = Counter({revision: arms[arm] for arm, revision in own.items() if revision})
         """Entries of each of its revisions."""
-        self.imported = bool(own) and min(entry.received - entry.timestamp for entry in own) > WATERMARK_S
+        indices = range(len(log)) if len(own) == len(arms) else [i for i, arm in enumerate(log.arms) if arm in own]
+        lags = map(sub, log.received, log.timestamps) if isinstance(indices, range) else map(log.lag, indices)
+        self.imported = min(lags, default=0.0) > WATERMARK_S
         """Whether every entry was received too late for a tail: receive times tell nothing then, timestamps order."""
-        self._received = attrgetter("timestamp" if self.imported else "received")
-        own.sort(key=self._received)
+        self._received = log.timestamps if self.imported else log.received
         self.duplicates = 0
         """Entries left out because their insertId was there before."""
-        self._entries = self._once(own)
+        self._seconds = self._in_order(indices)
+        """Entries by the second in which they were received, both in order."""
         self._aggregator = Aggregator()
         self._start = self._ticks = 0
         self._last: tuple[Word, str | None] | None = None
@@ -103,7 +107,7 @@ class Replay:
 
         A service without entries gives nothing at all.
         """
-        if not self._entries:
+        if not self._seconds:
             return
         settings, aggregator = self._settings, self._aggregator
         judge = SequentialJudge(
@@ -112,42 +116,69 @@ class Replay:
             grace_s=settings.grace_s,
             horizon=settings.horizon,
         )
-        received = self._received
-        prompt = [e.timestamp for e in self._entries if received(e) - e.timestamp <= PROMPT_S]
-        self._start = int(min(prompt or (e.timestamp for e in self._entries)))
-        last = max((int(e.timestamp) for e in self._entries if e.timestamp <= received(e) + AHEAD_S), default=0)
+        self._start, last = self._span()
         aggregator.begin(self._start)
         aggregator.cover(self._start, float("inf"))
+        entry = self._log.entry  # without insertIds: each is there once by now
         read = 0
-        for moment, group in groupby(self._entries, lambda entry: int(received(entry))):
+        for moment, indices in self._seconds.items():
             yield from self._close(judge, moment - WATERMARK_S)
             if self._ticks >= settings.bake_s:
                 break
-            batch = list(group)
-            read += len(batch)
+            read += len(indices)
             late = aggregator.late
-            aggregator.add(batch)
+            aggregator.add([entry(index) for index in indices])
             if aggregator.late > late and aggregator.next_second is not None:
                 last = max(last, aggregator.next_second)  # the oldest open second, which took them in
-        self.beyond = len(self._entries) - read
+        self.beyond = sum(map(len, self._seconds.values())) - read
         yield from self._close(judge, max(last, self._start) + 1)
         yield Change(_settled(judge.verdict), self._ticks, final=True)
 
-    def _once(self, entries: list[LogEntry]) -> list[LogEntry]:
-        """`entries` (in order of receive time) without what was there before, by insertId."""
-        ids = set(map(_insert_id, entries))
-        if len(ids) == len(entries):
-            return entries
-        known: set[str] = set()
-        once = []
-        for entry in entries:
-            if entry.insert_id:
-                if entry.insert_id in known:
-                    continue
-                known.add(entry.insert_id)
-            once.append(entry)
-        self.duplicates = len(entries) - len(once)
-        return once
+    def _in_order(self, indices: Sequence[int]) -> dict[int, array[int]]:
+        """`indices` of entries by second of receive time, in its order, without what was there before by insertId."""
+        found: dict[int, array[int]] = {}
+        received = self._received
+        for index in indices:
+            second = int(received[index])
+            place = found.get(second)
+            if place is None:
+                place = found[second] = array("I")
+            place.append(index)
+        repeated, ids = self._log.repeated(), self._log.ids
+        known: set[int] = set()
+        ordered = {}
+        for second in sorted(found):
+            place = array("I", sorted(found.pop(second), key=received.__getitem__))
+            if repeated:
+                once = array("I")
+                for index in place:
+                    number = ids[index]
+                    if number in repeated:
+                        if number in known:
+                            self.duplicates += 1
+                            continue
+                        known.add(number)
+                    once.append(index)
+                place = once
+            if place:
+                ordered[second] = place
+        return ordered
+
+    def _span(self) -> tuple[int, int]:
+        """The second of the first entry that came promptly, or of the first, and the last that an entry is of."""
+        received, timestamps = self._received, self._log.timestamps
+        first = prompt = float("inf")
+        last = 0.0
+        for indices in self._seconds.values():
+            for index in indices:
+                at, came = timestamps[index], received[index]
+                if at < first:
+                    first = at
+                if at < prompt and came - at <= PROMPT_S:
+                    prompt = at
+                if last < at <= came + AHEAD_S:
+                    last = at
+        return int(first if prompt == float("inf") else prompt), int(last)
 
     def _close(self, judge: SequentialJudge, end: int) -> Iterator[Change]:
         """Judge every second before `end`, up to the bake's end."""
@@ -169,13 +200,19 @@ class Replay:
         return replace(tick, stable=second.arms.get(self._stable) or Counts())
 
 
-def choose_service(entries: Sequence[LogEntry], canary: str, stable: str | None = None) -> str:
-    """The canary's service: by its own entries, else the stable's, else by its name, else the only one there is."""
-    for revision in (canary, stable):
-        found = Counter(entry.service for entry in entries if entry.revision == revision and entry.service)
+def _choose_service(counts: Mapping[tuple[str, str], int], canary: str, stable: str | None) -> str:
+    """The canary's service: by its own entries, else the stable's, else by its name, else the only one there is.
+
+    Args:
+        counts: entries of each (service, revision).
+        canary: short revision name.
+        stable: the same, or None.
+    """
+    for wanted in (canary, stable):
+        found = Counter({service: n for (service, revision), n in counts.items() if revision == wanted and service})
         if found:
             return found.most_common(1)[0][0]
-    services = {entry.service for entry in entries if entry.service}
+    services = {service for service, _revision in counts if service}
     named = [service for service in services if canary.startswith(f"{service}-")]
     if named:
         return max(named, key=len)

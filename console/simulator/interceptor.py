@@ -141,28 +141,11 @@ class FrontDoor(grpc.aio.ServerInterceptor):
     ) -> Callable[[Any, Any], Awaitable[Any]]:
         async def answer(request: Any, real: Any) -> Any:
             received = time.monotonic_ns()
-            context = _Context(real, self.clock)
-            task = asyncio.current_task()
-            assert task is not None
-            self._calls.add(task)
-            try:
+            async with self._call(method, real, self._calls) as (context, _task):
                 await self._enter(method, real, received)
                 result = await behaviour(request, context)
                 if (lost := self.faults.after(method, self.clock.now(), writes=method in WRITES)) is not None:
                     raise lost
-            except StatusError as error:
-                await context.abort(_GRPC_CODES[int(error.code)], error.message)
-            except asyncio.CancelledError:
-                await self._end_if_cut(task, context)
-                raise
-            except grpc.aio.AbortError:
-                raise
-            except Exception:
-                log.exception("%s failed", method)
-                await context.abort(grpc.StatusCode.INTERNAL, refusal(Code.INTERNAL).message)
-            finally:
-                self._calls.discard(task)
-                self._cut.discard(task)
             await context.date()
             return result
 
@@ -170,12 +153,7 @@ class FrontDoor(grpc.aio.ServerInterceptor):
 
     def _streaming(self, method: str, behaviour: Callable[[Any, Any], Any]) -> Callable[[Any, Any], AsyncIterator[Any]]:
         async def answer(request: Any, real: Any) -> AsyncIterator[Any]:
-            context = _Context(real, self.clock)
-            task = asyncio.current_task()
-            assert task is not None
-            self._tails.add(task)
-            self._calls.add(task)
-            try:
+            async with self._call(method, real, self._calls, self._tails) as (context, task):
                 await self._enter(method, real, time.monotonic_ns())
                 await context.date()
                 stream = behaviour(request, context)
@@ -189,21 +167,34 @@ class FrontDoor(grpc.aio.ServerInterceptor):
                             self._sending.discard(task)
                             if task in self._cut:
                                 raise refusal(Code.UNAVAILABLE)
-            except StatusError as error:
-                await context.abort(_GRPC_CODES[int(error.code)], error.message)
-            except asyncio.CancelledError:
-                await self._end_if_cut(task, context)
-                raise
-            except grpc.aio.AbortError:
-                raise
-            except Exception:
-                log.exception("%s failed", method)
-                await context.abort(grpc.StatusCode.INTERNAL, refusal(Code.INTERNAL).message)
-            finally:
-                for tasks in (self._tails, self._calls, self._cut, self._sending):
-                    tasks.discard(task)
 
         return answer
+
+    @contextlib.asynccontextmanager
+    async def _call(
+        self, method: str, real: Any, *among: set[asyncio.Task[Any]]
+    ) -> AsyncIterator[tuple[_Context, asyncio.Task[Any]]]:
+        """One call, counted `among` the open ones while it lasts; what it raises becomes a status."""
+        context = _Context(real, self.clock)
+        task = asyncio.current_task()
+        assert task is not None
+        for tasks in among:
+            tasks.add(task)
+        try:
+            yield context, task
+        except StatusError as error:
+            await context.abort(_GRPC_CODES[int(error.code)], error.message)
+        except asyncio.CancelledError:
+            await self._end_if_cut(task, context)
+            raise
+        except grpc.aio.AbortError:
+            raise
+        except Exception:
+            log.exception("%s failed", method)
+            await context.abort(grpc.StatusCode.INTERNAL, refusal(Code.INTERNAL).message)
+        finally:
+            for tasks in (*among, self._cut, self._sending):
+                tasks.discard(task)
 
     async def _end_if_cut(self, task: asyncio.Task[Any], context: _Context) -> None:
         """Answer UNAVAILABLE where it was us who cancelled the call."""

@@ -200,6 +200,16 @@ class Verdict:
     note: str = ""
     """Where the runbook's own rules say otherwise than the word: both, and why; else empty."""
 
+    @property
+    def breach_reason(self) -> str:
+        """Why the automatic rollback starts, where it does.
+
+        The word's sentence, or, while the word is another than FAIL, the rules of the runbook that drive it.
+        """
+        crossed = [reading for reading in self.rules if reading.crossed and reading.arms]
+        acting = "; ".join(f"{reading.rule}: {reading.value}" for reading in crossed)
+        return acting if acting and self.word is not Word.FAIL else self.sentence
+
 
 @dataclass(frozen=True, slots=True)
 class JudgeSettings:

@@ -8,10 +8,9 @@ Rules (issue 2, section 3; issue 3, "Ticks"):
   overlap and insertIds settle who is counted. What a bounded list cannot reach back to stays unobserved.
 * The same list at the start back-fills a bake under way, so that a restart of the console does not lose it.
 * Entries that the cloud holds back are counted; where they are more than it told, that time is a gap too.
-* Of a busy service less is read (`console.watch.sampling`). A change opens the new stream beside the old one, which
-  is closed once it has told all that the new one will not: no entry is lost, insertIds settle who is counted. Seconds
-  from `start` on are counted from the new stream alone; those still open before it are mixed, and tell a judge nothing
-  but of the revision that both read whole.
+* Of a busy service less is read (`console.watch.sampling`), and a change costs no entry (`console.watch.streams`).
+  Seconds from a change on are counted from the new stream alone; those still open before it are mixed, and tell a
+  judge nothing but of the revision that both read whole.
 * A stream that is open and mute while entries are being logged is stuck: a probe finds out, and it is opened again;
   what it kept back is counted late.
 """
@@ -21,18 +20,18 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from contextlib import aclosing
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from console.clock import Clock, ServerClock
 from console.errors import CanarioError, UnavailableError
 from console.watch.aggregate import Aggregator, Second
-from console.watch.feeds import pause
+from console.watch.backfill import CANARY_LIMIT, WHOLE_LIMIT, list_back, rfc3339
 from console.watch.lines import LineWriter
 from console.watch.sampling import WHOLE, Sampler, Sampling
 from console.watch.snapshot import FeedHealth, FeedState
+from console.watch.streams import BUFFER_S, Stream, Streams
 from console.words import _
 
 if TYPE_CHECKING:
@@ -40,8 +39,6 @@ if TYPE_CHECKING:
 
 LAG_S = 5.0
 """Server seconds that an entry may take from its timestamp until it is received."""
-BUFFER_S = 2.0
-"""Server seconds that the tail holds entries back to sort them."""
 PROBE_S = 8.0
 """Wall seconds of silence after which we ask, again and again, whether there is nothing to hear: at most eight of the
 sixty reads a minute that a project has."""
@@ -59,23 +56,11 @@ LOOK_BACK_S = 360
 """Server seconds that a back-fill reaches back at most."""
 FIRST_LOOK_S = 60
 """Server seconds that a starting console looks back where no bake is under way."""
-WHOLE_LIMIT = 5_000
-"""Entries of all revisions that a back-fill lists at most (a page of 1,000 is one read of the quota's 60 a minute)."""
-CANARY_LIMIT = 25_000
-"""Entries of the canary alone that it lists beyond that."""
-PAGE = 1_000
-"""Entries asked for at once: a page is one read of the quota's 60 a minute."""
 FILL_S, LEAST_FILL_S = 6.0, 1.0
 """Wall seconds that each part of a back-fill may take where the cloud's time is ours, and where it runs faster: what
 is not in by then stays a gap, for a verdict that stands still is worse than a bake that lasts a little longer."""
 PAST_LINES = 2_000
 """Newest listed entries that become lines of the log."""
-HAND_OVER_S = 10.0
-"""Wall seconds that changing from one stream to another may take."""
-REFUSED_S = 30.0
-"""Wall seconds before a change that the cloud refused is tried again."""
-EMITTED_S = 0.5
-"""Server seconds by which the old stream must be past the new one's beginning."""
 BACK_OFF_S = (0.5, 1.0, 2.0, 4.0, 8.0)
 """Wall seconds before each new attempt."""
 
@@ -90,47 +75,12 @@ class Wanted:
     """When its bake began, Unix seconds; None where none is under way."""
 
 
-class _Stream:
-    """One tail session."""
-
-    def __init__(self, sampling: Sampling) -> None:
-        self.sampling = sampling
-        self.task: asyncio.Task[None] | None = None
-        self.first = 0.0
-        """The earliest receive time in its first batch: whatever was received later, it tells. 0 before that."""
-        self.received = 0.0
-        """Newest receive time that it told."""
-        self.told = 0.0
-        """Newest log timestamp, not after its receive time: what is due before it has been told."""
-        self.end = float("inf")
-        """Timestamps from which on the stream after this one counts."""
-
-    def hear(self, entries: Sequence[LogEntry]) -> None:
-        """Take note of a batch."""
-        if entries:
-            if not self.first:
-                self.first = min(entry.received for entry in entries)
-            self.received = max(self.received, max(entry.received for entry in entries))
-            self.told = max(self.told, max(min(entry.timestamp, entry.received) for entry in entries))
-
-    async def close(self) -> None:
-        """End it."""
-        if self.task is not None:
-            self.task.cancel()
-            await asyncio.gather(self.task, return_exceptions=True)
-
-
 def service_filter(service: str, region: str) -> str:
     """The filter of the one tail session: requests and application lines of every revision, audit logs left out."""
     return (
         f'resource.type="cloud_run_revision" AND resource.labels.service_name="{service}"'
         f' AND resource.labels.location="{region}" AND NOT logName:"cloudaudit.googleapis.com"'
     )
-
-
-def rfc3339(second: float) -> str:
-    """A Unix time as filters write it."""
-    return f"{datetime.fromtimestamp(second, UTC):%Y-%m-%dT%H:%M:%S.%f}Z"
 
 
 class LogFeed:
@@ -177,27 +127,30 @@ class LogFeed:
         self._ready = ready
         self._sampler = sampler or Sampler()
         self._rates = rates
-        self.sampling = WHOLE
-        """What is read of each revision's entries now."""
-        self._stream = _Stream(WHOLE)
-        self._following: _Stream | None = None
-        """The stream that is about to take the other's place."""
-        self._due = WHOLE
-        self._change = asyncio.Event()
-        self._progress = asyncio.Event()
-        self._refused_until = float("-inf")
+        self._streams = Streams(
+            logs,
+            self._filter,
+            clock=clock,
+            take=self._take,
+            opened=lambda: self._sampler.changed(self._now()),
+            cut_over=aggregator.sample,
+        )
         self._chosen_at = 0.0
         self._live = False
         """Whether the stream is open and its gap filled: only then do seconds close."""
         self._gap_from: float | None = None
         """What has to be listed on the next connection starts here, Unix seconds; None before the first."""
-        self._last_batch = clock.monotonic()
         self._proved = 0.0
         """Up to here, Unix seconds, a list has shown that nothing was missed."""
         self._problem = ""
         self._failures = 0
         self.suppressed = 0
         """Entries that the cloud says it held back, since start."""
+
+    @property
+    def sampling(self) -> Sampling:
+        """What is read of each revision's entries now."""
+        return self._streams.sampling
 
     async def run(self) -> None:
         """Keep the stream open until cancelled."""
@@ -219,7 +172,7 @@ class LogFeed:
         if self._gap_from is None:
             await self._first_look()
         self._begin()
-        reader = asyncio.create_task(self._read())
+        reader = asyncio.create_task(self._streams.run())
         keeper = asyncio.create_task(self._keep())
         try:
             await asyncio.wait({reader, keeper}, return_when=asyncio.FIRST_COMPLETED)
@@ -258,83 +211,9 @@ class LogFeed:
         except Exception:  # noqa: BLE001 - the metrics feed says what is wrong; the first seconds will tell the rate
             return {}
 
-    async def _read(self) -> None:
-        """Tell what the streams say until one breaks."""
-        self._change.clear()
-        self._stream = self._open(self.sampling)
-        try:
-            while True:
-                assert self._stream.task is not None
-                change = asyncio.create_task(self._change.wait())
-                await asyncio.wait({self._stream.task, change}, return_when=asyncio.FIRST_COMPLETED)
-                change.cancel()
-                if self._stream.task.done():
-                    self._stream.task.result()
-                self._change.clear()
-                await self._hand_over(self._due)
-        finally:
-            for stream in (self._stream, self._following):
-                if stream is not None:
-                    await stream.close()
-
-    def _open(self, sampling: Sampling) -> _Stream:
-        stream = _Stream(sampling)
-        self._last_batch = self._clock.monotonic()
-        self._sampler.changed(self._now())
-        stream.task = asyncio.create_task(self._follow(stream))
-        stream.task.add_done_callback(lambda _task: self._progress.set())
-        return stream
-
-    async def _follow(self, stream: _Stream) -> None:
-        wanted = self._filter + stream.sampling.clause
-        async with aclosing(self._logs.tail(wanted, buffer_window_s=BUFFER_S)) as batches:
-            async for batch in batches:
-                self._last_batch = self._clock.monotonic()
-                await self._take(stream, batch)
-        raise UnavailableError(_("Cloud Logging ended the log stream."))
-
-    async def _hand_over(self, sampling: Sampling) -> None:
-        """Go on with a stream of another sampling, leaving nothing out."""
-        old, new = self._stream, self._open(sampling)
-        assert old.task is not None
-        assert new.task is not None
-        self._following = new
-        give_up = self._clock.monotonic() + HAND_OVER_S
-        while not (new.first and old.told >= new.first + EMITTED_S):
-            self._progress.clear()
-            if old.task.done():
-                old.task.result()
-            if new.task.done() or self._clock.monotonic() >= give_up:
-                if new.first:
-                    raise UnavailableError(_("The log stream was too slow to be changed; it is opened again."))
-                self._following = None
-                self._refused_until = self._clock.monotonic() + REFUSED_S
-                await new.close()
-                return
-            await pause(self._clock, 0.5, self._progress)
-        self._stream, self._following = new, None
-        self._sampler.changed(self._now())
-        await old.close()
-
-    def _cut_over(self, old: _Stream, new: _Stream) -> None:
-        """Decide, at the new stream's first batch, from which second on it counts."""
-        start = int(max(new.first, old.told)) + 1
-        old.end = start
-        self.sampling = new.sampling
-        self._aggregator.sample(new.sampling, start)
-
-    async def _take(self, stream: _Stream, batch: TailBatch) -> None:
-        before, opening = stream.received, not stream.first
-        stream.hear(batch.entries)
-        new = self._following
-        if stream is new and opening and stream.first:
-            self._cut_over(self._stream, stream)
-        entries = batch.entries
-        if stream.end < float("inf"):
-            end, old, after = stream.end, stream.sampling, self.sampling
-            entries = [e for e in entries if e.timestamp < end or old.of(e.revision) == after.of(e.revision)]
+    async def _take(self, stream: Stream, entries: Sequence[LogEntry], batch: TailBatch, before: float) -> None:
+        """Count a batch; see `console.watch.streams.Take`."""
         await self._ingest(entries, self._writer.write)
-        self._progress.set()
         held_back = sum(batch.suppressed.values())
         if held_back:
             self.suppressed += held_back
@@ -344,26 +223,25 @@ class LogFeed:
                 # more was lost than told: what lies between this batch and the last was not observed
                 self._aggregator.uncover(before)
                 self._aggregator.cover(max(before, self._aggregator.newest_received), float("inf"))
-        if stream is self._stream:
+        if stream is self._streams.current:
             # what we were too slow to take is no sign of more traffic, or of others who read
             limited = batch.suppressed.get("RATE_LIMIT", 0)
             self._choose(stream, Counter(entry.revision for entry in batch.entries), limited)
 
-    def _choose(self, stream: _Stream, counts: Mapping[str, int], held_back: int) -> None:
+    def _choose(self, stream: Stream, counts: Mapping[str, int], held_back: int) -> None:
         """See whether another sampling is due."""
         if not stream.received:
             return
-        if self._following is not None:
+        if self._streams.following is not None:
             held_back = 0
         self._sampler.pace(self._server_clock.rate)
         self._sampler.note(counts, held_back, stream.received, stream.sampling)
-        if not self._live or self._following is not None or stream.received - self._chosen_at < 1.0:
+        if not self._live or self._streams.following is not None or stream.received - self._chosen_at < 1.0:
             return
         self._chosen_at = stream.received
         due = self._sampler.choose(stream.sampling, stream.received)
-        if due != stream.sampling and self._clock.monotonic() >= self._refused_until:
-            self._due = due
-            self._change.set()
+        if due != stream.sampling and self._streams.may_change:
+            self._streams.change(due)
 
     async def _ingest(self, entries: Sequence[LogEntry], write: Callable[[list[LogEntry]], None] | None) -> None:
         for start in range(0, len(entries), SLICE):
@@ -381,7 +259,7 @@ class LogFeed:
         opened, probed = self._now(), self._clock.monotonic()
         while True:
             await self._clock.sleep(LOOK_S)
-            if self._clock.monotonic() - max(self._last_batch, probed) < PROBE_S:
+            if self._clock.monotonic() - max(self._streams.last_batch, probed) < PROBE_S:
                 continue
             probed = self._clock.monotonic()
             if await self._unheard(opened):
@@ -417,7 +295,7 @@ class LogFeed:
             first = now - FIRST_LOOK_S if since is None else min(now - FIRST_LOOK_S, since)
             self._gap_from = max(first, now - LOOK_BACK_S)
             self._aggregator.begin(int(self._gap_from))
-            self.sampling = self._sampler.choose(WHOLE, now)
+            self._streams.sampling = self._sampler.choose(WHOLE, now)
             self._aggregator.sample(self.sampling)
 
     async def _catch_up(self) -> None:
@@ -463,37 +341,11 @@ class LogFeed:
     async def _list_back(
         self, take: Callable[[list[LogEntry]], object], clause: str, since: int, before: int | None, limit: int
     ) -> int:
-        """List from `before` (now where None) back to `since`, as far as `limit` and time allow.
-
-        Returns:
-            The Unix second from which on all is in.
-
-        Raises:
-            CloudError: nothing could be listed at all.
-        """
-        wanted = f'{self._filter}{self.sampling.clause}{clause} AND timestamp>="{rfc3339(since)}"'
-        upper = "" if before is None else f' AND timestamp<"{rfc3339(before)}"'
+        wanted = self._filter + self.sampling.clause + clause
         give_up = self._clock.monotonic() + self._fill_s()
-        reached = float("inf") if before is None else float(before)
-        taken = 0
-        while True:
-            size = min(PAGE, limit - taken)
-            try:
-                page = await self._logs.list(wanted + upper, limit=size)
-            except CanarioError:
-                if not taken:
-                    raise
-                return int(reached) + 1
-            take(page)
-            taken += len(page)
-            if len(page) < size:
-                return since
-            oldest = min(page[0].timestamp, page[-1].timestamp)
-            if taken >= limit or oldest >= reached or self._clock.monotonic() > give_up:
-                return max(since, int(min(oldest, reached)) + 1)
-            reached = oldest
-            # a little overlap, for the filter has microseconds and the entries have more; insertIds settle it
-            upper = f' AND timestamp<"{rfc3339(oldest + 2e-6)}"'
+        return await list_back(
+            self._logs, wanted, take, since, before, limit, lambda: self._clock.monotonic() > give_up
+        )
 
     def _cut(self) -> None:
         """Remember from when on the next stream has something to make up for."""
@@ -501,15 +353,14 @@ class LogFeed:
             return
         self._live = False
         heard = self._heard() - LAG_S
-        self._following = None
+        self._streams.following = None
         self._aggregator.uncover(max(self._aggregator.next_second or 0, heard))
         # not from the open seconds on: the silence before the break may have been the stream's, not the service's
         self._gap_from = max(self._gap_from or 0.0, heard)
 
     def _heard(self) -> float:
-        """Newest receive time up to which all has been told: the old stream's, where two are open."""
-        newest = self._aggregator.newest_received
-        return min(newest, self._stream.received) if self._following is not None and self._stream.received else newest
+        """Newest receive time up to which all has been told."""
+        return self._streams.heard(self._aggregator.newest_received)
 
     def close_seconds(self) -> list[Second]:
         """The seconds that the watermark has passed since the last call; none while the stream is down."""

@@ -55,7 +55,7 @@ class Charts:
             unknown = datetime.fromtimestamp(0, UTC)
             return ChartData(span, unknown, unknown, problem=_("The cloud's time is not known yet."))
         start = now - span
-        marks = _marks(release, start)
+        marks = marks_of(release, start)
         if span.total_seconds() <= SERIES_S:
             return await self._recent(span, canary, stable, now, marks, end)
         arms = (canary, stable)
@@ -107,27 +107,60 @@ class Charts:
     async def _monitored(
         self, span: timedelta, canary: str | None, stable: str | None, now: datetime, marks: tuple[Mark, ...]
     ) -> ChartData:
-        start = now - span
-        period = MINUTE * max(1, round(span / POINTS / MINUTE))
-        wanted = ("REQUEST_COUNT", "LATENCY_P50", "LATENCY_P95", "LATENCY_P99", "CPU")
-        problem = ""
-        try:
-            errors, *others = await asyncio.gather(
-                self._cloud.metrics.error_rates(self._service, start=start, end=now, period=period),
-                *(self._series(name, start, now, period) for name in wanted),
-            )
-        except CanarioError as error:
-            problem = error.what
-            errors, others = {}, [{} for _name in wanted]
-        found = {"error_rate": errors, **dict(zip(wanted, others, strict=True))}
-        arms = [_monitored_arm(name, found) for name in (canary, stable)]
-        newest = max((p[-1][0] for series in found.values() for p in series.values() if p), default=None)
-        return ChartData(span, start, now, period, arms[0], arms[1], marks, newest, _("Cloud Monitoring"), problem)
+        return await monitored(
+            self._cloud, self._service, canary=canary, stable=stable, start=now - span, end=now, marks=marks
+        )
 
     async def _series(self, metric: str, start: datetime, end: datetime, period: timedelta) -> _Found:
-        from console.cloud.metrics import Metric
+        return await _series(self._cloud, self._service, metric, start, end, period)
 
-        return await self._cloud.metrics.series(Metric[metric], self._service, start=start, end=end, period=period)
+
+async def monitored(
+    cloud: Cloud,
+    service: str,
+    *,
+    canary: str | None,
+    stable: str | None,
+    start: datetime,
+    end: datetime,
+    marks: tuple[Mark, ...] = (),
+) -> ChartData:
+    """The charts between two moments, all of them from Cloud Monitoring, which keeps Cloud Run's for six weeks.
+
+    Args:
+        cloud: an open connection.
+        service: short name.
+        canary: revision name, where there is one.
+        stable: likewise.
+        start: UTC.
+        end: UTC; later than the newest visible point is fine.
+        marks: what moved.
+
+    Returns:
+        With a `problem` and no points where Monitoring cannot be read.
+    """
+    span = end - start
+    period = MINUTE * max(1, round(span / POINTS / MINUTE))
+    wanted = ("REQUEST_COUNT", "LATENCY_P50", "LATENCY_P95", "LATENCY_P99", "CPU")
+    problem = ""
+    try:
+        errors, *others = await asyncio.gather(
+            cloud.metrics.error_rates(service, start=start, end=end, period=period),
+            *(_series(cloud, service, name, start, end, period) for name in wanted),
+        )
+    except CanarioError as error:
+        problem = error.what
+        errors, others = {}, [{} for _name in wanted]
+    found = {"error_rate": errors, **dict(zip(wanted, others, strict=True))}
+    arms = [_monitored_arm(name, found) for name in (canary, stable)]
+    newest = max((p[-1][0] for series in found.values() for p in series.values() if p), default=None)
+    return ChartData(span, start, end, period, arms[0], arms[1], marks, newest, _("Cloud Monitoring"), problem)
+
+
+async def _series(cloud: Cloud, service: str, metric: str, start: datetime, end: datetime, period: timedelta) -> _Found:
+    from console.cloud.metrics import Metric
+
+    return await cloud.metrics.series(Metric[metric], service, start=start, end=end, period=period)
 
 
 def _monitored_arm(name: str | None, found: dict[str, _Found]) -> Arm:
@@ -153,7 +186,8 @@ def _with_cpu(arm: Arm, cpu: _Found, first: int) -> Arm:
     return Arm(arm.revision, arm.error_rate, arm.p50_ms, arm.p95_ms, arm.p99_ms, arm.requests_per_s, points)
 
 
-def _marks(release: Release | None, start: datetime) -> tuple[Mark, ...]:
+def marks_of(release: Release | None, start: datetime) -> tuple[Mark, ...]:
+    """The moves of `release` since `start`."""
     if release is None:
         return ()
     return tuple(

@@ -217,7 +217,9 @@ class Watcher:
 
     def _follow_bake(self, now: datetime) -> None:
         roles = self._roles
-        if roles.bake == self._bake:
+        # a look before the feeds ran, or while they were down, has seen the bake and made no judge of it
+        judged = self._judge is not None or roles.canary is None or not self._watching
+        if roles.bake == self._bake and judged:
             return
         start = bake_start(roles, self._release, now=now, last_look=self._looked_at)
         self._bake = roles.bake

@@ -144,5 +144,6 @@ def release_text(release: Release | None) -> str:
     return {
         "promoted": _("last release promoted"),
         "rolled back": _("last release rolled back"),
+        "promoted unwatched": _("last release promoted, its bake unwatched"),
         "abandoned": _("last release abandoned"),
     }.get(release.ended or "", "")

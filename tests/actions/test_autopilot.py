@@ -155,6 +155,24 @@ async def test_a_release_that_bakes_at_100_is_written_down_as_promoted(team: Tea
         await until(lambda: maria.slack.titles and maria.slack.titles[-1] == "✅ DEPLOYMENT SUCCESSFUL")
 
 
+async def test_a_bake_at_100_that_its_driver_left_is_watched_to_its_end_by_whoever_takes_the_seat(team: Team) -> None:
+    maria = await team.join(rules=QUICK)
+    for step in (10, 50, 100):
+        await maria.actions.shift(step, reason=REASON)
+    await maria.actions.release_lease()
+    juan = await team.join("juan", rules=QUICK)
+    async with driving(juan) as autopilot:
+        await until(lambda: autopilot.may_take_over)
+        assert not autopilot.drives
+        await juan.actions.take_over()
+
+        async def promoted() -> bool:
+            return (await maria.release()).ended == "promoted"
+
+        await until(promoted, timeout_s=60)
+        await until(lambda: juan.slack.titles and juan.slack.titles[-1] == "✅ DEPLOYMENT SUCCESSFUL")
+
+
 def _baked_at(operator: Operator, step: int):  # type: ignore[no-untyped-def]
     def baked() -> bool:
         snapshot = operator.watcher.latest

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from pathlib import Path
 
 import pytest
@@ -18,7 +17,7 @@ from console.errors import (
     UsageError,
 )
 from console.release.service import Service
-from console.release.state import ANNOTATION, DEPLOYMENT, read_release
+from console.release.state import ANNOTATION, DEPLOYMENT, read_document, read_release
 from tests.actions.conftest import MakeTeam
 from tests.actions.operators import CANARY, OLDER, REASON, STABLE, Team, until, updates
 from tests.conftest import FRIDAY
@@ -406,14 +405,29 @@ async def test_a_deployment_is_written_on_the_service_by_the_same_call_and_begin
     before = updates(team.simulator)
     await maria.actions.deploy("host/path/app:abc123", tag="canary")
     annotations = (await maria.service()).annotations
-    written = json.loads(annotations[DEPLOYMENT])
-    assert (written["image"], written["tag"], written["by"]) == (
-        "host/path/app:abc123",
-        "canary",
-        maria.actions.identity,
-    )
+    written = read_document(annotations)[0].deployment
+    assert written is not None
+    assert (written.image, written.tag, written.by) == ("host/path/app:abc123", "canary", maria.actions.identity)
+    assert DEPLOYMENT not in annotations
     assert read_release(annotations) == (None, "")
     assert updates(team.simulator) == before + 1
+
+
+async def test_a_next_release_waits_for_a_bake_at_100_or_a_reason_and_writes_how_the_last_one_ended(team: Team) -> None:
+    maria = await team.join()
+    for step in (10, 50, 100):
+        await maria.actions.shift(step, reason=REASON)
+    before = await maria.release()
+    deployed = await maria.actions.deploy("host/path/app:abc123")
+    with pytest.raises(BlockedError, match="still bakes at 100 %"):
+        await maria.actions.shift(10, canary=deployed.canary)
+    await maria.actions.shift(10, canary=deployed.canary, reason=REASON)
+    release = await maria.release()
+    assert release.canary == deployed.canary
+    assert release.former is not None
+    assert (release.former.id, release.former.ended) == (before.id, "promoted unwatched")
+    await maria.actions.rollback()
+    assert await maria.shares() == {CANARY: 100}
 
 
 async def test_a_friday_takes_no_deployment(team_on: MakeTeam) -> None:

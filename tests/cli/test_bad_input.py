@@ -241,3 +241,23 @@ def test_a_simulator_that_crashes_ends_the_play_with_a_sentence(own_home: Path) 
     assert play.returncode == 1
     assert "simulator" in out + error
     assert "Traceback" not in out + error
+
+
+@pytest.mark.parametrize(
+    ("keymap", "words"),
+    [
+        ("undo = 'r'", "R would do both rollback and undo"),
+        ("deploy = 'f9'", "F9 would do both rollback_anywhere and deploy"),
+        ("help = 'f9'", "F9 would do both rollback_anywhere and help"),
+        ("quit = 'escape'", "Esc would do both stop_countdown and quit"),
+    ],
+)
+def test_a_keymap_that_takes_rollbacks_keys_away_is_refused_before_anything_opens(
+    canario, tmp_path: Path, keymap: str, words: str
+) -> None:
+    file = tmp_path / "canario.toml"
+    file.write_text(f"[keymap]\n{keymap}\n")
+    done = canario("status", "--endpoint", "127.0.0.1:9", cwd=tmp_path)
+    assert done.returncode == 2
+    assert str(file) in told(done)
+    assert words.casefold() in " ".join(done.stderr.split()).casefold()

@@ -12,7 +12,7 @@ from console.commands.logs import read_moment
 from console.commands.looking import _old
 from console.registry import ACTIONS
 from console.settings import BUILT_IN_ENVIRONMENTS, Settings, load_settings
-from tests.release.making import WEDNESDAY, release_at, verdict
+from tests.release.making import FRIDAY, WEDNESDAY, release_at, verdict
 
 
 def test_the_help_names_every_command_and_the_exit_codes(canario) -> None:
@@ -104,6 +104,14 @@ def test_doctor_finds_all_well_at_the_simulator_and_names_what_is_not(simulator,
     done = canario("doctor", "--env", "staging")
     assert done.returncode == 1
     assert "GOOGLE_CLOUD_PROJECT" in done.stdout
+
+
+def test_doctor_takes_a_simulators_time_for_its_own_and_no_fault_of_the_machines(simulator, canario) -> None:
+    """A Friday far from today: the window is judged by it, and no remedy asks for the local clock to be set."""
+    done = canario("doctor", "--endpoint", simulator(now=FRIDAY).grpc)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "The simulator keeps a time of its own" in done.stdout
+    assert "NTP" not in done.stdout
 
 
 def test_init_writes_every_default_and_never_over_a_file(canario, tmp_path: Path) -> None:

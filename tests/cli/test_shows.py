@@ -121,24 +121,19 @@ def test_steps_are_walked_in_order(simulator, canario) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(150)
-def test_a_bad_canary_is_rolled_back_without_a_terminal(canario) -> None:
-    played = canario("demo", "--headless", "--scenario", "bad-canary", "--speed", "20", timeout=120)
-    assert played.returncode == 1, played.stdout + played.stderr
-    timeline = played.stdout.partition("Timeline")[2]
-    assert "rolled back" in timeline
-    assert "canary to 10 %" in timeline
-    assert played.stderr == ""
-
-
-@pytest.mark.slow
 @pytest.mark.timeout(200)
-def test_a_healthy_canary_reaches_everyone_without_a_terminal(canario) -> None:
-    played = canario("demo", "--headless", "--scenario", "healthy", "--speed", "60", timeout=180)
-    assert played.returncode == 0, played.stdout + played.stderr
+@pytest.mark.parametrize(
+    ("scenario", "speed", "code", "step", "ending"),
+    [("bad-canary", "20", 1, "canary to 10 %", "rolled back"), ("healthy", "60", 0, "canary to 100 %", "promoted")],
+)
+def test_without_a_terminal_a_bad_canary_is_rolled_back_and_a_healthy_one_reaches_everyone(
+    canario, scenario: str, speed: str, code: int, step: str, ending: str
+) -> None:
+    played = canario("demo", "--headless", "--scenario", scenario, "--speed", speed, timeout=180)
+    assert played.returncode == code, played.stdout + played.stderr
     timeline = played.stdout.partition("Timeline")[2]
-    assert "canary to 100 %" in timeline
-    assert "promoted" in timeline
+    assert step in timeline
+    assert ending in timeline
     assert played.stderr == ""
 
 

@@ -35,6 +35,17 @@ class Terminal:
         """Press keys by tmux's names (`Enter`, `Escape`, `F9`), or type text."""
         subprocess.run([*self._tmux, "send-keys", "-t", "t", *keys], check=True)
 
+    def confirm(self, leaves: str = "Enter Move") -> None:
+        """Press Enter until the dialog that names it is gone: it takes none in its first moment, on purpose."""
+        self.wait_for(leaves)
+        end = time.monotonic() + 30
+        while leaves in self.text():
+            assert time.monotonic() < end, f"the dialog stays:\n{self.text()}"
+            self.press("Enter")
+            pressed = time.monotonic()
+            while leaves in self.text() and time.monotonic() < pressed + 0.5:
+                time.sleep(0.05)
+
     def text(self) -> str:
         """What the window shows, runs of blanks as one."""
         answer = subprocess.run(
@@ -47,6 +58,12 @@ class Terminal:
         return subprocess.run(
             [*self._tmux, "capture-pane", "-t", "t", "-p", "-e"], check=True, capture_output=True, text=True
         ).stdout
+
+    def ask(self, format: str) -> str:
+        """What tmux says of the window, e.g. `#{window_bell_flag}`."""
+        return subprocess.run(
+            [*self._tmux, "display-message", "-t", "t", "-p", format], check=True, capture_output=True, text=True
+        ).stdout.strip()
 
     def wait_for(self, what: str | Callable[[str], bool], timeout_s: float = 30.0) -> str:
         """Read until a text is there, or something holds of what is shown."""

@@ -18,7 +18,7 @@ ROOT = Path(__file__).parents[2]
 CONSOLE = """
 import sys
 sys.path.insert(0, {root!r})
-from console.app import run_console
+from console.app_run import run_console
 from console.settings import Settings
 settings = Settings()
 here = settings.environment({environment!r})
@@ -50,9 +50,7 @@ def start_release(screen: Terminal) -> None:
     """Press through 10 %."""
     screen.wait_for("1 starts the release")
     screen.press("1")
-    screen.wait_for("Enter Move")
-    time.sleep(0.35)  # a dialog takes no Enter in its first moment, on purpose
-    screen.press("Enter")
+    screen.confirm()
     screen.wait_for("✔ 0 % ━━━━━ ● 10 %")
 
 
@@ -126,9 +124,7 @@ def test_when_the_cloud_dies_the_console_says_so_and_its_keys_answer(
     screen.press("l")
     screen.wait_for("following")
     screen.press("q")
-    screen.wait_for("Enter Leave")
-    time.sleep(0.35)
-    screen.press("Enter")
+    screen.confirm("Enter Leave")
     screen.wait_for("canario stays until it is done")
     text = screen.wait_for("ENDED 1", timeout_s=60)
     assert "roll back with" in text
@@ -185,9 +181,7 @@ def test_a_console_that_is_killed_leaves_the_release_to_another_which_is_offered
     second.start(console_on(cloud))
     second.wait_for("t takes over", timeout_s=40)
     second.press("t")
-    second.wait_for("Enter Take over")
-    time.sleep(0.35)
-    second.press("Enter")
+    second.confirm("Enter Take over")
     second.wait_for("you drive")
 
 
@@ -201,11 +195,8 @@ def test_a_terminal_of_forty_by_ten_still_rolls_back(
     screen.wait_for("PRODUCTION")
     screen.wait_for("00042-vez")
     screen.press("1")
-    screen.wait_for("Enter Move")
-    time.sleep(0.35)
-    screen.press("Enter")
-    screen.wait_for("10 %")
-    screen.wait_for("FAIL")
+    screen.confirm()
+    screen.wait_for("FAIL", timeout_s=60)
     screen.press("F9")
     screen.wait_for("100 %")
 

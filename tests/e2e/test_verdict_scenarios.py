@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -32,6 +33,18 @@ def play(tmp_path: Path, scenario: str, speed: int, *more: str) -> subprocess.Co
 def after_timeline(done: subprocess.CompletedProcess[str]) -> str:
     """The timeline, or all that was printed where there is none."""
     return (done.stdout + done.stderr).partition(TIMELINE)[2] or done.stdout + done.stderr
+
+
+def assert_sampled_before(done: subprocess.CompletedProcess[str], verdict: str) -> None:
+    """Whether the stable was read by chance when the verdict was said, and the verdict counts what was read."""
+    before, found, after = done.stdout.partition(verdict)
+    assert found, done.stdout
+    share = int(re.findall(r"stable sampled (\d+) %", before)[-1]) / 100
+    assert 0.05 <= share < 0.8
+    said = re.match(r".*? of ([\d,]+) failed.*?, stable [\d.]+ % of ([\d,]+)", after)
+    assert said is not None, after
+    canary, stable = (int(count.replace(",", "")) for count in said.groups())
+    assert 0.3 * share < stable / (9 * canary) < 0.85
 
 
 def test_a_bad_canary_fails_and_is_rolled_back(tmp_path: Path, own_home: Path) -> None:
@@ -91,14 +104,15 @@ def test_a_quiet_service_is_undecided_and_says_how_many_requests_would_decide_it
 def test_a_busy_service_passes_with_sampling_on(tmp_path: Path, own_home: Path) -> None:
     done = play(tmp_path, "busy-service", 20)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "PASS" in done.stdout
+    assert_sampled_before(done, "10 %  PASS")
+    assert re.search(r"all sampled \d+ %", done.stdout), "a canary with half of the traffic or all is thinned as well"
     assert "promoted" in after_timeline(done)
 
 
 def test_a_busy_bad_canary_is_rolled_back_with_sampling_on(tmp_path: Path, own_home: Path) -> None:
     done = play(tmp_path, "busy-bad-canary", 10)
     assert done.returncode == 1, done.stdout + done.stderr
-    assert "FAIL" in done.stdout
+    assert_sampled_before(done, "10 %  FAIL")
     assert "rolled back" in after_timeline(done)
 
 

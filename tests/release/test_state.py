@@ -47,9 +47,16 @@ def test_no_annotation_is_no_release_and_an_unreadable_one_says_why() -> None:
     release, problem = read_release({ANNOTATION: "{"})
     assert release is None
     assert problem
-    release, problem = read_release({ANNOTATION: '{"version": 1}'})
+    release, problem = read_release({ANNOTATION: '{"version": 1, "id": "2026-11-25-1005"}'})
     assert release is None
-    assert "id" in problem
+    assert "canary" in problem
+    release, problem = read_release({ANNOTATION: '{"version": 9}'})
+    assert release is None
+    assert "version" in problem
+
+
+def test_a_document_with_no_id_holds_no_release_yet() -> None:
+    assert read_release({ANNOTATION: '{"version": 1}'}) == (None, "")
 
 
 def test_an_annotation_edited_by_hand_has_its_times_in_utc_and_its_text_made_safe() -> None:

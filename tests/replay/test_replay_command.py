@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ import pytest
 from console.replay.files import LogFiles
 from console.replay.judging import Replay
 from tests.cli.conftest import canario
-from tests.replay.logs import CANARY, NOON, as_gcloud, as_ndjson, request, traffic
+from tests.replay.logs import CANARY, NOON, Document, as_gcloud, as_ndjson, request, traffic
 
 __all__ = ["canario"]
 KEYS = {"time", "elapsed_s", "verdict", "attribution", "reason", "canary", "stable"}
@@ -96,8 +97,11 @@ def test_foreign_names_cannot_speak_to_the_terminal(canario, tmp_path: Path) -> 
 
 
 @pytest.mark.slow
-def test_a_hundred_thousand_entries_a_second_are_read_and_judged(tmp_path: Path) -> None:
-    path = as_gcloud(tmp_path / "a.json", traffic(50, 1000))
+@pytest.mark.parametrize("write", [as_gcloud, as_ndjson])
+def test_a_hundred_thousand_entries_a_second_are_read_and_judged(
+    tmp_path: Path, write: Callable[[Path, list[Document]], Path]
+) -> None:
+    path = write(tmp_path / "a.json", traffic(50, 1000))
     best = float("inf")
     for _attempt in range(5):  # other tests may keep the processor
         began = time.process_time()

@@ -24,15 +24,15 @@ def read(*paths: Path) -> LogFiles:
 
 def test_both_forms_and_any_spacing_give_the_same_entries(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(files, "BLOCK", 2000)  # so that a small file has seams
-    wanted = read(as_ndjson(tmp_path / "a.ndjson", LOG)).entries
+    wanted = list(read(as_ndjson(tmp_path / "a.ndjson", LOG)).entries)
     assert len(wanted) == 400
-    assert read(as_gcloud(tmp_path / "a.json", LOG)).entries == wanted
+    assert list(read(as_gcloud(tmp_path / "a.json", LOG)).entries) == wanted
     compact, odd, other = tmp_path / "b.json", tmp_path / "c.json", tmp_path / "d.json"
     compact.write_text(json.dumps(LOG))
     odd.write_text("\ufeff \n" + json.dumps(LOG, indent=1))
     other.write_text(json.dumps(LOG, indent=2).replace("\n", "\r\n"), encoding="utf-16")
     for path in (compact, odd, other):
-        assert read(path).entries == wanted, path
+        assert list(read(path).entries) == wanted, path
 
 
 def test_times_are_read_to_the_nanosecond_with_any_offset(tmp_path: Path) -> None:
@@ -134,4 +134,4 @@ def test_an_audit_log_tells_nothing_of_requests(tmp_path: Path) -> None:
         NOON - 3600, number=3, logName="projects/demo/logs/cloudaudit.googleapis.com%2Factivity", httpRequest=None
     )
     found = read(as_ndjson(tmp_path / "a", [audit]))
-    assert (found.entries, found.problems) == ([], [])
+    assert (list(found.entries), found.problems) == ([], [])

@@ -239,7 +239,10 @@ class StubCloud:
     def __init__(self, engine: StubEngine) -> None:
         self.audits: list[AuditEntry] = []
         self.services: list[Service] | CanarioError = [service(10)]
-        self.run = self.logs = self.server_clock = self
+        self.run = self.logs = self.server_clock = self.metrics = self
+        self.measured: dict[str, list[tuple[datetime, float]]] | CanarioError = {}
+        """What Monitoring has of any metric, by revision, or how it fails."""
+        self.asked_of_monitoring: list[tuple[datetime, datetime]] = []
         self._engine = engine
 
     def now(self) -> datetime:
@@ -252,6 +255,20 @@ class StubCloud:
         if isinstance(self.services, CanarioError):
             raise self.services
         return self.services
+
+    async def series(
+        self, metric: object, service: str, *, start: datetime, end: datetime, period: timedelta
+    ) -> object:
+        rates = await self.error_rates(service, start=start, end=end, period=period)
+        return {name: [(at, rate * 40_000) for at, rate in points] for name, points in rates.items()}
+
+    async def error_rates(
+        self, service: str, *, start: datetime, end: datetime, period: timedelta
+    ) -> dict[str, list[tuple[datetime, float]]]:
+        self.asked_of_monitoring.append((start, end))
+        if isinstance(self.measured, CanarioError):
+            raise self.measured
+        return self.measured
 
     @staticmethod
     async def chart(span: timedelta) -> object:
@@ -292,6 +309,7 @@ class StubEngine:
             actions=self.actions,
             autopilot=SimpleNamespace(countdown=None, stop_countdown=self._stop, held_s=lambda: 0.0, problem=""),
             settled=(),
+            simulated=False,
             problem="",
             identity=ME,
             session_id=SESSION,

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,32 +14,71 @@ from console import crash
 
 HEAVY = ("google", "grpc", "plotext", "keyring", "proto", "slack_sdk", "httpx", "holidays", "aiohttp", "lark")
 
-AT_FIRST_PAINT = """
-import asyncio, json, sys
-from console.settings import Settings
-from console.app import ConsoleApp
+BEHIND = (*HEAVY, "typer", "click", "pydantic", "pydantic_core", "pydantic_settings", "sqlite3")
+"""What the first frame of all does not wait for either: the command line library, and what settings are read with."""
+OURS_BEHIND = (
+    "console.settings", "console.commands.line", "console.release.state", "console.watch.snapshot", "screens.canary",
+    "screens.operator", "screens.dialogs.base", "screens.logs", "screens.metrics", "screens.history",
+)  # fmt: skip
 
-settings = Settings()
+FRAMES = """
+import asyncio, json, sys
+from console import cli
+from console.app import ConsoleApp
+from console.commands import starting
+
 seen = {}
+
+def look(app, frame):
+    seen[frame] = {
+        "modules": sorted({name.partition(".")[0] for name in sys.modules} | set(sys.modules)),
+        "screen": type(app.screen).__name__,
+        "drawn": bool(app.screen.query("#header, #title")),
+    }
 
 class Watched(ConsoleApp):
     def on_ready(self):
-        seen["modules"] = sorted({name.partition(".")[0] for name in sys.modules})
-        seen["drawn"] = bool(self.screen.query("#header"))
+        look(self, "first")
+        super().on_ready()
+
+    def start_session(self):
+        look(self, "whole")
         self.exit(0)
 
-asyncio.run(Watched(settings, settings.environment("production"), endpoint="127.0.0.1:1").run_async(headless=True))
+def open_app(find):
+    from contextlib import ExitStack
+    with ExitStack() as stack:
+        asyncio.run(Watched(find=lambda: find(stack)).run_async(headless=True))
+    return 0
+
+import console.app_run
+console.app_run.open_app = open_app
+starting.terminal_problem = lambda: ""
+assert cli.start(["--env", "production", "--endpoint", "127.0.0.1:1"]) == 0
 print(json.dumps(seen))
 """
 
 
-def test_the_first_frame_is_up_before_anything_heavy_is_imported() -> None:
+def frames(own_home: Path) -> dict[str, Any]:
     answer = subprocess.run(
-        [sys.executable, "-c", AT_FIRST_PAINT], capture_output=True, text=True, timeout=60, check=True
+        [sys.executable, "-c", FRAMES], capture_output=True, text=True, timeout=60, check=True, cwd=own_home
     )
-    seen = json.loads(answer.stdout.strip().splitlines()[-1])
-    assert seen["drawn"]
-    assert [name for name in HEAVY if name in seen["modules"]] == []
+    seen: dict[str, Any] = json.loads(answer.stdout.strip().splitlines()[-1])
+    return seen
+
+
+def test_the_first_frame_waits_for_no_settings_no_command_line_and_nothing_heavy(own_home: Path) -> None:
+    first = frames(own_home)["first"]
+    assert first["drawn"]
+    assert first["screen"] == "OpeningScreen"
+    assert [name for name in (*BEHIND, *OURS_BEHIND) if name in first["modules"]] == []
+
+
+def test_the_canary_screen_is_up_before_anything_heavy_is_imported(own_home: Path) -> None:
+    whole = frames(own_home)["whole"]
+    assert whole["drawn"]
+    assert whole["screen"] == "CanaryScreen"
+    assert [name for name in HEAVY if name in whole["modules"]] == []
 
 
 def test_no_terminal_is_told_in_a_sentence_with_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -57,7 +98,7 @@ def test_a_dumb_terminal_is_told_which_one_it_is(monkeypatch: pytest.MonkeyPatch
 def test_the_console_without_a_terminal_ends_with_that_sentence_and_no_traceback() -> None:
     code = (
         "from console.settings import Settings\n"
-        "from console.app import run_console\n"
+        "from console.app_run import run_console\n"
         "settings = Settings()\n"
         "raise SystemExit(run_console(settings, settings.environment()))\n"
     )

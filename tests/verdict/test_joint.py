@@ -54,6 +54,10 @@ def test_a_setting_lets_the_runbooks_rules_drive_the_rollback() -> None:
     assert verdict.breach
     assert any(reading.arms for reading in verdict.rules)
     assert "The runbook's rules drive" in verdict.note
+    assert verdict.breach_reason.startswith("error rate > 1 %: "), "the engine's sentence explains no rollback yet"
+    verdict = bake(judge, 40, counts(30, errors=10), counts(270), start=63)
+    assert verdict.word is Word.FAIL
+    assert verdict.breach_reason == verdict.sentence
 
 
 def test_a_healthy_canary_has_nothing_to_explain() -> None:

@@ -20,9 +20,9 @@ from screens.logs import LogsScreen
 from screens.metrics import KINDS, SPANS, MetricsScreen, SpanLine, chart_spec, mark_word, with_gaps
 from screens.view import View
 from tests.widgets.gallery import lines
-from widgets.chart import ChartView
+from widgets.chart import ChartMark, ChartSeries, ChartSpec, ChartView
 from widgets.log_pane import LogPane
-from widgets.plot import Curve, Plot, Upright, ceiling, draw, runs, time_ticks
+from widgets.plot import Plot, ceiling, draw, runs, time_ticks
 
 NOW = datetime(2026, 11, 25, 12, 4, 31, tzinfo=UTC)
 
@@ -188,6 +188,14 @@ def test_marks_in_words() -> None:
 # ---- the drawing itself
 
 
+def at(second: float) -> datetime:
+    return NOW + timedelta(seconds=second)
+
+
+def first(point: tuple[float, float | None]) -> float:
+    return point[0]
+
+
 @given(
     st.lists(st.tuples(st.floats(0, 300), st.none() | st.floats(allow_nan=True, allow_infinity=True)), max_size=30),
     st.integers(20, 90),
@@ -197,8 +205,10 @@ def test_marks_in_words() -> None:
 def test_any_points_make_a_picture_of_the_size_asked_for(
     points: list[tuple[float, float | None]], width: int, height: int, unit: str
 ) -> None:
-    curve = Curve(tuple(sorted(points, key=lambda p: p[0])), True, (255, 200, 0))
-    text = draw(Plot(width, height, 0.0, 300.0, unit, (curve,), (Upright(150, "10 %"),), 0.01))
+    line = ChartSeries("canary", "canary", tuple((at(second), value) for second, value in sorted(points, key=first)))
+    marks = (ChartMark(at(150), "10 %"), ChartMark(at(290), "\x1b[31m◀ 0 %", rollback=True), ChartMark(at(900), "late"))
+    spec = ChartSpec("any", unit, at(0), at(300), (line,), marks, 0.01)
+    text = draw(Plot(width, height, spec, (("canary", (255, 200, 0)), ("chart--limit", None))))
     rows = text.plain.split("\n")
     assert len(rows) <= height
     assert all(len(row) <= width for row in rows)

@@ -1,0 +1,387 @@
+"""Every command, its options and its help, as the command line library (typer) reads them.
+
+Starts without Textual, and imports a Google client only when a command calls the cloud
+(tests/cli/test_imports.py). What the commands do is in `console.commands`; what they may do is the console's own
+actions and guardrails. `console.cli` reads the two most urgent ones without typer.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from datetime import timedelta
+from functools import partial
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from console import __version__
+from console.commands import starting
+from console.commands.migrations_cli import app as migrations_app
+from console.commands.options import (
+    AsOption,
+    EndpointOption,
+    EnvOption,
+    JsonOption,
+    ReasonOption,
+    ending,
+    placed,
+)
+from console.commands.running import Where, check_name, check_percent, find_place, run
+from console.commands.spoken import SpokenCommand, SpokenGroup, use_our_catalogues
+from console.errors import UsageError
+from console.words import _
+
+app = typer.Typer(
+    name="canario",
+    cls=SpokenGroup,
+    help=_(
+        "Watch a canary release on Google Cloud Run, move it, and roll it back. "
+        "Without a command: the console, on the configured service."
+    ),
+    epilog=_(
+        "Exit codes: 0 done, 1 failed, 2 wrong usage or settings, 3 blocked by a guardrail, 4 conflict, "
+        "5 inconclusive, 6 shared breach, 130 interrupted."
+    ),
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
+)
+
+command = partial(app.command, cls=SpokenCommand)
+
+app.add_typer(migrations_app, cls=SpokenGroup)
+
+
+def run_line(arguments: Sequence[str]) -> int:
+    """Run the command that these words name.
+
+    Raises:
+        SystemExit: its exit code.
+    """
+    use_our_catalogues()
+    app(args=list(arguments), prog_name="canario")
+    return 0
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"canario {__version__}")
+        raise typer.Exit
+
+
+@app.callback(invoke_without_command=True)
+def console(
+    context: typer.Context,
+    env: EnvOption = None,
+    endpoint: EndpointOption = None,
+    as_email: AsOption = None,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help=_("Print the version."))
+    ] = False,
+) -> None:
+    """Open the console, where no command is named."""
+    where = context.obj = Where(env, endpoint, as_email)
+    if context.invoked_subcommand is None:
+        raise typer.Exit(run(lambda: starting.open_console(where)))
+
+
+def _duration(option: str, text: str) -> timedelta:
+    """What an option gives as a duration.
+
+    Raises:
+        UsageError: it is none.
+    """
+    from console.settings_types import Problem, read_duration
+
+    try:
+        return read_duration(text)
+    except Problem as problem:
+        raise UsageError(f"{option} {problem.what}.", remedy=problem.remedy) from problem
+
+
+@command(help=_("What is true of the service now: split, release, verdict, window, whether a rollback is ready."))
+@placed
+def status(where: Where, as_json: JsonOption = False) -> int:
+    """`canario status`."""
+    from console.commands import looking
+
+    return asyncio.run(looking.status(find_place(where), as_json=as_json))
+
+
+@command(help=_("Every service of the project and region, with its split and the release under way."))
+@placed
+def services(where: Where, as_json: JsonOption = False) -> int:
+    """`canario services`."""
+    from console.commands import looking
+
+    return asyncio.run(looking.services(find_place(where), as_json=as_json))
+
+
+@command(help=_("The service's revisions, newest first."))
+@placed
+def revisions(
+    where: Where,
+    limit: Annotated[int, typer.Option("--limit", min=1, max=1000, help=_("At most so many."))] = 50,
+    as_json: JsonOption = False,
+) -> int:
+    """`canario revisions`."""
+    from console.commands import looking
+
+    return asyncio.run(looking.revisions(find_place(where), as_json=as_json, limit=limit))
+
+
+@command(help=_("Deploy a new revision with no traffic, under a tag of its own. Guarded."))
+@placed
+def deploy(
+    where: Where,
+    image: Annotated[str, typer.Argument(metavar="IMAGE", help=_("Container image, with its tag or digest."))],
+    tag: Annotated[str, typer.Option("--tag", metavar="TAG", help=_("Tag of the new revision."))] = "canary",
+    reason: ReasonOption = "",
+) -> int:
+    """`canario deploy`."""
+    from console.commands import moving
+
+    if not image.strip() or not image.isprintable() or any(c.isspace() for c in image) or len(image) > 512:
+        raise UsageError(
+            _("{image!r} is no container image.").format(image=image[:80]),
+            remedy=_("Name one like us-docker.pkg.dev/acme/app/wa-backend:7c1e9f."),
+        )
+    check_name(_("tag"), tag)
+    place = find_place(where)
+    return asyncio.run(moving.deploy(place, image, tag, reason))
+
+
+@command(
+    help=_("Move the canary's share to PERCENT. Guarded: window, order of steps, bake, verdict, driver."),
+    context_settings={"ignore_unknown_options": True},  # `-5` is a share out of range, not an option
+)
+@placed
+def shift(
+    where: Where,
+    percent: Annotated[str, typer.Argument(metavar="PERCENT", help=_("The canary's share after it, 0 to 100."))],
+    to: Annotated[
+        str | None,
+        typer.Option("--to", metavar="REVISION", help=_("The canary (default: the release's, else the tag canary's).")),
+    ] = None,
+    reason: ReasonOption = "",
+) -> int:
+    """`canario shift`."""
+    from console.commands import moving
+
+    share = check_percent(percent)
+    canary = check_name(_("revision"), to) if to is not None else None
+    place = find_place(where)
+    return asyncio.run(moving.shift(place, share, canary, reason))
+
+
+@command(help=_("Restore the split before the release, at once. No guardrail stands before it."))
+@placed
+def rollback(
+    where: Where,
+    to: Annotated[
+        str | None,
+        typer.Option("--to", metavar="REVISION", help=_("Give this revision everything instead.")),
+    ] = None,
+    reason: Annotated[str, typer.Option("--reason", metavar="TEXT", help=_("Why, for the record."))] = "",
+) -> int:
+    """`canario rollback`."""
+    return starting.roll_back(where, to, reason)
+
+
+@command(help=_("The service's log: the newest entries, and with --follow those that come."))
+@placed
+def logs(
+    where: Where,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help=_("Go on with new entries until Ctrl-C."))] = False,
+    filter: Annotated[
+        str, typer.Option("--filter", metavar="F", help=_("In the Logging query language, e.g. severity>=ERROR."))
+    ] = "",
+    since: Annotated[
+        str, typer.Option("--since", metavar="TIME", help=_("How far back, e.g. 10 min, or 2026-11-25T12:00:00Z."))
+    ] = "1 h",
+    limit: Annotated[int, typer.Option("--limit", min=1, max=10_000, help=_("At most so many past entries."))] = 50,
+    as_json: JsonOption = False,
+) -> int:
+    """`canario logs`."""
+    from console.commands import logs as implementation
+
+    back = implementation.read_moment(since) or _duration("--since", since)
+    place = find_place(where)
+    return asyncio.run(
+        implementation.logs(place, follow=follow, filter=filter, since=back, limit=limit, as_json=as_json)
+    )
+
+
+@command(help=_("The story of each release, newest first: who moved what, when, why, and how it ended."))
+@placed
+def history(
+    where: Where,
+    limit: Annotated[int, typer.Option("--limit", min=1, max=1000, help=_("At most so many releases."))] = 10,
+    as_json: JsonOption = False,
+) -> int:
+    """`canario history`."""
+    from console.commands import history as implementation
+
+    return asyncio.run(implementation.history(find_place(where), as_json=as_json, limit=limit))
+
+
+@command(
+    help=_("The verdict that the driving console last said. Exit 0 PASS, 1 FAIL, 5 INCONCLUSIVE, 6 SHARED BREACH.")
+)
+@placed
+def verdict(
+    where: Where,
+    wait: Annotated[bool, typer.Option("--wait", help=_("Wait for the bake's end, or a FAIL."))] = False,
+    timeout: Annotated[
+        str | None, typer.Option("--timeout", metavar="TIME", help=_("Wait no longer, e.g. 20 min (with --wait)."))
+    ] = None,
+    as_json: JsonOption = False,
+) -> int:
+    """`canario verdict`."""
+    from console.commands import verdict as implementation
+
+    patience = _duration("--timeout", timeout) if timeout is not None else None
+    place = find_place(where)
+    return asyncio.run(implementation.verdict(place, wait=wait, timeout=patience, as_json=as_json))
+
+
+@command(help=_("Judge recorded request logs: when would canario have known? Exit 0 whatever the verdict is."))
+@ending
+def replay(
+    files: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="FILE...",
+            help=_("What `gcloud logging read --format=json` printed, or NDJSON; - is standard input."),
+        ),
+    ],
+    canary: Annotated[str, typer.Option("--canary", metavar="REVISION", help=_("The revision that is judged."))],
+    stable: Annotated[
+        str | None,
+        typer.Option(
+            "--stable", metavar="REVISION", help=_("What it is held against (default: all others of its service).")
+        ),
+    ] = None,
+    share: Annotated[
+        float, typer.Option("--share", metavar="SHARE", help=_("The canary's expected share of the requests, 0 to 1."))
+    ] = 0.10,
+    bake: Annotated[
+        int, typer.Option("--bake", metavar="SECONDS", min=1, max=604_800, help=_("Seconds that are judged."))
+    ] = 300,
+    grace: Annotated[
+        int,
+        typer.Option(
+            "--grace", metavar="SECONDS", min=0, max=604_800, help=_("Seconds in which the canary may start.")
+        ),
+    ] = 15,
+    horizon: Annotated[
+        int | None,
+        typer.Option(
+            "--horizon",
+            metavar="SECONDS",
+            min=1,
+            max=31_622_400,
+            help=_("Seconds over which the chance of a false alarm is spread (default: the bake's)."),
+        ),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help=_("Print one JSON object a line (docs/json.md)."))] = False,
+) -> int:
+    """`canario replay`."""
+    from console.commands import replay as implementation
+
+    check_name(_("revision"), canary)
+    if stable is not None:
+        check_name(_("revision"), stable)
+    return implementation.replay(
+        files, canary, stable, share=share, bake_s=bake, grace_s=grace, horizon=horizon, as_json=as_json
+    )
+
+
+@command(help=_("Examine credentials, APIs, permissions, keyring, clock, terminal; each with what to do about it."))
+@placed
+def doctor(where: Where) -> int:
+    """`canario doctor`."""
+    from console.commands import doctor as implementation
+
+    return asyncio.run(implementation.doctor(where))
+
+
+@command(help=_("Write a commented canario.toml into this folder; never over one that is there."))
+@ending
+def init() -> int:
+    """`canario init`."""
+    from console.commands import init as implementation
+
+    return implementation.init(Path.cwd())
+
+
+@command(help=_("Play a release on a simulator of its own: nothing to set up, nothing real is touched."))
+@ending
+def demo(
+    context: typer.Context,
+    scenario: Annotated[str, typer.Option("--scenario", metavar="NAME", help=_("What happens in it."))] = "bad-canary",
+    speed: Annotated[
+        float | None,
+        typer.Option("--speed", metavar="N", help=_("Times faster than life (default 5; < and > change it).")),
+    ] = None,
+    seed: Annotated[int, typer.Option("--seed", metavar="N", help=_("Makes a run repeatable."))] = 0,
+    headless: Annotated[
+        bool, typer.Option("--headless", help=_("Play the release without a terminal and print its timeline."))
+    ] = False,
+    expect: Annotated[
+        str | None,
+        typer.Option(
+            "--expect",
+            metavar="OUTCOME",
+            help=_("With --headless: exit 0 where it ends so (promoted, rolled-back, held), else 1."),
+        ),
+    ] = None,
+    extend: Annotated[
+        int,
+        typer.Option(
+            "--extend",
+            metavar="SECONDS",
+            min=0,
+            max=86_400,
+            help=_(
+                "With --headless: let a bake that ends undecided go on for so many seconds before the play gives up."
+            ),
+        ),
+    ] = 0,
+    auto_headless: Annotated[
+        bool,
+        typer.Option(
+            "--auto-headless",
+            help=_("Without a terminal: play headless, expecting what the scenario is made for (make demo)."),
+        ),
+    ] = False,
+    as_email: AsOption = None,
+) -> int:
+    """`canario demo`."""
+    from console import demo as implementation
+
+    return implementation.demo(
+        scenario,
+        speed=speed,
+        seed=seed,
+        headless=headless,
+        expect=expect,
+        auto_headless=auto_headless,
+        extend_s=extend,
+        email=as_email or (context.obj.email if isinstance(context.obj, Where) else None),
+    )
+
+
+@command(
+    help=_("Serve a local Cloud Run, Logging and Monitoring on loopback; prints its addresses as one JSON line."),
+    context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []},
+    add_help_option=False,
+)
+@ending
+def simulate(context: typer.Context) -> int:
+    """`canario simulate`: the options are the simulator's own."""
+    from console.simulator import main as serve
+
+    return serve(context.args)
