@@ -49,6 +49,9 @@ ADD AUTOINCREMENT BETWEEN BY COMMIT DEFERRABLE ESCAPE GLOB INDEX INDEXED ISNULL 
 RETURNING SET TRANSACTION TRIGGER VALUES VIEW VIRTUAL
 """),
 }
+LONGEST_NAME = 63
+"""Bytes: PostgreSQL cuts a longer name, so that two of them may be one; MySQL refuses it."""
+
 _SYSTEM = re.compile(r"(?:temp|mysql|sys|performance_schema|information_schema)\Z|pg_|sqlite_", re.IGNORECASE)
 _PLAIN_NAME = re.compile(r"[^\W\d][\w$]*\Z")
 
@@ -169,13 +172,15 @@ class Reader:
             raise Refused
         if token.kind is Kind.NAME:
             value = token.value
-            if not value or "." in value or len(value) > 128:
+            if not value or "." in value:
                 raise Refused
         elif token.kind is Kind.WORD and _PLAIN_NAME.match(token.text):
             if token.upper in _RESERVED[self.dialect]:
                 raise Refused
             value = token.text.lower() if self.dialect is Dialect.POSTGRES else token.text
         else:
+            raise Refused
+        if len(value.encode()) > LONGEST_NAME:
             raise Refused
         self.position += 1
         return value

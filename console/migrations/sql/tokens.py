@@ -231,8 +231,8 @@ def _ascii_upper(word: str) -> str:
 
 
 def _is_latin(character: str) -> bool:
-    """Whether it is a letter that a Spanish or German name is spelt with."""
-    return unicodedata.category(character)[0] == "L" and "\u00c0" <= character <= "\u024f"
+    """Whether it is a letter with an accent, as Latin names have them; one that looks like another is none."""
+    return "\u00c0" <= character <= "\u017e" and character.isalpha() and character not in "\u0131\u0138\u0149"
 
 
 def _visible_name(text: str) -> bool:
