@@ -27,6 +27,7 @@ from console.migrations.errors import (
     NotInTransactionError,
 )
 from console.migrations.facts import TableFacts
+from console.migrations.messages import messages
 from console.migrations.probe import fingerprint, holds, invalid_indexes, missing
 from console.migrations.settling import CHECK, KIND, PLAN, Settler, UndecidedError, describe
 from console.migrations.threads import in_thread
@@ -46,7 +47,7 @@ from console.migrations.values import (
     Statement,
     Transaction,
 )
-from console.release.guardrails import Action, ActionKind, Answer, EnvironmentRules, Facts, evaluate
+from console.release.guardrails import Action, ActionKind, Answer, EnvironmentRules, Facts, evaluate, overridden
 from console.words import _
 
 Ask = Callable[[Question], Awaitable[Confirmation | None]]
@@ -57,6 +58,10 @@ Gate = Callable[[Sequence[Expect]], Awaitable[tuple[ReplicaState, ...]]]
 
 RETRY_WAITS_S = (2.0, 5.0, 10.0, 20.0)
 """Seconds between attempts at a statement that waited for a lock in vain; one attempt more than waits."""
+
+
+CLOSE_S = 10.0
+"""Seconds that a server may take to say goodbye."""
 
 
 class ReplicationError(CanarioError):
@@ -94,6 +99,7 @@ class Applier:
         self._database, self._around, self._report = database, around, report
         self._door, self._clock = around.door, around.clock
         self._settler = Settler(database, around.door, around.clock, report)
+        self._service = str(around.door.context.get("service", "-"))
         self._cancelled = False
         self._sending = False
         self._applied: list[Applied] = []
@@ -127,14 +133,13 @@ class Applier:
         try:
             server = await in_thread(self._database.server)
             await self._settler.lock()
-            await in_thread(lambda: ledger.ensure(self._database))
             rows = await in_thread(lambda: ledger.rows(self._database))
             ledger.check_unchanged(files, rows)
             rows, settled, again = await self._settler.settle(files, rows)
             await self._catch_up(rows)
             await self._all(server, ledger.pending(files, rows), ask, again)
         finally:
-            await asyncio.shield(in_thread(self._database.close))
+            await self._close()
         return RunResult(tuple(self._applied), settled, self._replicas, tuple(self._notes), tuple(self._positions))
 
     async def decide(self, row: LedgerRow, *, applied: bool, reason: str) -> None:
@@ -154,7 +159,12 @@ class Applier:
             await self._execute(ledger.becomes(key, word))
             await self._door.outcome(number, "done", {"decided": word})
         finally:
-            await asyncio.shield(in_thread(self._database.close))
+            await self._close()
+
+    async def _close(self) -> None:
+        """Close, also where the server no longer answers: the lock goes with the connection."""
+        with suppress(TimeoutError):
+            await asyncio.shield(in_thread(self._database.close, timeout_s=CLOSE_S))
 
     async def _all(
         self, server: Server, statements: Sequence[Statement], ask: Ask, again: Mapping[tuple[str, int], str]
@@ -248,6 +258,7 @@ class Applier:
     ) -> None:
         """Through the door: guard, ledger, journal, send, journal."""
         if not statement.session:
+            await in_thread(lambda: ledger.ensure(self._database))
             await self._execute(ledger.intent(row))
         payload = {
             "database": self._database.address.shown,
@@ -276,7 +287,9 @@ class Applier:
                 reason=given.reason,
                 payload=payload,
                 act=lambda: self._send(statement, row),
-                told=lambda _attempts: (),
+                told=lambda _attempts: messages(
+                    statement, row, self._around.rules.name, self._service, overridden(answers, given.reason)
+                ),
                 result=lambda attempts: {"attempts": attempts},
                 word="acknowledged",
             )

@@ -84,6 +84,10 @@ class Database(ABC):
     def connection(self) -> str:
         """The server's name of our connection: its number, and when it or its server began."""
 
+    def same(self, one: str, other: str) -> bool:
+        """Whether two names that `connection` gave are one connection's."""
+        return one == other
+
     @abstractmethod
     def acquire(self) -> Holder | None:
         """Take the lock without waiting; where another holds it, who."""

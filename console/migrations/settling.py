@@ -158,7 +158,8 @@ class Settler:
         marks = [
             str(entry.payload.get("process", ""))
             for entry in entries
-            if entry.kind in (KIND, PLAN) and entry.payload.get("connection") == holder.connection
+            if entry.kind in (KIND, PLAN)
+            and self._database.same(str(entry.payload.get("connection", "")), holder.connection)
         ]
         return bool(marks) and not any(process_alive(mark) for mark in marks)
 

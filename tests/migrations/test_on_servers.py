@@ -80,9 +80,11 @@ async def test_no_statement_waits_for_a_lock_longer_than_5_s_whatever_the_sessio
     database = crew.open()
     database.connect()
     maria = crew.engine == "mariadb"
+    settings = ("SET lock_timeout = '10min'", "SET lock_timeout = 0")
+    if maria:
+        settings = ("SET SESSION lock_wait_timeout = 600", "SET SESSION innodb_lock_wait_timeout = 600")
     with closing(database):
-        for told in ("SET SESSION lock_wait_timeout = 600", "SET SESSION innodb_lock_wait_timeout = 600") if maria else (
-            "SET lock_timeout = '10min'", "SET lock_timeout = 0"):  # fmt: skip
+        for told in settings:
             database.query(told)
             database.send(b"CREATE TABLE IF NOT EXISTS other (id INT)", ())
             limits = database.query(
