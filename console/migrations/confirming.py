@@ -4,6 +4,7 @@
 | -------------- | ------------------------------------------------- | ---------------------------------------------- |
 | `bytes`        | other bytes than those that were shown            | nothing: look again                            |
 | `name`         | another name than the table's, as typed           | typing it                                      |
+| `hidden`       | characters that no screen can show                | nothing: what is sent must have been seen      |
 | `transaction`  | BEGIN, COMMIT and their like                      | nothing: each statement is kept track of alone |
 | `blocking`     | a statement that locks or rewrites                | a written reason                               |
 | `incompatible` | a statement that old code may not survive         | its feature flag, and another's approval       |
@@ -17,6 +18,7 @@ from __future__ import annotations
 
 import re
 
+from console.migrations.showing import picture
 from console.migrations.values import Confirmation, Question
 from console.release.guardrails import Answer
 from console.words import _
@@ -44,6 +46,8 @@ def needs(question: Question) -> tuple[str, ...]:
 
 def never(question: Question) -> str:
     """Why nobody may send this here, in a sentence; empty where somebody may."""
+    if hidden := picture(question.statement.sql).hidden:
+        return _("no screen can show all of it, and only what was seen is sent: {what}").format(what="; ".join(hidden))
     if controls_transaction(question.statement.sql):
         return _("it begins, ends or locks by itself; each statement is sent in a transaction of its own")
     if question.protected and question.statement.loses_data:
@@ -70,6 +74,7 @@ def answers(question: Question, given: Confirmation, operator: str) -> tuple[Ans
     ]
     if refused := never(question):
         rule = "transaction" if controls_transaction(statement.sql) else "data"
+        rule = "hidden" if picture(statement.sql).hidden else rule
         found.append(Answer(rule, title, False, refused))
     why = " ".join(statement.reasons)
     match statement.verdict:

@@ -69,6 +69,8 @@ def statement_of(file: str, file_digest: str, verdict: StatementVerdict, dialect
         expects=_expects(verdict, dialect),
         session=verdict.kind == "set_timeout",
         changes_rows=_ROWS.match(verdict.sql) is not None,
+        findings=verdict.rules,
+        kind=verdict.kind,
     )
 
 

@@ -9,6 +9,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from console.migrations.facts import TableFacts
+from console.migrations.verdict import Finding
 
 LOCK_TIMEOUT_S = 5
 """Seconds that a statement of ours may wait for a lock at most: plain SELECTs queue behind a waiting ALTER."""
@@ -63,6 +64,10 @@ class Statement:
     """Whether it sets only this session (timeouts): sent again in every session, remembered by no ledger."""
     changes_rows: bool = False
     """Whether it changes rows and no schema."""
+    findings: tuple[Finding, ...] = ()
+    """The rules behind `reasons`, in the same order, with their sources and the forms that do no harm."""
+    kind: str = "other"
+    """As `StatementVerdict.kind` says."""
 
     @property
     def digest(self) -> str:
