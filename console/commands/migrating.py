@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING
 
 from console.actions.door import Door
 from console.clock import Clock, SystemClock
-from console.commands.output import say, say_json, say_table, warn
+from console.commands.output import SCHEMA, say, say_json, say_table, warn
 from console.commands.running import Where, default_identity, find_place, find_settings, session_at
 from console.errors import CanarioError, ExitCode, UsageError
-from console.migrations import confirming, ledger
-from console.migrations.apply import Applier, Surroundings
+from console.migrations import confirming, deciding, ledger
+from console.migrations.apply import Applier
+from console.migrations.around import Surroundings
 from console.migrations.database import Address, Database, make_database
 from console.migrations.files import read_folder
 from console.migrations.gate import ReplicationGate
@@ -266,6 +267,7 @@ def _reporter(as_json: bool) -> Callable[[Progress], None]:
             statement = progress.statement
             say_json(
                 {
+                    "schema": SCHEMA,
                     "step": progress.step,
                     "sentence": progress.sentence,
                     "file": statement.file if statement else None,
@@ -322,6 +324,7 @@ async def status(where: Where, target: Target, *, as_json: bool) -> int:
         if as_json:
             say_json(
                 {
+                    "schema": SCHEMA,
                     "environment": here.environment.name,
                     "server": str(server),
                     "replicas": [f"{address.host}:{address.port}" for address in here.replicas],
@@ -332,7 +335,7 @@ async def status(where: Where, target: Target, *, as_json: bool) -> int:
         else:
             say(str(server))
             heads = (_("file"), "#", _("state"), _("verdict"), _("when"), _("by"), _("statement"))
-            say_table(heads, [[str(one[key]) for key in _COLUMNS] for one in listed])
+            say_table(heads, [["" if one[key] is None else str(one[key]) for key in _COLUMNS] for one in listed])
             if not here.replicas:
                 say(_("No replica is configured."))
         if problem is not None:
@@ -358,9 +361,10 @@ def _state(statement: object, row: LedgerRow | None) -> dict[str, object]:
         "index": statement.index,
         "state": (words.get(row.state, State.UNKNOWN) if row else State.PLANNED).value,
         "verdict": statement.verdict,
-        "at": row.at if row else "",
-        "by": row.by if row else "",
-        "replicated": row.replicated if row else "",
+        "at": row.at if row else None,
+        "by": row.by if row else None,
+        "replicated": row.replicated or None if row else None,
+        "connection": row.connection if row else None,
         "sql": statement.sql,
     }
 
@@ -392,8 +396,20 @@ async def approve(where: Where, target: Target, names: Sequence[str]) -> int:
     return ExitCode.DONE
 
 
-async def decide(where: Where, target: Target, file: str, number: int, word: str, reason: str) -> int:
-    """A person's word on a statement of which nobody knows whether it was applied."""
+async def decide(
+    where: Where, target: Target, file: str, number: int, word: str, reason: str, drop_invalid: str = ""
+) -> int:
+    """A person's word on a statement of which nobody knows whether it was applied.
+
+    Args:
+        where: environment.
+        target: database.
+        file: the file's name.
+        number: the statement's.
+        word: `applied` or `again`.
+        reason: how the person knows.
+        drop_invalid: the table, as typed, whose INVALID indexes are dropped first.
+    """
     from console.release.guardrails import reason_counts
 
     if word not in ("applied", "again"):
@@ -413,6 +429,12 @@ async def decide(where: Where, target: Target, file: str, number: int, word: str
                 remedy=_("`canario migrations status` lists what is."),
             )
         around = Surroundings(here.door, here.rules, here.operator, here.facts, here.clock)
-        await Applier(here.database(), around).decide(row, applied=word == "applied", reason=reason)
+        if drop_invalid:
+            if word != "again":
+                raise UsageError(_("An INVALID index is dropped to do its statement again: say again."))
+            for sql in await deciding.drop_leftovers(here.database(), around, row, typed=drop_invalid, reason=reason):
+                say(sql)
+            return ExitCode.DONE
+        await deciding.decide(here.database(), around, row, applied=word == "applied", reason=reason)
         say(_("Noted: {file}, statement {number}: {word}.").format(file=file, number=number, word=word))
     return ExitCode.DONE

@@ -170,6 +170,10 @@ def decide(
     number: Annotated[int, typer.Argument(metavar="NUMBER", help=_("The statement's number, from 1."))],
     word: Annotated[str, typer.Argument(metavar="applied|again", help=_("Whether it was applied."))],
     reason: Annotated[str, typer.Option("--reason", metavar="TEXT", help=_("How you know."))] = "",
+    drop_invalid: Annotated[
+        str,
+        typer.Option("--drop-invalid", metavar="TABLE", help=_("First drop the INVALID indexes on it (with again).")),
+    ] = "",
     database: DatabaseOption = None,
     env: EnvOption = None,
     endpoint: EndpointOption = None,
@@ -182,6 +186,6 @@ def decide(
         from console.commands import migrating as implementation
 
         target = implementation.Target(None, database, (), None)
-        return await implementation.decide(where, target, file, number, word, reason)
+        return await implementation.decide(where, target, file, number, word, reason, drop_invalid)
 
     raise typer.Exit(run(lambda: asyncio.run(go())))

@@ -8,15 +8,15 @@ Decisions are `confirming`'s, `states`' and the guardrails'; this module only ca
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 
-from console.actions.door import Door, guarded, refuse
-from console.clock import Clock
+from console.actions.door import guarded, refuse
 from console.errors import CanarioError, JournalError
 from console.migrations import confirming, ledger
+from console.migrations.around import Ask, Gate, Surroundings
 from console.migrations.database import Database, Mark
 from console.migrations.errors import (
     CancelledError,
@@ -29,7 +29,7 @@ from console.migrations.errors import (
 from console.migrations.facts import TableFacts
 from console.migrations.messages import messages
 from console.migrations.probe import fingerprint, holds, invalid_indexes, missing
-from console.migrations.settling import CHECK, KIND, PLAN, Settler, UndecidedError, describe
+from console.migrations.settling import CHECK, KIND, PLAN, Settler, UndecidedError, close, describe
 from console.migrations.threads import in_thread
 from console.migrations.values import (
     OLD_TRANSACTION_S,
@@ -47,41 +47,12 @@ from console.migrations.values import (
     Statement,
     Transaction,
 )
-from console.release.guardrails import Action, ActionKind, Answer, EnvironmentRules, Facts, evaluate, overridden
+from console.release.guardrails import Action, ActionKind, Answer, evaluate, overridden
 from console.words import _
-
-Ask = Callable[[Question], Awaitable[Confirmation | None]]
-"""Asks a person; None: do not go on."""
-
-Gate = Callable[[Sequence[Expect]], Awaitable[tuple[ReplicaState, ...]]]
-"""Waits for the replicas; see `console.migrations.gate`."""
-
-RETRY_WAITS_S = (2.0, 5.0, 10.0, 20.0)
-"""Seconds between attempts at a statement that waited for a lock in vain; one attempt more than waits."""
-
-
-CLOSE_S = 10.0
-"""Seconds that a server may take to say goodbye."""
 
 
 class ReplicationError(CanarioError):
     """A replica has not got what was applied, or nobody knows whether it has."""
-
-
-@dataclass(frozen=True)
-class Surroundings:
-    """What applying needs besides the database."""
-
-    door: Door
-    rules: EnvironmentRules
-    operator: str
-    """E-mail of whoever applies."""
-    facts: Callable[[], Awaitable[Facts]]
-    """What the guardrails know of the release now."""
-    clock: Clock
-    gate: Gate | None = None
-    """None where no replica is configured."""
-    retry_waits_s: tuple[float, ...] = RETRY_WAITS_S
 
 
 class Applier:
@@ -139,32 +110,8 @@ class Applier:
             await self._catch_up(rows)
             await self._all(server, ledger.pending(files, rows), ask, again)
         finally:
-            await self._close()
+            await close(self._database)
         return RunResult(tuple(self._applied), settled, self._replicas, tuple(self._notes), tuple(self._positions))
-
-    async def decide(self, row: LedgerRow, *, applied: bool, reason: str) -> None:
-        """A person's word on a statement of which nobody knows whether it was applied; journalled.
-
-        Raises:
-            ConflictError: another console is at it.
-            JournalError: it could not be journalled.
-        """
-        await in_thread(self._database.connect)
-        try:
-            await self._settler.lock()
-            word = "verified" if applied else "again"
-            payload = {"file": row.file, "statement": row.index, "decided": word, "reason": reason}
-            number = await self._door.intent("migration decision", payload)
-            key = (row.file, row.index)
-            await self._execute(ledger.becomes(key, word))
-            await self._door.outcome(number, "done", {"decided": word})
-        finally:
-            await self._close()
-
-    async def _close(self) -> None:
-        """Close, also where the server no longer answers: the lock goes with the connection."""
-        with suppress(TimeoutError):
-            await asyncio.shield(in_thread(self._database.close, timeout_s=CLOSE_S))
 
     async def _all(
         self, server: Server, statements: Sequence[Statement], ask: Ask, again: Mapping[tuple[str, int], str]
@@ -471,3 +418,6 @@ class Applier:
 
 def _states(replicas: Sequence[ReplicaState]) -> str:
     return "; ".join(f"{replica.name}: {replica.state}, {replica.sentence}" for replica in replicas)
+
+
+__all__ = ["Applier", "Ask", "Gate", "ReplicationError", "Surroundings"]

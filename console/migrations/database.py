@@ -145,6 +145,10 @@ class Database(ABC):
     def shape(self, tables: Sequence[str]) -> Shape:
         """How those tables look now, by folded name."""
 
+    def leftovers(self, tables: Sequence[str]) -> tuple[str, ...]:
+        """Statements that drop the INVALID indexes of those tables, which a failed CONCURRENTLY left behind."""
+        return ()
+
     @abstractmethod
     def facts(self) -> Facts:
         """What sharpens the judge; read-only."""

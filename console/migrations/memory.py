@@ -66,6 +66,11 @@ def records(result: RunResult) -> tuple[MigrationRecord, ...]:
     return tuple(_record(file, statements) for file, statements in files.items())
 
 
+def names(result: RunResult) -> tuple[str, ...]:
+    """Names of the files that a run applied something of: what `Candidate.migrations` keeps."""
+    return tuple(record.file for record in records(result))
+
+
 def _record(file: str, statements: Sequence[Applied]) -> MigrationRecord:
     worst = max(statements, key=lambda one: _severity(one.verdict))
     return MigrationRecord(

@@ -265,6 +265,15 @@ class Postgres(Database):
         """See `Database.shape`."""
         return {fold(table): table_shape(self._open, table) for table in tables}
 
+    def leftovers(self, tables: Sequence[str]) -> tuple[str, ...]:
+        """See `Database.leftovers`."""
+        found = self.query(
+            "SELECT i.indexrelid::regclass::text FROM pg_index i WHERE NOT (i.indisvalid AND i.indisready)"
+            " AND i.indrelid = ANY (SELECT to_regclass(t)::oid FROM unnest(?::text[]) t) ORDER BY 1",
+            ([_quoted(table) for table in tables],),
+        )
+        return tuple(f"DROP INDEX CONCURRENTLY {name}" for (name,) in found)
+
     def facts(self) -> Facts:
         """See `Database.facts`."""
         server = self.server()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 
 from console.actions.door import Door
 from console.actions.recovery import process_alive
@@ -31,6 +32,10 @@ LOOK_S = 1.0
 
 IDLE_LOOKS = 15
 """Looks at an idle connection that keeps the lock before it is called stuck."""
+
+
+CLOSE_S = 10.0
+"""Seconds that a server may take to say goodbye."""
 
 
 class UndecidedError(CanarioError):
@@ -101,7 +106,8 @@ class Settler:
                     traffic=_("Nothing more was sent."),
                     remedy=_(
                         "Look at the database, then say which: "
-                        "canario migrations decide {file} {number} applied|again --reason TEXT"
+                        "canario migrations decide {file} {number} applied|again --reason TEXT "
+                        "(an INVALID index: again --drop-invalid TABLE)"
                     ).format(file=row.file, number=row.index),
                 )
             if decision is Decision.VERIFIED:
@@ -216,3 +222,9 @@ def _following(running: Running | None, holder: Holder) -> str:
 def describe(statement: Statement) -> str:
     """A statement by its place: `0042.sql, statement 2 of 3`."""
     return _("{file}, statement {number}").format(file=statement.file, number=statement.index)
+
+
+async def close(database: Database) -> None:
+    """Close, also where the server no longer answers: the lock goes with the connection."""
+    with suppress(TimeoutError):
+        await asyncio.shield(in_thread(database.close, timeout_s=CLOSE_S))

@@ -20,7 +20,8 @@ from console.actions.door import Door
 from console.clock import SystemClock
 from console.journal import Entry, Journal
 from console.migrations import ledger
-from console.migrations.apply import Applier, Surroundings
+from console.migrations.apply import Applier
+from console.migrations.around import Surroundings
 from console.migrations.database import Address, Database, make_database
 from console.migrations.files import read_folder
 from console.migrations.gate import ReplicationGate
@@ -78,7 +79,7 @@ class Crew:
     def files(self) -> Any:
         return read_folder(self.folder, lambda text: lint(text, self.dialect), self.dialect)
 
-    def applier(
+    def surroundings(
         self,
         *,
         protected: bool = False,
@@ -86,15 +87,15 @@ class Crew:
         wait_s: float = 30.0,
         retries: tuple[float, ...] = (),
         operator: str = MARIA,
-    ) -> Applier:
-        """An applier on a connection of its own, and how it is told what happens: into `said`."""
+        database: Database | None = None,
+    ) -> Surroundings:
+        """What applying needs, the gate on `database`."""
         clock = SystemClock()
         door = Door(NoCloud(clock), self.journal, Notifier(None), clock, {"by": operator})
 
         async def facts() -> Facts:
             return Facts(identity=operator, journal_ok=self.journal.writable, journal_problem=self.journal.problem)
 
-        database = self.open()
         waits = (
             ReplicationGate(
                 database,
@@ -104,12 +105,16 @@ class Crew:
                 limit_s=60.0,
                 report=self.said.append,
             )
-            if gate and self.replica is not None
+            if gate and database is not None and self.replica is not None
             else None
         )
         rules = EnvironmentRules("production" if protected else "dev", protected)
-        around = Surroundings(door, rules, operator, facts, clock, waits, retries)
-        return Applier(database, around, self.said.append)
+        return Surroundings(door, rules, operator, facts, clock, waits, retries)
+
+    def applier(self, **options: Any) -> Applier:
+        """An applier on a connection of its own, which tells what happens: into `said`."""
+        database = self.open()
+        return Applier(database, self.surroundings(database=database, **options), self.said.append)
 
     async def apply(self, sql: str | None = None, ask: Ask = agree, **options: Any) -> RunResult:
         """Apply the folder, with `sql` in its only file where given."""

@@ -229,7 +229,7 @@ class MariaPair(Pair):
                 "CREATE USER repl@'127.0.0.1' IDENTIFIED BY 'repl'",
                 "GRANT REPLICATION SLAVE ON *.* TO repl@'127.0.0.1'",
                 "CREATE USER canario@'127.0.0.1' IDENTIFIED BY 'canario'",
-                "GRANT ALL ON *.* TO canario@'127.0.0.1'",
+                "GRANT ALL ON *.* TO canario@'127.0.0.1' WITH GRANT OPTION",
             ):
                 cursor.execute(sql)
         self.link = Link(self.port)

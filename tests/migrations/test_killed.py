@@ -15,7 +15,9 @@ from dataclasses import dataclass
 
 import pytest
 
+from console.errors import BlockedError
 from console.migrations import ledger
+from console.migrations.deciding import drop_leftovers
 from console.migrations.settling import UndecidedError
 from console.migrations.values import Approval, Confirmation, Question
 from tests.migrations.crew import PEDRO, Crew, noon
@@ -240,9 +242,12 @@ async def test_an_invalid_index_that_a_killed_concurrently_left_is_seen_and_a_pe
     with pytest.raises(UndecidedError, match="idx_total INVALID") as told:
         await crew.apply(None, everything)
     assert "canario migrations decide 0001.sql 2" in told.value.remedy
-    crew.sql("DROP INDEX CONCURRENTLY idx_total")
     row = crew.ledger()["0001.sql", 2]
-    await crew.applier().decide(row, applied=False, reason="dropped the invalid one")
+    with pytest.raises(BlockedError, match="type pagos"):
+        await drop_leftovers(crew.open(), crew.surroundings(), row, typed="pago", reason="left by the crash")
+    dropped = await drop_leftovers(crew.open(), crew.surroundings(), row, typed="pagos", reason="left by the crash")
+    assert dropped == ("DROP INDEX CONCURRENTLY idx_total",)
+    assert "idx_total" not in crew.indexes("pagos")
     await crew.apply(None, everything)
     assert crew.states() == ["verified"] * 3
     assert "idx_total" in crew.indexes("pagos")

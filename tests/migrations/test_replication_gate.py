@@ -10,10 +10,12 @@ from dataclasses import replace
 
 import pytest
 
+from console.clock import SystemClock
 from console.migrations.apply import ReplicationError
-from console.migrations.gate import ReplicaStatus, verdict
+from console.migrations.gate import ReplicaStatus, ReplicationGate, verdict
+from console.migrations.replicas import make_replica
 from tests.migrations.crew import Crew, agree
-from tests.migrations.servers import MariaPair, PostgresPair, until
+from tests.migrations.servers import Link, MariaPair, PostgresPair, until
 
 
 @contextmanager
@@ -96,6 +98,51 @@ async def test_a_paused_link_is_unknown_though_the_replica_says_it_is_0_s_behind
         said = [one.replicas[0].lag_s for one in crew.said if one.replicas and one.replicas[0].state == "waiting"]
         assert 0.0 in said, "the number that must not be believed"
     await goes_on(crew)
+
+
+@pytest.mark.parametrize("crew", ["maria", "postgres"], indirect=True)
+async def test_a_link_that_pauses_once_the_replica_has_it_all_is_unknown_too(crew: Crew) -> None:
+    await crew.apply(crew.runbook, gate=True)
+    assert crew.pair is not None
+    assert crew.replica is not None
+    database = crew.open()
+    database.connect()
+    gate = ReplicationGate(
+        database, [make_replica(crew.replica, crew.database)], SystemClock(), wait_s=30.0, limit_s=3.0
+    )
+    try:
+        assert [one.state for one in await gate(())] == ["arrived"]
+        with paused(crew.pair):
+            found = await gate(())
+            assert [one.state for one in found] == ["unknown"], "it has every position, and yet nothing arrives"
+            assert found[0].lag_s is None
+        assert [one.state for one in await gate(())] == ["arrived"]
+    finally:
+        database.close()
+
+
+async def test_a_replica_that_does_not_answer_is_unknown(maria_crew: Crew, maria: MariaPair) -> None:
+    """The console's own way to the replica is a black hole: connected, and not a word."""
+    assert maria_crew.replica is not None
+    link = Link(maria.replica_port)
+    link.pause()
+    maria_crew.replica = replace(maria_crew.replica, port=link.port)
+    try:
+        with pytest.MonkeyPatch.context() as patched:
+            patched.setattr("console.migrations.gate.ANSWER_S", 1.0)
+            with pytest.raises(ReplicationError, match="did not answer"):
+                await maria_crew.apply(maria_crew.runbook, gate=True)
+    finally:
+        link.close()
+
+
+async def test_a_replica_that_does_not_let_us_look_is_unknown(maria_crew: Crew, maria: MariaPair) -> None:
+    assert maria_crew.replica is not None
+    maria.sql("CREATE USER IF NOT EXISTS blind@'127.0.0.1' IDENTIFIED BY 'canario'", None)
+    maria.sql(f"GRANT SELECT ON {maria_crew.database}.* TO blind@'127.0.0.1'", None)
+    until(lambda: maria.sql("SELECT 1 FROM mysql.user WHERE user = 'blind'", None, replica=True), "it is known there")
+    maria_crew.replica = replace(maria_crew.replica, user="blind")
+    assert "does not allow it" in await refused(maria_crew)
 
 
 async def test_a_replica_still_busy_with_the_alter_is_waited_for(maria_crew: Crew, maria: MariaPair) -> None:
