@@ -58,6 +58,8 @@ class ReplicaStatus:
     """Seconds behind; None where it does not say."""
     primary: str = ""
     """What it says that it is a replica of, or why it is none."""
+    position: str = ""
+    """What it has applied up to (GTID or LSN); empty where it does not say."""
 
 
 class Replica(ABC):
@@ -152,6 +154,7 @@ class ReplicationGate:
         self._wait_s, self._limit_s, self._report = wait_s, limit_s, report
         self._states: dict[str, ReplicaState] = {}
         self._lags: dict[str, deque[float | None]] = {}
+        self._reached: dict[str, str] = {}
         self._writing = asyncio.Lock()
 
     async def __call__(self, expects: Sequence[Expect]) -> tuple[ReplicaState, ...]:
@@ -188,7 +191,7 @@ class ReplicationGate:
         while True:
             if await self._asked(lambda: replica.wait(position, SLICE_S), SLICE_S + ANSWER_S):
                 return
-            status = await self._asked(replica.status, ANSWER_S)
+            status = await self._status(replica)
             stopped = stopped + 1 if "no" in (status.receiving, status.applying) else 0
             if stopped >= STOPPED_LOOKS:
                 raise _FailedError(verdict(status, 0.0, self._limit_s)[1])
@@ -225,17 +228,23 @@ class ReplicationGate:
         measured = self._clock.monotonic() - began
         if arrived != mark:
             raise _FailedError(_("the primary's mark has not arrived there: is it a replica of this primary?"))
-        lag, problem = verdict(await self._asked(replica.status, ANSWER_S), measured, self._limit_s)
+        lag, problem = verdict(await self._status(replica), measured, self._limit_s)
         if problem or lag is None:
             raise _FailedError(problem)
         self._say(replica, "waiting", _("{lag:.1f} s behind").format(lag=lag), lag)
         return lag
+
+    async def _status(self, replica: Replica) -> ReplicaStatus:
+        status = await self._asked(replica.status, ANSWER_S)
+        self._reached[replica.name] = status.position
+        return status
 
     async def _asked(self, ask: Callable[[], T], seconds: float) -> T:
         return await in_thread(ask, timeout_s=seconds)
 
     def _say(self, replica: Replica, state: str, sentence: str, lag: float | None) -> None:
         self._lags[replica.name].append(lag)
-        self._states[replica.name] = ReplicaState(replica.name, state, sentence, lag, tuple(self._lags[replica.name]))
+        lags, reached = tuple(self._lags[replica.name]), self._reached.get(replica.name, "")
+        self._states[replica.name] = ReplicaState(replica.name, state, sentence, lag, lags, reached)
         states = tuple(self._states.values())
         self._report(Progress("replicas", f"{replica.name}: {sentence}", replicas=states))

@@ -83,7 +83,13 @@ class MySQLReplica(Replica):
             str(values["applying"]).lower(),
             float(str(lag)) if lag is not None else None,
             clean(str(values["primary"])),
+            self._reached(),
         )
+
+    def _reached(self) -> str:
+        """The GTIDs that it has applied."""
+        name = "gtid_slave_pos" if self._mariadb else "gtid_executed"
+        return clean(str(self._rows(f"SELECT @@GLOBAL.{name}")[0][0] or ""), 300)
 
     def _status_row(self) -> Mapping[str, object] | None:
         import pymysql
@@ -181,6 +187,7 @@ class PostgresReplica(Replica):
             "no" if paused or paused is None else "yes",
             float(str(lag)) if lag is not None and receiver else None,
             clean(str(receiver[0][1])) if receiver else "",
+            str(self._rows("SELECT coalesce(pg_last_wal_replay_lsn()::text, '')")[0][0]),
         )
 
     def shape(self, tables: Sequence[str]) -> Shape:

@@ -264,6 +264,8 @@ class ReplicaState:
     """Seconds behind; None where unknown. Never 0 for want of a number."""
     lags: tuple[float | None, ...] = ()
     """The samples so far, for a sparkline."""
+    position: str = ""
+    """What it has applied up to, as it says (GTID or LSN); empty where it does not say."""
 
 
 @dataclass(frozen=True, slots=True)
