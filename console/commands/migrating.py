@@ -14,7 +14,7 @@ from console.actions.door import Door
 from console.clock import Clock, SystemClock
 from console.commands.output import SCHEMA, say, say_json, say_table, warn
 from console.commands.running import Where, default_identity, find_place, find_settings, session_at
-from console.errors import CanarioError, ExitCode, UsageError
+from console.errors import BlockedError, CanarioError, ExitCode, UsageError
 from console.migrations import confirming, deciding, ledger
 from console.migrations.apply import Applier
 from console.migrations.around import Surroundings
@@ -37,6 +37,7 @@ from console.migrations.values import (
 )
 from console.migrations.verdict import Dialect
 from console.release.guardrails import EnvironmentRules, Facts
+from console.release.transitions import UNKNOWN_IDENTITY
 from console.words import _, ngettext
 
 if TYPE_CHECKING:
@@ -372,6 +373,10 @@ def _state(statement: object, row: LedgerRow | None) -> dict[str, object]:
 async def approve(where: Where, target: Target, names: Sequence[str]) -> int:
     """A second person's approval of every pending statement on those tables, these very bytes."""
     async with ground(where, target) as here:
+        if here.operator == UNKNOWN_IDENTITY:
+            raise BlockedError(
+                (_("Google does not say who you are, so that your approval says nothing."),), overridable=False
+            )
         files = await read_files(here, target)
         database = here.database()
         await in_thread(database.connect)

@@ -7,10 +7,7 @@ Decisions are `confirming`'s, `states`' and the guardrails'; this module only ca
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
-from dataclasses import replace
 from datetime import UTC, datetime
 
 from console.actions.door import guarded, refuse
@@ -22,13 +19,12 @@ from console.migrations.errors import (
     CancelledError,
     DatabaseError,
     DatabasePermissionError,
-    LockTimeoutError,
     LostError,
-    NotInTransactionError,
 )
 from console.migrations.facts import TableFacts
 from console.migrations.messages import messages
 from console.migrations.probe import fingerprint, holds, invalid_indexes, missing
+from console.migrations.sending import Sender
 from console.migrations.settling import CHECK, KIND, PLAN, Settler, UndecidedError, close, describe
 from console.migrations.threads import in_thread
 from console.migrations.values import (
@@ -71,8 +67,8 @@ class Applier:
         self._door, self._clock = around.door, around.clock
         self._settler = Settler(database, around.door, around.clock, report)
         self._service = str(around.door.context.get("service", "-"))
+        self._sender = Sender(database, around, report)
         self._cancelled = False
-        self._sending = False
         self._applied: list[Applied] = []
         self._positions: list[str] = []
         self._notes: list[str] = []
@@ -81,9 +77,7 @@ class Applier:
     async def cancel(self) -> None:
         """Stop: what is under way is cancelled on the server, nothing more is sent."""
         self._cancelled = True
-        if self._sending:
-            with suppress(TimeoutError):
-                await in_thread(self._database.cancel, timeout_s=15.0)
+        await self._sender.cancel()
 
     async def run(self, files: Sequence[MigrationFile], ask: Ask) -> RunResult:
         """Apply what is pending in `files`, statement by statement.
@@ -233,7 +227,7 @@ class Applier:
                 answers=answers,
                 reason=given.reason,
                 payload=payload,
-                act=lambda: self._send(statement, row),
+                act=lambda: self._sender.send(statement, row),
                 told=lambda _attempts: messages(
                     statement, row, self._around.rules.name, self._service, overridden(answers, given.reason)
                 ),
@@ -248,48 +242,6 @@ class Applier:
             raise
         self._notes.extend(notes)
         self._report(Progress("acknowledged", describe(statement), statement, State.ACKNOWLEDGED))
-
-    async def _send(self, statement: Statement, row: LedgerRow) -> int:
-        """Send it, again where a lock was not to be had; the number of attempts."""
-        marks: tuple[Mark, ...] = () if statement.session else ledger.becomes(statement.key, "applied")
-        alone, attempts = statement.session, 0
-        while True:
-            attempts += 1
-            try:
-                self._sending = True
-                await self._until_sent(statement, marks, alone=alone)
-            except NotInTransactionError:
-                if alone:
-                    raise
-                alone = True
-                if row.atomic:  # it will not commit with its mark, and whoever looks after a crash must know
-                    await self._execute(ledger.intent(replace(row, atomic=False)))
-                continue
-            except LockTimeoutError as error:
-                if self._cancelled or alone or attempts > len(self._around.retry_waits_s):
-                    raise
-                wait = self._around.retry_waits_s[attempts - 1]
-                words = _("{problem} Again in {wait:.0f} s.").format(problem=error.what, wait=wait)
-                self._report(Progress("retry", words, statement, State.INTENT))
-                await self._clock.sleep(wait)
-                if self._cancelled:
-                    raise
-                continue
-            finally:
-                self._sending = False
-            return attempts
-
-    async def _until_sent(self, statement: Statement, marks: Sequence[Mark], *, alone: bool) -> None:
-        """Send and wait; where our task is cancelled, the server is told, and its last word waited for."""
-        data = statement.sql.encode()
-        sending = asyncio.ensure_future(in_thread(lambda: self._database.send(data, marks, alone=alone)))
-        try:
-            await asyncio.shield(sending)
-        except asyncio.CancelledError:
-            await self.cancel()
-            with suppress(CanarioError, TimeoutError):
-                await asyncio.wait_for(sending, 30.0)
-            raise
 
     async def _execute(self, marks: Sequence[Mark]) -> None:
         await in_thread(lambda: self._database.execute(marks))

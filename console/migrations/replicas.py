@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from pymysql.connections import Connection as MySQLConnection
 
 
+_SYNTAX = 1064
+"""ER_PARSE_ERROR."""
+
+
 def make_replica(address: Address, database: str) -> Replica:
     """The replica at `address`, of the primary's `database`."""
     if address.engine == "mysql":
@@ -34,6 +38,7 @@ class MySQLReplica(Replica):
         self.name = f"{address.socket or address.host}:{address.port}"
         self._connection: MySQLConnection[Any] | None = None
         self._mariadb = False
+        self._old = False
 
     def connect(self, primary_id: str) -> None:
         """See `Replica.connect`."""
@@ -97,13 +102,16 @@ class MySQLReplica(Replica):
         from console.migrations.mysql import told
 
         assert self._connection is not None
-        sql = "SHOW SLAVE STATUS" if self._mariadb else "SHOW REPLICA STATUS"
+        sql = "SHOW SLAVE STATUS" if self._old else "SHOW REPLICA STATUS"
         try:
             with self._connection.cursor() as cursor:
                 cursor.execute(sql)
                 row = cursor.fetchone()
                 heads = [column[0] for column in cursor.description or ()]
         except (pymysql.Error, OSError) as error:
+            if not self._old and error.args and error.args[0] == _SYNTAX:
+                self._old = True  # before MySQL 8.0.22 and MariaDB 10.5 nobody knew the word
+                return self._status_row()
             raise told(error) from error
         return dict(zip(heads, row, strict=True)) if row is not None else None
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import pytest
 
 from console.migrations.confirming import answers, controls_transaction, needs
 from console.migrations.values import Approval, Confirmation, Question, Server, Statement
-from console.release.guardrails import blocked_by
+from console.release.guardrails import Action, ActionKind, EnvironmentRules, Facts, blocked_by, evaluate
 from tests.migrations.crew import MARIA, PEDRO
 
 SERVER = Server("mysql", "8.0.36", "id", "wa")
@@ -82,3 +84,16 @@ def test_whatever_begins_or_ends_transactions_is_never_sent(sql: str) -> None:
 @pytest.mark.parametrize("sql", ["ALTER TABLE begin ADD a INT", "SET lock_timeout = '2s'", "UPDATE commit SET a = 1"])
 def test_names_that_only_look_like_it_are_no_transaction(sql: str) -> None:
     assert not controls_transaction(sql)
+
+
+def test_a_migration_asks_for_window_journal_and_driver_and_a_protected_one_for_the_clouds_clock() -> None:
+    def rules(protected: bool, now: datetime | None) -> dict[str, bool]:
+        facts = Facts(journal_ok=False, journal_problem="the disk is full")
+        found = evaluate(Action(ActionKind.MIGRATE), EnvironmentRules("here", protected), facts, now)
+        return {one.rule: one.allowed for one in found}
+
+    wednesday, friday = (datetime(2026, 11, day, 12, tzinfo=UTC) for day in (25, 27))
+    assert rules(True, wednesday) == {"journal": False, "window": True, "driver": True}
+    assert rules(True, friday) == {"journal": False, "window": False, "driver": True}
+    assert rules(True, None) == {"clock": False, "journal": False, "driver": True}
+    assert rules(False, None) == {"journal": False, "driver": True}

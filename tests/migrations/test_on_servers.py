@@ -40,6 +40,19 @@ async def test_cancel_cancels_on_the_server_and_not_only_here(crew: Crew) -> Non
     assert crew.words() == ["failed"]
 
 
+async def test_a_statement_that_takes_long_says_what_the_server_is_doing(
+    crew: Crew, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("console.migrations.sending.WATCH_S", 0.2)
+    other = in_the_way(crew)
+    with other:
+        run = asyncio.create_task(crew.apply(crew.runbook))
+        told = "until its second connection has told"
+        await asyncio.to_thread(until, lambda: any(one.step == "running" for one in crew.said), told)
+    await run
+    assert any("ADD COLUMN notes" in one.sentence for one in crew.said if one.step == "running")
+
+
 async def test_a_task_that_is_cancelled_takes_its_statement_with_it(crew: Crew) -> None:
     crew.write(crew.runbook)
     with in_the_way(crew):
