@@ -25,6 +25,7 @@ from console.migrations.sql.objects import (
     read_create_sequence,
     read_create_type,
     read_create_view,
+    read_virtual_table,
 )
 from console.migrations.sql.second import MAX_TOKENS, pglast_agrees, sqlglot_agrees
 from console.migrations.sql.split import Piece, split
@@ -42,6 +43,7 @@ _FORMS: dict[str, tuple[Callable[[Reader, Context], Outcome], ...]] = {
         read_create_type,
         read_create_sequence,
         read_create_schema,
+        read_virtual_table,
     ),
     "COMMENT": (read_comment,),
     "SET": (read_set,),

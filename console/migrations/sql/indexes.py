@@ -17,8 +17,10 @@ _CALM_FUNCTIONS = word_set(
 )
 """Functions that give something for every value that the column can hold."""
 
-_BEFORE_BRACKETS = word_set("IN AND OR NOT ANY WHEN THEN ELSE CASE IS LIKE ALL")
-_CALM_SIGNS = frozenset({"(", ")", ",", ".", "=", "<>", "!=", "<", ">", "<=", ">=", "||", "&&", "@>", "<@", "?"})
+_BEFORE_BRACKETS = word_set("IN AND OR NOT ANY ARRAY WHEN THEN ELSE CASE IS LIKE ALL")
+_CALM_SIGNS = frozenset(
+    {"(", ")", "[", "]", ",", ".", "=", "<>", "!=", "<", ">", "<=", ">=", "||", "&&", "@>", "<@", "?"}
+)
 _ARROWS = frozenset({"->", "->>", "#>", "#>>"})
 _ALGORITHMS = frozenset({"DEFAULT", "INSTANT", "INPLACE", "NOCOPY"})
 

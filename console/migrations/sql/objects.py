@@ -54,6 +54,26 @@ def read_create_view(reader: Reader, context: Context) -> Outcome:
     return outcome
 
 
+def read_virtual_table(reader: Reader, context: Context) -> Outcome:
+    """Read SQLite's CREATE VIRTUAL TABLE of a module that SQLite brings and that keeps its rows in the database.
+
+    Source: https://www.sqlite.org/vtablist.html.
+    """
+    if context.dialect is not Dialect.SQLITE:
+        raise Refused
+    reader.need("CREATE", "VIRTUAL", "TABLE")
+    reader.take("IF", "NOT", "EXISTS")
+    table = reader.qualified()
+    reader.need("USING")
+    if not reader.take_one({"FTS4", "FTS5", "RTREE"}):
+        raise Refused
+    reader.brackets()
+    reader.need_end()
+    outcome = Outcome("create_table", tables=[table], adds_tables=[table])
+    outcome.find(additive.NEW_TABLE, table=table)
+    return outcome
+
+
 def _read_account(reader: Reader) -> None:
     """`user@host` or CURRENT_USER."""
     if reader.take("CURRENT_USER"):
@@ -68,7 +88,7 @@ def _read_account(reader: Reader) -> None:
 def _read_query(reader: Reader, *, materialized: bool) -> None:
     """Read a query to the statement's end: it may compute anything and write nothing."""
     first = reader.peek(0)
-    if reader.word() not in {"SELECT", "WITH"} and not (first is not None and first.text == "("):
+    if reader.word() not in {"SELECT", "WITH", "VALUES"} and not (first is not None and first.text == "("):
         raise Refused
     start, depth = reader.position, 0
     while not reader.done:
