@@ -14,7 +14,7 @@ help:
 	@echo 'make demo    play a release on the local simulator'
 	@echo 'make test    run the tests'
 	@echo 'make lint    check format, style, types and the direction of imports'
-	@echo 'make bench   measure how fast keys, commands and the first paint are'
+	@echo 'make bench   measure how fast keys, commands, the first paint and the judge of SQL are'
 	@echo 'make bench-verdict    hold the judge against its peers, and its bars (some 6 minutes)'
 	@echo 'make words   bring the Spanish catalogue up to date and compile it'
 

@@ -11,7 +11,7 @@ import time
 from datetime import UTC, datetime
 from pathlib import Path
 
-from bench import commands, keys, paint
+from bench import commands, keys, migrations, paint
 from bench.figures import table
 from bench.places import Place
 from bench.results import RESULTS, keep
@@ -21,9 +21,11 @@ def main() -> int:
     """Measure, print, and write where asked to."""
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("--write", action="store_true", help=f"write what was measured to {RESULTS.name} too")
-    parser.add_argument("only", nargs="*", choices=[[], "keys", "commands", "paint"], help="measure only these")
+    parser.add_argument(
+        "only", nargs="*", choices=[[], "keys", "commands", "paint", "migrations"], help="measure only these"
+    )
     asked = parser.parse_args()
-    wanted = asked.only or ["keys", "commands", "paint"]
+    wanted = asked.only or ["keys", "commands", "paint", "migrations"]
     started = time.monotonic()
     parts = []
     with tempfile.TemporaryDirectory(prefix="canario-bench-", ignore_cleanup_errors=True) as home:
@@ -37,6 +39,8 @@ def main() -> int:
         if "paint" in wanted:
             barest, console, screen = paint.measure(place, _say)
             parts.append(table("First paint (120x40)", (barest, console, screen), barest))
+        if "migrations" in wanted:
+            parts.append(migrations.table(migrations.measure(place, _say)))
     machine = f"{os.cpu_count()} cores, {platform.system()} {platform.machine()}, Python {platform.python_version()}"
     took = f"{time.monotonic() - started:.0f} s"
     report = "\n\n".join([*parts, f"Medians of interleaved runs; {machine}; load {_load()}; measured in {took}."])

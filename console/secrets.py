@@ -26,6 +26,7 @@ SECRETS: Mapping[str, str] = {
     "github-token": "CANARIO_GITHUB_TOKEN",
     "slack-webhook": "CANARIO_SLACK_WEBHOOK",
     "verify-token": "CANARIO_VERIFY_TOKEN",
+    "database-password": "CANARIO_DATABASE_PASSWORD",
 }
 """Each secret's name in the keyring, and the variable that stands in for it."""
 
@@ -57,7 +58,20 @@ def secret(name: str, environ: Mapping[str, str] | None = None) -> str | None:
 
 def find_secret(name: str, environ: Mapping[str, str] | None = None) -> Secret:
     """As `secret`, with where it was found or why it could not be."""
-    variable = SECRETS[name]
+    return _find(name, SECRETS[name], environ)
+
+
+def database_password(environment: str, environ: Mapping[str, str] | None = None) -> Secret:
+    """The database's password in that environment, else the one for all.
+
+    Its own is `database-password-production` in the keyring, or CANARIO_DATABASE_PASSWORD_PRODUCTION.
+    """
+    variable = SECRETS["database-password"]
+    own = _find(f"database-password-{environment}", f"{variable}_{environment.upper().replace('-', '_')}", environ)
+    return own if own.value else find_secret("database-password", environ)
+
+
+def _find(name: str, variable: str, environ: Mapping[str, str] | None) -> Secret:
     value = (os.environ if environ is None else environ).get(variable, "").strip()
     if value:
         return Secret(name, value, variable)

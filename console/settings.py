@@ -26,10 +26,12 @@ from console.settings_tables import (
     SIGNING_ROLES,
     ChecklistSettings,
     ContactsSettings,
+    DatabaseSettings,
     Environment,
     GitHubSettings,
     HttpSettings,
     LimitSettings,
+    MigrationSettings,
     NotifySettings,
     Person,
     PlanSettings,
@@ -79,6 +81,7 @@ class Settings(Table):
     people: dict[str, Person] = Field(default_factory=dict)
     """Who signs the runbook's steps, by e-mail; where nobody is named, anybody may sign any role."""
     contacts: ContactsSettings = Field(default_factory=ContactsSettings)
+    migrations: MigrationSettings = MigrationSettings()
     keymap: dict[str, str] = Field(default_factory=dict)
     """Keys of actions, by the action's id: one or several, parted by commas."""
     environments: dict[str, Environment] = Field(
@@ -255,7 +258,7 @@ def load_settings(
     own = user_file or user_settings_file()
     if own.is_file() and own != team:
         layers.append(sources.read_file(own))
-    layers.append(sources.read_variables(Settings, ignored=frozenset(SECRETS.values())))
+    layers.append(sources.read_variables(Settings, ignored=_secret_variables()))
     if overrides:
         layers.append(sources.Layer(overrides, _("the options")))
     for layer in layers:
@@ -271,6 +274,12 @@ def load_settings(
     settings._folder = team.parent if team is not None else None
     settings._files = tuple(layer.source for layer in layers if layer.lines)
     return settings
+
+
+def _secret_variables() -> frozenset[str]:
+    """Variables that hold secrets, an environment's own database password among them."""
+    own = f"{SECRETS['database-password']}_"
+    return frozenset({*SECRETS.values(), *(name for name in os.environ if name.startswith(own))})
 
 
 def _completed(name: str, table: object, merged: Mapping[str, object]) -> object:
@@ -330,10 +339,12 @@ __all__ = [
     "SIGNING_ROLES",
     "ChecklistSettings",
     "ContactsSettings",
+    "DatabaseSettings",
     "Environment",
     "GitHubSettings",
     "HttpSettings",
     "LimitSettings",
+    "MigrationSettings",
     "NotifySettings",
     "Person",
     "PlanSettings",

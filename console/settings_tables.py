@@ -314,6 +314,50 @@ class RunbookSettings(Table):
     """The team's code, where commands run; not set: the current folder."""
 
 
+class MigrationSettings(Table):
+    """Database migrations. Runbook: `Database Migrations`; the lag that a replica may have is the checklist's."""
+
+    folder: str = "migrations"
+    """Folder of `*.sql` files, applied in the order of their names; from where the command is started."""
+    replica_wait: Duration = timedelta(minutes=10)
+    """How long a replica may take to get a statement: about as long as the statement takes."""
+
+    @field_validator("replica_wait")
+    @classmethod
+    def _bounded(cls, wait: timedelta) -> timedelta:
+        if not timedelta(0) < wait <= timedelta(days=1):
+            raise Problem(_("is not between nothing and a day"))
+        return wait
+
+
+class DatabaseSettings(Table):
+    """An environment's database. Its password is a secret: CANARIO_DATABASE_PASSWORD, the keyring, or IAM."""
+
+    url: str
+    """`mysql://`, `mariadb://`, `postgresql://` or `sqlite:///`, with no password in it."""
+    replicas: Names = ()
+    """URLs of the replicas that a migration must reach."""
+    cloud_sql: str = ""
+    """`project:region:instance`, reached by the Cloud SQL connector; the URL then gives user and database."""
+    iam: bool = False
+    """Whether Cloud SQL logs in by IAM, with no password."""
+
+    @model_validator(mode="after")
+    def _readable(self) -> DatabaseSettings:
+        from console.migrations.urls import read_url
+
+        for key, url in (("url", self.url), *(("replicas", replica) for replica in self.replicas)):
+            try:
+                address = read_url(url, cloud_sql=self.cloud_sql if key == "url" else "", iam=self.iam)
+            except SettingsError as error:
+                raise Problem.of(error, key) from error
+            if address.engine == "sqlite" and (key == "replicas" or self.replicas or self.cloud_sql):
+                raise Problem(_("SQLite has neither replicas nor Cloud SQL"), key=key)
+        if self.iam and not self.cloud_sql:
+            raise Problem(_("iam needs cloud_sql"), _("Name the instance: project:region:instance."), "iam")
+        return self
+
+
 class Environment(Table):
     """One environment: a service somewhere, and how carefully it is treated."""
 
@@ -336,6 +380,8 @@ class Environment(Table):
     plan: PlanSettings | None = None
     limits: LimitSettings | None = None
     rollback: RollbackSettings | None = None
+    database: DatabaseSettings | None = None
+    """Where migrations are applied; not set: nowhere."""
 
     @field_validator("service", "region")
     @classmethod

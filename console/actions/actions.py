@@ -88,6 +88,11 @@ class Actions:
         self._rolling_to: str | None = None
 
     @property
+    def door(self) -> Door:
+        """The one door; migrations go through it too."""
+        return self._site.door
+
+    @property
     def identity(self) -> str:
         """E-mail that the calls are made as, or `UNKNOWN_IDENTITY`."""
         return self._site.access.identity
@@ -97,11 +102,6 @@ class Actions:
         self._site.access.identity = identity
         self._site.door.context = {**self._site.door.context, "by": identity}
         self._site.access.identified.set()
-
-    @property
-    def door(self) -> Door:
-        """The door that everything is journalled through; a runbook's steps too."""
-        return self._site.door
 
     @property
     def access(self) -> ServiceAccess:

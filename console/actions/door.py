@@ -7,18 +7,15 @@ import os
 import socket
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, TypeVar
+from typing import Protocol, TypeVar
 
-from console.clock import Clock
-from console.errors import BlockedError, CanarioError, ConflictError, JournalError
+from console.clock import Clock, ServerClock
+from console.errors import BlockedError, CanarioError, ConfirmationLostError, ConflictError, JournalError
 from console.journal import Entry, Journal
 from console.journal.scrub import scrub, scrub_text
 from console.notify import Message, Notifier
 from console.release.guardrails import REASON_LENGTH, Answer, blocked_by, reason_counts
 from console.words import _
-
-if TYPE_CHECKING:
-    from console.cloud.client import Cloud
 
 T = TypeVar("T")
 
@@ -31,11 +28,30 @@ def process_mark() -> str:
     return f"{socket.gethostname()}:{os.getpid()}"
 
 
+class AuditLog(Protocol):
+    """Where copies of journal rows go."""
+
+    async def write_text(self, log: str, payload: Mapping[str, str | int | float | bool]) -> None:
+        """Write one."""
+
+
+class Informant(Protocol):
+    """What a door needs of the cloud."""
+
+    @property
+    def server_clock(self) -> ServerClock:
+        """The cloud's time."""
+
+    @property
+    def logs(self) -> AuditLog:
+        """The cloud's log."""
+
+
 @dataclass
 class Door:
     """What `guarded` needs: a journal, people to tell, a log for copies."""
 
-    cloud: Cloud
+    cloud: Informant
     journal: Journal
     notifier: Notifier
     clock: Clock
@@ -111,6 +127,7 @@ async def guarded(
     act: Callable[[], Awaitable[T]],
     told: Callable[[T], tuple[Message, ...]],
     result: Callable[[T], Mapping[str, object]],
+    word: str = "done",
 ) -> tuple[T, tuple[str, ...]]:
     """Do one thing to the cloud, the only way there is (a rollback aside).
 
@@ -123,6 +140,7 @@ async def guarded(
         act: does it.
         told: messages for people once it is done.
         result: what was done, for the outcome's row.
+        word: what the outcome's row calls it once it is done.
 
     Returns:
         What `act` returned, and notes: what failed besides.
@@ -139,12 +157,13 @@ async def guarded(
     try:
         done = await act()
     except CanarioError as error:
-        word = "conflict" if isinstance(error, ConflictError) else "failed"
-        word = "blocked" if isinstance(error, BlockedError) else word
-        await door.outcome(number, word, {"error": str(error)})
+        ended = "conflict" if isinstance(error, ConflictError) else "failed"
+        ended = "blocked" if isinstance(error, BlockedError) else ended
+        ended = "unknown" if isinstance(error, ConfirmationLostError) else ended
+        await door.outcome(number, ended, {"error": str(error)})
         raise
     notes = []
-    problem = await door.outcome(number, "done", result(done))
+    problem = await door.outcome(number, word, result(done))
     if problem:
         notes.append(problem)
     for message in told(done):

@@ -23,8 +23,14 @@ async def settle_unfinished(access: ServiceAccess, door: Door) -> tuple[Settled,
         unfinished = await asyncio.to_thread(access.journal.unfinished, session=access.session_id)
     except JournalError:
         return ()
-    # a runbook's steps are settled by their own kinds (console.runbook.walk), which know what to ask the world
-    lost = [e for e in unfinished if e.kind != "runbook" and not alive(str(e.payload.get("process", "")))]
+    # a runbook's steps and migrations are settled by their own kind, which knows what to ask the world
+    lost = [
+        entry
+        for entry in unfinished
+        if entry.kind != "runbook"
+        and not entry.kind.startswith("migration")
+        and not process_alive(str(entry.payload.get("process", "")))
+    ]
     if not lost:
         return ()
     try:
@@ -41,7 +47,7 @@ async def settle_unfinished(access: ServiceAccess, door: Door) -> tuple[Settled,
     return tuple(settled)
 
 
-def alive(mark: str) -> bool:
+def process_alive(mark: str) -> bool:
     """Whether the process of a mark `HOST:PID` still runs; one on another machine counts as running."""
     host, _colon, pid = mark.rpartition(":")
     if not host or not pid.isdecimal():

@@ -162,4 +162,5 @@ _USES: dict[str, Callable[[], str]] = {
     "slack-webhook": lambda: _("nothing is announced in Slack"),
     "app-secret": lambda: _("the checklist cannot sign a test webhook"),
     "verify-token": lambda: _("the checklist cannot test the webhook's verification"),
+    "database-password": lambda: _("databases that ask for a password let nobody in"),
 }

@@ -40,6 +40,11 @@ TEMPLATE = """\
 # project = "acme-uat"
 # [environments.uat.plan]             # an environment may have a plan, window, limits and rollback of its own
 # steps = [50, 100]
+# [environments.uat.database]           # where its migrations are applied; the password is a secret of its own
+# url = "mysql://canario@10.0.0.5/wa"   # mysql, mariadb, postgresql, or sqlite:///wa.db
+# replicas = ["mysql://canario@10.0.0.6/wa"]
+# cloud_sql = "acme:us-central1:wa-db"  # by the Cloud SQL connector instead of the URL's host
+# iam = true                            # and logged in by IAM
 
 [window]                              # when protected environments may be changed, by the cloud's clock
 # days = ["tue", "wed", "thu"]
@@ -104,6 +109,10 @@ TEMPLATE = """\
 # [contacts.cards.on_call]
 # name = ""
 # phone = "#incidents"
+
+[migrations]
+# folder = "migrations"               # *.sql, applied in the order of their names
+# replica_wait = "10 min"             # how long a replica may take to get a statement
 
 [keymap]                              # keys by action, `?` lists them; rollback's own (r, F9) can only be added to
 # more = "plus"

@@ -18,6 +18,7 @@ import typer
 
 from console import __version__
 from console.commands import runbook_cli, starting
+from console.commands.migrations_cli import app as migrations_app
 from console.commands.options import (
     AsOption,
     EndpointOption,
@@ -49,6 +50,8 @@ app = typer.Typer(
 )
 
 command = partial(app.command, cls=SpokenCommand)
+
+app.add_typer(migrations_app, cls=SpokenGroup)
 
 
 app.add_typer(runbook_cli.app, cls=SpokenGroup)

@@ -59,6 +59,7 @@ class ActionKind(StrEnum):
     DISARM = "disarm"
     ARM = "arm"
     TAKE_OVER = "take over"
+    MIGRATE = "migration"
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,6 +182,11 @@ def evaluate(action: Action, rules: EnvironmentRules, facts: Facts, now: datetim
             return (_journal(facts), _driver(facts, now))
         case ActionKind.DEPLOY:
             answers = [*_clock(now), _journal(facts)]
+            if rules.protected and now is not None:
+                answers.append(_window(rules, now))
+            return (*answers, _driver(facts, now))
+        case ActionKind.MIGRATE:
+            answers = [*(_clock(now) if rules.protected else ()), _journal(facts)]
             if rules.protected and now is not None:
                 answers.append(_window(rules, now))
             return (*answers, _driver(facts, now))

@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 from dataclasses import replace
 
-from console.actions.recovery import alive
+from console.actions.recovery import process_alive as alive
 from console.errors import BlockedError, CanarioError, JournalError
 from console.release.state import LEASE, Candidate, Driver, StepRecord
 from console.runbook.evidence import Evidence, Result

@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
-from console.actions.recovery import alive
+from console.actions.recovery import process_alive as alive
 from console.errors import BlockedError, CanarioError, JournalError, UsageError
 from console.notify import took_over
 from console.release.guardrails import REASON_LENGTH, reason_counts

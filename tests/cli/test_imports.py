@@ -46,6 +46,7 @@ def imported(*arguments: str) -> list[str]:
         ("replay", "--help"),
         ("replay", "/nowhere", "--canary", "wa-backend-00042-vez"),
         ("verdict", "--timeout", "soon"),
+        ("migrations", "lint", "/nowhere.sql", "--dialect", "mysql"),
     ],
 )
 def test_help_and_mistakes_import_nothing_heavy(arguments: tuple[str, ...]) -> None:

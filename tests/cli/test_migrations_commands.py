@@ -1,0 +1,145 @@
+"""`canario migrations apply|status|approve|decide` as one types them, against a simulator and an SQLite file."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import FRIDAY
+
+RUNBOOK = "ALTER TABLE reservas ADD COLUMN notes VARCHAR(500);\nCREATE INDEX idx_notes ON reservas(notes);\n"
+
+
+class Operator:
+    """Somebody with a folder of migrations and a database."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.path = folder / "wa.db"
+        with sqlite3.connect(self.path) as connection:
+            connection.execute("CREATE TABLE reservas (id INTEGER PRIMARY KEY, quien TEXT)")
+        connection.close()
+        (folder / "migrations").mkdir()
+        self.write(RUNBOOK)
+
+    def write(self, sql: str, name: str = "0001.sql") -> None:
+        (self.folder / "migrations" / name).write_text(sql)
+
+    def run(self, *words: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "console.cli", "migrations", *words]
+        return subprocess.run(command, capture_output=True, text=True, timeout=60, cwd=self.folder)
+
+    def columns(self) -> set[str]:
+        connection = sqlite3.connect(self.path)
+        found = {row[1] for row in connection.execute("PRAGMA table_info(reservas)")}
+        connection.close()
+        return found
+
+    @property
+    def here(self) -> tuple[str, ...]:
+        return ("--env", "dev", "--database", "sqlite:///wa.db")
+
+
+@pytest.fixture
+def operator(tmp_path: Path) -> Operator:
+    return Operator(tmp_path)
+
+
+def test_status_then_apply_then_status(operator: Operator) -> None:
+    before = json.loads(operator.run("status", *operator.here, "--json").stdout)
+    assert [one["state"] for one in before["statements"]] == ["planned", "planned"]
+    assert before["replicas"] == []
+    done = operator.run("apply", *operator.here, "--yes", "reservas")
+    assert done.returncode == 0, done.stderr
+    assert "Applied 2 statements." in done.stdout
+    assert "No replica is configured" in done.stdout
+    assert "ALTER TABLE reservas ADD COLUMN notes VARCHAR(500)" in done.stdout
+    after = json.loads(operator.run("status", *operator.here, "--json").stdout)
+    assert [one["state"] for one in after["statements"]] == ["verified", "verified"]
+    assert after["statements"][0]["by"] == "maria@demo.example"
+    assert "Nothing was left to apply." in operator.run("apply", *operator.here).stdout
+
+
+def test_without_the_tables_name_nothing_is_sent_and_it_exits_3(operator: Operator) -> None:
+    done = operator.run("apply", *operator.here)
+    assert done.returncode == 3
+    assert "type reservas to send it" in done.stderr
+    assert "notes" not in operator.columns()
+
+
+def test_a_changed_file_exits_1_and_says_which(operator: Operator) -> None:
+    operator.run("apply", *operator.here, "--yes", "reservas")
+    operator.write(RUNBOOK + "-- hm\n")
+    for command in ("apply", "status"):
+        done = operator.run(command, *operator.here)
+        assert done.returncode == 1
+        assert "0001.sql was changed after it was applied" in done.stderr
+
+
+def test_every_line_of_apply_json_is_an_object(operator: Operator) -> None:
+    lines = operator.run("apply", *operator.here, "--yes", "reservas", "--json").stdout.splitlines()
+    steps = [json.loads(line)["step"] for line in lines]
+    assert steps == ["intent", "acknowledged", "verified"] * 2
+
+
+@pytest.mark.parametrize(
+    ("words", "problem"),
+    [
+        (("apply", "--env", "dev"), "No database is set for dev"),
+        (("apply", "--env", "dev", "--database", "sqlite:///nowhere.db"), "There is no database"),
+        (("apply", "nowhere", "--env", "dev", "--database", "sqlite:///wa.db"), "There is no folder"),
+        (("apply", "--env", "dev", "--database", "mysql://a:hunter2@h/wa"), "holds no password"),
+        (("apply", "--env", "dev", "--database", "sqlite:///wa.db", "--dialect", "mysql"), "speaks sqlite, not mysql"),
+        (("decide", "0001.sql", "1", "perhaps", "--env", "dev", "--database", "sqlite:///wa.db"), "applied or again"),
+    ],
+)
+def test_wrong_usage_is_a_sentence(operator: Operator, words: tuple[str, ...], problem: str) -> None:
+    done = operator.run(*words)
+    assert done.returncode in (1, 2)
+    assert problem in done.stderr
+    assert "hunter2" not in done.stderr + done.stdout
+    assert "Traceback" not in done.stderr
+
+
+def test_a_second_person_approves_with_a_command_of_their_own(
+    operator: Operator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    operator.write("ALTER TABLE reservas DROP COLUMN quien;")
+    force = ("--yes", "reservas", "--flag", "new_names", "--approved-by", "pedro@demo.example")
+    assert "nobody else has approved it" in operator.run("apply", *operator.here, *force).stderr
+    assert operator.run("approve", *operator.here, "--yes", "reservas").returncode == 0, "by herself"
+    own = ("--yes", "reservas", "--flag", "new_names", "--approved-by", "maria@demo.example")
+    assert "you cannot approve your own" in operator.run("apply", *operator.here, *own).stderr
+    monkeypatch.setenv("USER", "pedro")
+    assert "pedro@demo.example approves" in operator.run("approve", *operator.here, "--yes", "reservas").stdout
+    monkeypatch.setenv("USER", "maria")
+    done = operator.run("apply", *operator.here, *force)
+    assert done.returncode == 0, done.stderr
+    assert operator.columns() == {"id"}
+
+
+def test_outside_the_window_a_protected_environment_asks_for_a_reason(operator: Operator, simulator) -> None:
+    there = ("--env", "production", "--endpoint", simulator(now=FRIDAY).grpc, "--database", "sqlite:///wa.db")
+    done = operator.run("apply", *there, "--yes", "reservas")
+    assert done.returncode == 3
+    assert "window" in done.stderr
+    assert "notes" not in operator.columns()
+    done = operator.run("apply", *there, "--yes", "reservas", "--reason", "the incident of this morning")
+    assert done.returncode == 0, done.stderr
+    assert "notes" in operator.columns()
+
+
+def test_inside_the_window_it_passes_and_is_in_the_journal(operator: Operator, simulator, own_home: Path) -> None:
+    there = ("--env", "production", "--endpoint", simulator().grpc, "--database", "sqlite:///wa.db")
+    done = operator.run("apply", *there, "--yes", "reservas")
+    assert done.returncode == 0, done.stderr
+    connection = sqlite3.connect(own_home / "state" / "canario" / "journal.db")
+    rows = connection.execute("SELECT kind, phase, result FROM entries").fetchall()
+    connection.close()
+    assert ("migration", "outcome", "acknowledged") in rows
+    assert ("migration check", "outcome", "verified") in rows
