@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from textwrap import wrap
 
 from textual.app import ComposeResult
@@ -107,9 +107,11 @@ class StepCard(Vertical):
         self.query_one("#card-text", Static).update(card(state, width))
         if follows and state.lines:
             body.scroll_end(animate=False)
-        elif other or (before is not None and before.live != state.live):
-            chosen = next((row for row, item in enumerate(state.items) if item.chosen), 0)
-            body.scroll_to(y=chosen if chosen > 4 else 0, animate=False)
+        elif other or before is None or before.live != state.live or _chosen(before) != _chosen(state):
+            line = line_of_case(state, width)
+            self.call_after_refresh(
+                body.scroll_to, y=line - body.size.height // 2 if line > body.size.height - 3 else 0, animate=False
+            )
 
     def on_resize(self) -> None:
         """Lay it out for the new width."""
@@ -120,6 +122,20 @@ class StepCard(Vertical):
         """Scroll what doesn't fit by what can be seen at once."""
         body = self.query_one("#card-body", VerticalScroll)
         body.scroll_relative(y=pages * max(body.size.height - 1, 1), animate=False)
+
+
+def _chosen(state: StepCardState) -> str:
+    return next((item.id for item in state.items if item.chosen), "")
+
+
+def line_of_case(state: StepCardState, width: int) -> int:
+    """On which line of the card's text the case in hand begins; 0 where none is."""
+    chosen = _chosen(state)
+    if not chosen:
+        return 0
+    before = state.items[: next(row for row, item in enumerate(state.items) if item.id == chosen)]
+    cut = replace(state, items=before, does=(), figures=(), curves={}, evidence=(), lines=(), headings={"cases": "."})
+    return card(cut, width).plain.count("\n") + 1
 
 
 def head(state: StepCardState) -> Content:
@@ -156,16 +172,18 @@ def card(state: StepCardState, width: int = 0) -> Content:
             )
 
     if state.reason:
-        parts.append(Content.styled(state.reason, f"bold {state.style}" if state.alarm else "bold"))
+        parts.append(Content.styled(_hung(state.reason, width, 0), f"bold {state.style}" if state.alarm else "bold"))
     problems = [problem for problem in state.problems if problem != state.reason]
     if problems:
-        parts.append(Content("\n").join(Content.styled(f"✖ {problem}", "$text-error") for problem in problems))
+        parts.append(
+            Content("\n").join(Content.styled(f"✖ {_hung(problem, width, 2)}", "$text-error") for problem in problems)
+        )
     if state.remedy:
-        parts.append(Content.styled(f"→ {state.remedy}", "bold"))
+        parts.append(Content.styled(f"→ {_hung(state.remedy, width, 2)}", "bold"))
     section("contact", _table(state.contact, width))
     if not state.live:
-        about = [Content(state.help)] if state.help else []
-        about += [Content.styled(state.facts, "$text-muted")] if state.facts else []
+        about = [Content(_hung(state.help, width, 0))] if state.help else []
+        about += [Content.styled(_hung(state.facts, width, 0), "$text-muted")] if state.facts else []
         section("", about)
     section("cases", [_item(item, width) for item in state.items])
     if not state.live:
