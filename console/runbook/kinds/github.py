@@ -121,7 +121,10 @@ class GitHubStep(StepKind):
             if self._settings.check == "merged":
                 pull = await site.find_pull_request(context, github, self._settings.number)
                 return await self._is_merged(context, github, pull) if pull.merged else None
-            found = await self._ours(context, github, await github.login(), begun - LEEWAY, frozenset())
+            # GitHub lists a run within seconds: long after, one look tells
+            appears = self._settings.appears
+            left = min(max(appears - (context.now() - begun), timedelta(0)), appears)
+            found = await self._ours(context, github, await github.login(), begun - LEEWAY, frozenset(), within=left)
             return await self._followed(context, github, found) if found is not None else None
 
     def explain(self) -> tuple[str, ...]:
@@ -364,7 +367,14 @@ class GitHubStep(StepKind):
         return context.evidence(Result.UNKNOWN, said, remedy=remedy)
 
     async def _ours(
-        self, context: StepContext, github: GitHub, login: str, since: datetime, known: frozenset[int]
+        self,
+        context: StepContext,
+        github: GitHub,
+        login: str,
+        since: datetime,
+        known: frozenset[int],
+        *,
+        within: timedelta | None = None,
     ) -> WorkflowRun | None:
         settings = self._settings
         return await workflows.dispatched(
@@ -376,7 +386,7 @@ class GitHubStep(StepKind):
             since=since,
             known=known,
             poll=settings.poll,
-            within=settings.appears,
+            within=settings.appears if within is None else within,
         )
 
     def _inputs(self) -> dict[str, str]:
