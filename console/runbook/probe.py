@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Self
 from urllib.parse import urljoin, urlsplit
@@ -17,53 +16,10 @@ import httpx
 
 from console.clock import Clock
 from console.cloud.target import is_loopback
-from console.errors import CanarioError, UsageError
+from console.errors import UsageError
+from console.runbook.replies import LARGEST_BODY, MOST_REDIRECTS, ProbeError, Reply
 from console.text import clean
 from console.words import _
-
-LARGEST_BODY = 64 * 1024
-"""Bytes of an answer that are read."""
-LARGEST_METRICS = 4 * 1024 * 1024
-"""Bytes of /metrics that are read."""
-MOST_REDIRECTS = 3
-SHOWN_LINES = 20
-STARTING = (429, 502, 503, 504)
-"""Statuses of a service that is still starting: Cloud Run answers 503 without an instance, 429 with none to spare."""
-
-
-class ProbeError(CanarioError):
-    """There was no answer that could be judged.
-
-    Args:
-        what: as `CanarioError`.
-        starting: whether a service that is still starting may be the cause.
-        remedy: as `CanarioError`.
-    """
-
-    def __init__(self, what: str, *, starting: bool = False, remedy: str = "") -> None:
-        super().__init__(what, remedy=remedy)
-        self.starting = starting
-
-
-@dataclass(frozen=True, slots=True)
-class Reply:
-    """An answer."""
-
-    status: int
-    body: bytes
-    headers: Mapping[str, str] = field(default_factory=dict)
-    """Names in lower case."""
-    took_ms: float = 0.0
-
-    @property
-    def text(self) -> str:
-        """Its body as text, as it came: to be read, not to be shown."""
-        return self.body.decode("utf-8", "replace")
-
-    @property
-    def shown(self) -> tuple[str, ...]:
-        """Its first lines, cleaned."""
-        return tuple(clean(line, 300) for line in self.text[:8_000].splitlines()[:SHOWN_LINES])
 
 
 class Probe:

@@ -6,6 +6,7 @@ import asyncio
 import json
 import ssl
 import subprocess
+import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -28,7 +29,8 @@ from console.runbook import http_checks
 from console.runbook.evidence import Evidence, Result
 from console.runbook.http_checks import read_metrics, same_version, told_version, wanted_version
 from console.runbook.kinds.base import Subject
-from console.runbook.probe import Probe, Reply
+from console.runbook.probe import Probe
+from console.runbook.replies import Reply
 from console.settings import HttpSettings, Settings
 from console.simulator import webhook
 from console.simulator.server import Simulator
@@ -405,3 +407,13 @@ async def test_a_certificate_that_nobody_vouches_for_is_refused(bench: Bench, tm
     await server.close()
     assert evidence.result is Result.FAILED
     assert "certificate" in evidence.sentence.lower()
+
+
+def test_reading_a_runbook_loads_no_http_client_and_no_markdown() -> None:
+    """Screens and quick commands read runbooks: what a step needs to run is loaded when it runs."""
+    code = (
+        "import sys; from console.runbook.kinds import kinds; kinds();"
+        " print(*sorted({'httpx', 'markdown_it', 'prometheus_client', 'google', 'locust'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == []

@@ -7,13 +7,12 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import Annotated, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from pydantic import Field, field_validator, model_validator
 
 from console.errors import ConfirmationLostError, UsageError
 from console.github import errors, rules
-from console.github.client import GitHub
 from console.github.model import PullRequest, WorkflowRun
 from console.runbook import github_site as site
 from console.runbook import workflows
@@ -22,6 +21,9 @@ from console.runbook.kinds.base import KindSettings, StepContext, StepKind
 from console.runbook.model import Step
 from console.settings_types import Duration, Problem
 from console.words import _
+
+if TYPE_CHECKING:
+    from console.github.client import GitHub
 
 LEEWAY = timedelta(seconds=5)
 """By how much GitHub's clock may be behind the cloud's."""
