@@ -220,7 +220,11 @@ class Headless:
     async def _do(self, view: StepView) -> bool:
         """Do something about a step, where anything can be done; whether it was."""
         step = view.step
-        if view.done or view.state in (State.NOT_YET, State.RUNNING, State.VERIFYING) or step.id in self._beside:
+        if view.done or view.state in (State.NOT_YET, State.RUNNING, State.VERIFYING):
+            return False
+        if step.id in self._beside:
+            if why := self._walk.refused.get(step.id):
+                raise _EndedError(ExitCode.BLOCKED, f"{step.id}: {why}")
             return False
         if step.alternative_to and step.id not in self._reasons:
             return False  # the first way is walked

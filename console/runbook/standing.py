@@ -102,6 +102,11 @@ class Standing:
         return self._candidate.id if self._candidate is not None else self._local_id
 
     @property
+    def refused(self) -> Mapping[str, str]:
+        """Why steps could not be tried last, by step."""
+        return dict(self._refused)
+
+    @property
     def drives(self) -> bool:
         """Whether this console runs the steps; a free seat is taken with the first one."""
         if not self._is_shared or self._candidate is None:

@@ -87,7 +87,7 @@ class Walker:
             selector.register(process.stdout, selectors.EVENT_READ)
             while True:
                 now = time.monotonic()
-                assert now < deadline, "\n".join(self.said[-40:])
+                assert now < deadline, "\n".join(line[:160] for line in self.said[-40:])
                 if kill_at is not None and now >= kill_at:
                     process.send_signal(signal.SIGKILL)
                     process.wait()
