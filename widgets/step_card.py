@@ -65,7 +65,7 @@ class StepCardState:
     live: bool = False
     """Whether `lines` still grow: they are followed, and what was read before it began is left out."""
     headings: Mapping[str, str] = field(default_factory=dict)
-    """Headings of the parts by `contact`, `does`, `figures`, `curves`, `evidence`, `output`, `cases`, translated."""
+    """Headings of the parts by `contact`, `does`, `figures`, `evidence`, `output`, `cases`, translated."""
 
 
 class StepCard(Vertical):
@@ -103,7 +103,7 @@ class StepCard(Vertical):
         other = before is None or before.title != state.title
         began = state.live and (other or before is None or not before.live)
         follows = began or (state.live and body.max_scroll_y - body.scroll_y <= 1)
-        self.query_one("#card-head", Static).update(head(state))
+        self.query_one("#card-head", Static).update(head(state, width))
         self.query_one("#card-text", Static).update(card(state, width))
         if follows and state.lines:
             body.scroll_end(animate=False)
@@ -138,8 +138,13 @@ def line_of_case(state: StepCardState, width: int) -> int:
     return card(cut, width).plain.count("\n") + 1
 
 
-def head(state: StepCardState) -> Content:
-    """How it stands, how far it is, and what to press."""
+def head(state: StepCardState, width: int = 0) -> Content:
+    """How it stands, how far it is, and what to press; while it runs also what it says of itself, and its curves.
+
+    Args:
+        state: the step.
+        width: cells that a line may take; 0 where not known yet.
+    """
     loud = "bold reverse" if state.alarm else "bold"
     word = f" {state.glyph} {state.word} " if state.alarm else f"{state.glyph} {state.word}"
     standing = Content.styled(word, f"{loud} {state.style}".strip())
@@ -152,6 +157,11 @@ def head(state: StepCardState) -> Content:
         lines.append(Content("   ").join(keys))
     if state.why_not:
         lines.append(Content.styled(state.why_not, "$text-warning"))
+    if state.live:
+        if state.reason:
+            said = Content.styled(state.reason, "bold")
+            lines.append(said.truncate(width, ellipsis=True) if width else said)
+        lines += [_curve(name, values, width) for name, values in state.curves.items() if values]
     return Content("\n").join(lines)
 
 
@@ -171,7 +181,7 @@ def card(state: StepCardState, width: int = 0) -> Content:
                 Content("\n").join([Content.styled(heading, "bold $text-muted"), *lines] if heading else lines)
             )
 
-    if state.reason:
+    if state.reason and not state.live:
         parts.append(Content.styled(_hung(state.reason, width, 0), f"bold {state.style}" if state.alarm else "bold"))
     problems = [problem for problem in state.problems if problem != state.reason]
     if problems:
@@ -189,7 +199,6 @@ def card(state: StepCardState, width: int = 0) -> Content:
     if not state.live:
         section("does", [Content("  " + _hung(line, width, 4)) for line in state.does])
     section("figures", _table(state.figures, width))
-    section("curves", [_curve(name, values, width) for name, values in state.curves.items() if values])
     section("evidence", _table(state.evidence, width))
     section("output", [Content.styled(line, "$text-muted") for line in state.lines])
     return Content("\n\n").join(parts)
