@@ -15,7 +15,7 @@ import pytest
 from pydantic import ValidationError
 
 from console.clock import ManualClock
-from console.errors import UsageError
+from console.errors import CredentialsError, UsageError
 from console.runbook import process
 from console.runbook.evidence import EXCERPT_LINES, Evidence, Result
 from tests.runbook.steps import NOW, Bench
@@ -205,6 +205,10 @@ async def test_the_program_sees_no_secret_of_canarios_unless_the_step_names_it(b
     assert (await bench.run(bench.step("command", argv=show))).excerpt[-1] == "['es']"
     named = await bench.run(bench.step("command", argv=show, secrets={"CANARIO_GIVEN": "github-token"}))
     assert named.excerpt[-1] == "['es', 'value-one']"
+    bench.tools.secrets = {}
+    with pytest.raises(CredentialsError) as raised:
+        await bench.run(bench.step("command", argv=show, secrets={"CANARIO_GIVEN": "github-token"}))
+    assert "keyring set canario github-token" in raised.value.remedy
     with pytest.raises(ValidationError):
         bench.step("command", argv=show, secrets={"X": "nothing-of-ours"})
     with pytest.raises(ValidationError):
