@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from console.cloud.client import Cloud
     from console.notify import Notifier
     from console.settings import Environment, Settings
+    from console.verdict.base import Tick
     from console.watch.snapshot import Snapshot
 
 
@@ -128,6 +129,9 @@ class Tools(Protocol):
 
     def snapshot(self) -> Snapshot | None:
         """The live picture, where one is watched."""
+
+    def ticks(self, revision: str, since: int) -> tuple[Tick, ...]:
+        """Closed seconds of the live picture from Unix second `since` on; empty where nothing is watched."""
 
     async def cloud(self, environment: str = "") -> tuple[Cloud, Environment]:
         """A connection for an environment by name (empty: the release's own), and the environment.
