@@ -87,7 +87,7 @@ class Standing:
         self._opening = asyncio.Lock()
         self._to_restart: tuple[str, ...] = ()
         self._sharing = asyncio.Lock()
-        self._tried = float("-inf")
+        self._tried = self._looked = float("-inf")
         self.latest: Checklist = Checklist(self.runbook, ())
         """How it stands; any thread may read it."""
 

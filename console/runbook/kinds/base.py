@@ -288,6 +288,17 @@ class StepKind(ABC):
         """
         return None
 
+    async def drift(self, context: StepContext) -> Mapping[str, str]:
+        """What it would find out now, looked up without running it: `learned`, where that is new; else nothing.
+
+        Asked now and then while the release has made no revision yet, so that what was tested and approved is not
+        taken for what has come since.
+
+        Raises:
+            CanarioError: it cannot be looked up now.
+        """
+        return {}
+
     def observe(self, seen: Observed) -> Observation | None:
         """How the step stands, read off the live picture; None for kinds that are run. Pure."""
         return None
