@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import json
 import ssl
 import subprocess
@@ -256,6 +257,33 @@ async def test_redirects_are_followed_on_the_same_host_and_nowhere_else(bench: B
     assert "another host" in evidence.sentence
     assert asked == []
     assert "more than 3" in (await check(bench, "metrics")).sentence
+
+
+@pytest.mark.parametrize(
+    "target",
+    ["http://[", "//evil.example/", "https://127.0.0.1/", "http://user:pw@127.0.0.1/", "http://127.0.0.1:99999/", "\\x",
+     "javascript:alert(1)", "http://\u202eevil.example/"],
+)  # fmt: skip
+async def test_a_redirect_that_leads_astray_is_a_sentence(bench: Bench, serve: Serve, target: str) -> None:
+    async def astray(_request: web.Request) -> web.Response:
+        return web.Response(status=302, headers={"Location": target})
+
+    await serve(healthz=astray)
+    evidence = await check(bench, "healthz", startup_wait="0 s")
+    assert evidence.result is Result.FAILED
+    assert "\u202e" not in str(evidence)
+
+
+async def test_a_small_answer_that_unpacks_to_a_huge_one_is_not_unpacked(bench: Bench, serve: Serve) -> None:
+    packed = gzip.compress(b"a_metric 1\n" * 2_000_000)
+    assert len(packed) < 64 * 1024
+
+    async def bomb(_request: web.Request) -> web.Response:
+        return web.Response(body=packed, headers={"Content-Encoding": "gzip"})
+
+    await serve(healthz=bomb, metrics=bomb)
+    for name in ("healthz", "metrics"):
+        assert (await check(bench, name)).result is Result.FAILED
 
 
 async def test_answers_are_bounded_in_size_and_time(bench: Bench, serve: Serve) -> None:
