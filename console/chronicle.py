@@ -11,10 +11,11 @@ import asyncio
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from console.errors import CanarioError
-from console.release.state import ANNOTATION, Release, read_release
+from console.release.approvals import role_title, short_image
+from console.release.state import ANNOTATION, Candidate, Release, read_document
 from console.watch.metrics_charts import marks_of, monitored
 from console.words import _
 
@@ -35,13 +36,33 @@ UNTOLD = timedelta(hours=1)
 LONGEST = timedelta(hours=24)
 
 
+Kind: TypeAlias = Literal[
+    "started",
+    "shift",
+    "undo",
+    "rollback",
+    "verdict",
+    "driver",
+    "auto",
+    "ended",
+    "refused",
+    "step",
+    "approval",
+    "candidate",
+]
+"""What happenings are of; never translated. `step`: one of the runbook's; `candidate`: it was opened or closed."""
+
+BESIDE = frozenset({"runbook", "notify", "watch"})
+"""Kinds of journal rows that are told by what they left in the annotation, not as refused moves."""
+
+
 @dataclass(frozen=True, slots=True)
 class Happening:
     """One thing that happened in a release."""
 
     at: datetime
     """Server time, UTC."""
-    kind: Literal["started", "shift", "undo", "rollback", "verdict", "driver", "auto", "ended", "refused"]
+    kind: Kind
     text: str
     """What, in a sentence, translated."""
     by: str = ""
@@ -56,6 +77,8 @@ class Story:
     """As last written."""
     happenings: tuple[Happening, ...]
     """Oldest first."""
+    candidate: Candidate | None = None
+    """What was walked to it, as last written; None where no runbook was."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +88,7 @@ class Version:
     at: datetime
     by: str
     release: Release
+    candidate: Candidate | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +116,8 @@ async def gather(session: Session) -> Chronicle:
         entries = await asyncio.to_thread(session.journal.entries, 500, scope=session.journal.scope)
     except CanarioError as error:
         problem = problem or str(error)
-    return Chronicle(tell(versions_of(audits), session.watcher.latest.release, entries), problem)
+    latest = session.watcher.latest
+    return Chronicle(tell(versions_of(audits), latest.release, entries, latest.candidate), problem)
 
 
 def hours_of(release: Release, now: datetime) -> tuple[datetime, datetime]:
@@ -131,14 +156,17 @@ def versions_of(audits: Iterable[AuditEntry]) -> list[Version]:
         annotations = service.get("annotations") if isinstance(service, Mapping) else None
         if audit.refused or not isinstance(annotations, Mapping) or not isinstance(annotations.get(ANNOTATION), str):
             continue
-        release, _problem = read_release(annotations)
-        if release is not None:
-            found.append(Version(audit.time, audit.principal, release))
+        document, _problem = read_document(annotations)
+        if document.release is not None:
+            found.append(Version(audit.time, audit.principal, document.release, document.candidate))
     return sorted(found, key=lambda version: version.at)
 
 
 def tell(
-    versions: Iterable[Version], current: Release | None = None, entries: Iterable[Entry] = ()
+    versions: Iterable[Version],
+    current: Release | None = None,
+    entries: Iterable[Entry] = (),
+    candidate: Candidate | None = None,
 ) -> tuple[Story, ...]:
     """The stories of all releases, newest first.
 
@@ -146,16 +174,21 @@ def tell(
         versions: as written, oldest first.
         current: the one on the service now.
         entries: the local journal's rows, any order.
+        candidate: the one on the service now.
     """
+    versions = tuple(versions)
     by_id: dict[str, list[Version]] = {}
     for version in versions:
         by_id.setdefault(version.release.id, []).append(version)
     if current is not None:
         seen = by_id.setdefault(current.id, [])
         at = seen[-1].at if seen else current.ended_at or current.moved_at
-        seen.append(Version(at, current.driver.email if current.driver else "", current))
+        seen.append(Version(at, current.driver.email if current.driver else "", current, candidate))
     refused = _refusals(entries)
     formers = {f.id: f for f in (v.release.former for seen in by_id.values() for v in seen) if f is not None}
+    newest = {v.candidate.id: v.candidate for v in versions if v.candidate is not None}
+    if candidate is not None:
+        newest[candidate.id] = candidate
     stories = []
     for written in by_id.values():
         release = written[-1].release
@@ -166,15 +199,30 @@ def tell(
             written.append(Version(former.ended_at, "", release))
         end = release.ended_at or datetime.max.replace(tzinfo=UTC)
         mine = [r for r in refused if release.started <= r.at <= end]
-        happenings = sorted([*_happenings(written), *mine], key=_in_order)
-        stories.append(Story(release, tuple(happenings)))
+        walked = _walked(release, written)
+        walked = newest.get(walked.id, walked) if walked is not None else None
+        steps = _steps(walked) if walked is not None else []
+        happenings = sorted([*_happenings(written), *mine, *steps], key=_in_order)
+        stories.append(Story(release, tuple(happenings), walked))
     return tuple(sorted(stories, key=lambda story: story.release.started, reverse=True))
 
 
 _RANKS = {
     kind: rank
     for rank, kinds in enumerate(
-        (("started",), ("driver",), ("shift", "undo"), ("auto",), ("verdict",), ("refused",), ("rollback",), ("ended",))
+        (
+            ("candidate",),
+            ("step",),
+            ("approval",),
+            ("started",),
+            ("driver",),
+            ("shift", "undo"),
+            ("auto",),
+            ("verdict",),
+            ("refused",),
+            ("rollback",),
+            ("ended",),
+        )
     )
     for kind in kinds
 }
@@ -204,6 +252,55 @@ def _happenings(written: list[Version]) -> list[Happening]:
         }[last.ended]
         found.append(Happening(last.ended_at or last.moved_at, "ended", text))
     return found
+
+
+def _walked(release: Release, written: list[Version]) -> Candidate | None:
+    """The candidate that became `release`: open when it began, and opened before."""
+    for version in reversed(written):
+        found = version.candidate
+        if found is None or found.opened > release.started:
+            continue  # none, or the next one's
+        if found.closed_at is None or found.closed_at >= release.started:
+            return found
+    return None
+
+
+def _steps(candidate: Candidate) -> list[Happening]:
+    """What the runbook's steps came to, and who signed."""
+    found = [
+        Happening(
+            candidate.opened, "candidate", _("checklist opened: {id}").format(id=candidate.id), candidate.opened_by
+        )
+    ]
+    for record in candidate.steps:
+        if record.result == "running":
+            continue
+        told = f"{record.step}: {result_word(record.result)}"
+        why = record.reason if record.result == "skipped" and record.reason not in record.sentence else ""
+        text = " · ".join(part for part in (told, record.sentence, why) if part)
+        found.append(Happening(record.at, "step", text, record.by))
+    for approval in candidate.approvals:
+        text = _("approved as {role}: {image}").format(
+            role=role_title(approval.role), image=short_image(approval.digest)
+        )
+        found.append(Happening(approval.at, "approval", text, approval.by))
+    if candidate.closed is not None and candidate.closed_at is not None:
+        text = _("checklist closed: done") if candidate.closed == "done" else _("checklist closed: stopped")
+        found.append(Happening(candidate.closed_at, "candidate", text))
+    return found
+
+
+def result_word(result: str) -> str:
+    """How a step ended, translated."""
+    return {
+        "passed": _("passed"),
+        "failed": _("FAILED"),
+        "skipped": _("skipped"),
+        "partial": _("begun"),
+        "cancelled": _("stopped"),
+        "unknown": _("cut off"),
+        "running": _("running"),
+    }.get(result, result)
 
 
 def _moves(written: list[Version]) -> list[Happening]:
@@ -249,7 +346,7 @@ def _refusals(entries: Iterable[Entry]) -> list[Happening]:
     found = []
     by_id = {entry.id: entry for entry in entries}
     for entry in by_id.values():
-        if entry.phase != "outcome" or entry.result in ("done", "settled", ""):
+        if entry.phase != "outcome" or entry.kind in BESIDE or entry.result in ("done", "settled", ""):
             continue
         intent = by_id.get(entry.intent or -1)
         who = str((intent or entry).payload.get("by", ""))

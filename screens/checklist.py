@@ -5,6 +5,7 @@ It draws what `console.runbook` says; `screens.checklist_hand` acts. A step that
 
 from __future__ import annotations
 
+from functools import cached_property
 from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING, ClassVar, cast
@@ -156,7 +157,7 @@ class ChecklistScreen(ConsoleScreen):
     def _app(self) -> ConsoleApp:
         return cast("ConsoleApp", self.app)
 
-    @property
+    @cached_property
     def _hand(self) -> ChecklistHand:
         return ChecklistHand(self._app)
 

@@ -5,6 +5,7 @@ It holds nothing of the runbook: it is given the step as it stands, opens dialog
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
@@ -12,7 +13,7 @@ from textual.screen import Screen
 
 from console.errors import CanarioError, UsageError
 from console.release.approvals import short_image
-from console.runbook.evidence import ItemResult
+from console.runbook.evidence import Evidence, ItemResult
 from console.runbook.kinds.base import Answer, Ask
 from console.runbook.kinds.uat import POST
 from console.runbook.progress import Checklist, State, StepView
@@ -27,6 +28,12 @@ if TYPE_CHECKING:
     from console.runbook.walk import Walk
     from console.session import Session
     from screens.operator import Operator, Severity
+
+KEPT_S = 0.05
+"""Wall seconds between two looks at whether an answer is kept."""
+
+_TELLING: set[asyncio.Task[Evidence]] = set()
+"""Answers that other consoles are being told of: a task that nobody holds may vanish."""
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -68,6 +75,8 @@ class ChecklistHand:
 
     def __init__(self, host: Host) -> None:
         self._host = host
+        self._keeping = ""
+        """Id of the step whose answer is being kept: the next case opens by itself, Enter must not open it again."""
 
     def run(
         self, view: View, chosen: StepView, does: tuple[str, ...] = (), contact: tuple[tuple[str, str], ...] = ()
@@ -216,7 +225,7 @@ class ChecklistHand:
         """The next case; and the one after it once it is answered, until one fails or the operator leaves."""
         wanted, items = made.open_case(chosen), made.items_of(chosen)
         item = next((item for item in items if item.id == wanted), None)
-        if item is None:
+        if item is None or self._keeping == chosen.step.id:
             return
         left = sum(1 for known in items if not known.result) or 1
         step = chosen.step.id
@@ -229,9 +238,11 @@ class ChecklistHand:
 
     async def _answered(self, step: str, item: ItemResult, said: CaseWord) -> None:
         answer = Answer(word=said.word, item=item.id, note=said.note)
-        await self._host.ask(lambda session: _walk(session).run(step, answer))
-        latest = await self._host.ask(_latest)
-        view = latest.view(step)
+        self._keeping = step
+        try:
+            view = await self._host.ask(lambda session: _kept(_walk(session), step, answer))
+        finally:
+            self._keeping = ""
         if view is None:
             return
         if said.word == "fail" and not _posted(view):
@@ -279,8 +290,19 @@ def _walk(session: Session) -> Walk:
     return session.walk
 
 
-async def _latest(session: Session) -> Checklist:
-    return _walk(session).latest
+async def _kept(walk: Walk, step: str, answer: Answer) -> StepView | None:
+    """The step once an answer is kept; telling the other consoles goes on behind, for the next case need not wait."""
+    task = asyncio.create_task(walk.run(step, answer))
+    _TELLING.add(task)
+    task.add_done_callback(_TELLING.discard)
+    while not task.done():
+        view = walk.latest.view(step)
+        items = made.items_of(view) if view is not None and view.running is None else ()
+        if any((item.id, item.result, item.note) == (answer.item, answer.word, answer.note) for item in items):
+            return view
+        await asyncio.wait({task}, timeout=KEPT_S)
+    await task
+    return walk.latest.view(step)
 
 
 def _posted(view: StepView) -> bool:

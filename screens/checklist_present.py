@@ -201,7 +201,6 @@ def card(
             "contact": _("whom to call"),
             "does": _("what it does"),
             "figures": _("figures"),
-            "curves": _("so far"),
             "evidence": _("evidence"),
             "output": _("output"),
             "cases": _("cases"),

@@ -36,6 +36,9 @@ GLYPHS = {
     "auto": "▲",
     "ended": "✔",
     "refused": "✖",
+    "step": "·",
+    "approval": "✔",
+    "candidate": "□",
 }
 """What a happening's line begins with; the word behind it says the same."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from textwrap import wrap
 
 from textual.app import ComposeResult
@@ -65,7 +65,7 @@ class StepCardState:
     live: bool = False
     """Whether `lines` still grow: they are followed, and what was read before it began is left out."""
     headings: Mapping[str, str] = field(default_factory=dict)
-    """Headings of the parts by `contact`, `does`, `figures`, `curves`, `evidence`, `output`, `cases`, translated."""
+    """Headings of the parts by `contact`, `does`, `figures`, `evidence`, `output`, `cases`, translated."""
 
 
 class StepCard(Vertical):
@@ -103,13 +103,15 @@ class StepCard(Vertical):
         other = before is None or before.title != state.title
         began = state.live and (other or before is None or not before.live)
         follows = began or (state.live and body.max_scroll_y - body.scroll_y <= 1)
-        self.query_one("#card-head", Static).update(head(state))
+        self.query_one("#card-head", Static).update(head(state, width))
         self.query_one("#card-text", Static).update(card(state, width))
         if follows and state.lines:
             body.scroll_end(animate=False)
-        elif other or (before is not None and before.live != state.live):
-            chosen = next((row for row, item in enumerate(state.items) if item.chosen), 0)
-            body.scroll_to(y=chosen if chosen > 4 else 0, animate=False)
+        elif other or before is None or before.live != state.live or _chosen(before) != _chosen(state):
+            line = line_of_case(state, width)
+            self.call_after_refresh(
+                body.scroll_to, y=line - body.size.height // 2 if line > body.size.height - 3 else 0, animate=False
+            )
 
     def on_resize(self) -> None:
         """Lay it out for the new width."""
@@ -122,8 +124,27 @@ class StepCard(Vertical):
         body.scroll_relative(y=pages * max(body.size.height - 1, 1), animate=False)
 
 
-def head(state: StepCardState) -> Content:
-    """How it stands, how far it is, and what to press."""
+def _chosen(state: StepCardState) -> str:
+    return next((item.id for item in state.items if item.chosen), "")
+
+
+def line_of_case(state: StepCardState, width: int) -> int:
+    """On which line of the card's text the case in hand begins; 0 where none is."""
+    chosen = _chosen(state)
+    if not chosen:
+        return 0
+    before = state.items[: next(row for row, item in enumerate(state.items) if item.id == chosen)]
+    cut = replace(state, items=before, does=(), figures=(), curves={}, evidence=(), lines=(), headings={"cases": "."})
+    return card(cut, width).plain.count("\n") + 1
+
+
+def head(state: StepCardState, width: int = 0) -> Content:
+    """How it stands, how far it is, and what to press; while it runs also what it says of itself, and its curves.
+
+    Args:
+        state: the step.
+        width: cells that a line may take; 0 where not known yet.
+    """
     loud = "bold reverse" if state.alarm else "bold"
     word = f" {state.glyph} {state.word} " if state.alarm else f"{state.glyph} {state.word}"
     standing = Content.styled(word, f"{loud} {state.style}".strip())
@@ -136,6 +157,11 @@ def head(state: StepCardState) -> Content:
         lines.append(Content("   ").join(keys))
     if state.why_not:
         lines.append(Content.styled(state.why_not, "$text-warning"))
+    if state.live:
+        if state.reason:
+            said = Content.styled(state.reason, "bold")
+            lines.append(said.truncate(width, ellipsis=True) if width else said)
+        lines += [_curve(name, values, width) for name, values in state.curves.items() if values]
     return Content("\n").join(lines)
 
 
@@ -155,23 +181,24 @@ def card(state: StepCardState, width: int = 0) -> Content:
                 Content("\n").join([Content.styled(heading, "bold $text-muted"), *lines] if heading else lines)
             )
 
-    if state.reason:
-        parts.append(Content.styled(state.reason, f"bold {state.style}" if state.alarm else "bold"))
+    if state.reason and not state.live:
+        parts.append(Content.styled(_hung(state.reason, width, 0), f"bold {state.style}" if state.alarm else "bold"))
     problems = [problem for problem in state.problems if problem != state.reason]
     if problems:
-        parts.append(Content("\n").join(Content.styled(f"✖ {problem}", "$text-error") for problem in problems))
+        parts.append(
+            Content("\n").join(Content.styled(f"✖ {_hung(problem, width, 2)}", "$text-error") for problem in problems)
+        )
     if state.remedy:
-        parts.append(Content.styled(f"→ {state.remedy}", "bold"))
+        parts.append(Content.styled(f"→ {_hung(state.remedy, width, 2)}", "bold"))
     section("contact", _table(state.contact, width))
     if not state.live:
-        about = [Content(state.help)] if state.help else []
-        about += [Content.styled(state.facts, "$text-muted")] if state.facts else []
+        about = [Content(_hung(state.help, width, 0))] if state.help else []
+        about += [Content.styled(_hung(state.facts, width, 0), "$text-muted")] if state.facts else []
         section("", about)
     section("cases", [_item(item, width) for item in state.items])
     if not state.live:
         section("does", [Content("  " + _hung(line, width, 4)) for line in state.does])
     section("figures", _table(state.figures, width))
-    section("curves", [_curve(name, values, width) for name, values in state.curves.items() if values])
     section("evidence", _table(state.evidence, width))
     section("output", [Content.styled(line, "$text-muted") for line in state.lines])
     return Content("\n\n").join(parts)

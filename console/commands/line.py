@@ -266,6 +266,52 @@ def verdict(
     return asyncio.run(implementation.verdict(place, wait=wait, timeout=patience, as_json=as_json))
 
 
+@command(
+    help=_(
+        "Watch the revision that serves, for hours, without a terminal; goes on where an earlier one stopped. "
+        "Exit 0 quiet, 1 a limit crossed, 5 no data."
+    )
+)
+@placed
+def watch(
+    where: Where,
+    duration: Annotated[
+        str | None,
+        typer.Option("--for", metavar="TIME", help=_("How long, e.g. 24h (default: checklist.watch_after).")),
+    ] = None,
+    anew: Annotated[bool, typer.Option("--anew", help=_("Begin now, whatever an earlier watch has seen."))] = False,
+    as_json: Annotated[bool, typer.Option("--json", help=_("Print one JSON object a line (docs/json.md)."))] = False,
+) -> int:
+    """`canario watch`."""
+    from console.commands import watching
+
+    length = _duration("--for", duration) if duration is not None else None
+    return asyncio.run(watching.watch(find_place(where), length, anew=anew, as_json=as_json))
+
+
+@command(
+    help=_(
+        "Write a release's report: one HTML file that needs nothing else, and Markdown for the post-mortem. "
+        "Without a name: the latest release."
+    )
+)
+@placed
+def report(
+    where: Where,
+    release: Annotated[
+        str, typer.Argument(metavar="[RELEASE]", help=_("Id, revision or candidate, as `canario history` tells it."))
+    ] = "",
+    out: Annotated[
+        Path, typer.Option("--out", metavar="FOLDER", help=_("Where to write it (default: here)."))
+    ] = Path(),
+    as_json: JsonOption = False,
+) -> int:
+    """`canario report`."""
+    from console.commands import reporting
+
+    return asyncio.run(reporting.report(find_place(where), release, out, as_json=as_json))
+
+
 @command(help=_("Judge recorded request logs: when would canario have known? Exit 0 whatever the verdict is."))
 @ending
 def replay(

@@ -37,6 +37,9 @@ AGAIN_S = 60.0
 PAUSE_S = 0.5
 """Wall seconds between two tries."""
 
+WRITING_S = 5.0
+"""Wall seconds that are waited for evidence of what was seen."""
+
 WAIT_S = 1800.0
 """Wall seconds without any change after which it gives up waiting."""
 
@@ -179,6 +182,7 @@ class Headless:
         self._waited = self._clock()
         self._waiting = ""
         self._beside: set[str] = set()
+        self._writing: float | None = None
 
     async def run(self) -> int:
         """Walk to the end; its exit code."""
@@ -194,6 +198,9 @@ class Headless:
         checklist = self._walk.checklist()
         self._say_news(checklist)
         await self._check_over(checklist)
+        if self._being_written(checklist):
+            await self._walk.changed()
+            return
         for view in checklist.steps:
             if await self._do(view):
                 self._waited = self._clock()
@@ -201,10 +208,23 @@ class Headless:
         self._wait_for(checklist)
         await self._walk.changed()
 
+    def _being_written(self, checklist: Checklist) -> bool:
+        """Whether a step was just seen to pass and its evidence is not written down yet; waited for a little."""
+        seen = [v for v in checklist.steps if v.state is State.PASSED and not _kept(v)]
+        if not seen:
+            self._writing = None
+            return False
+        self._writing = self._writing if self._writing is not None else self._clock()
+        return self._clock() - self._writing < WRITING_S
+
     async def _do(self, view: StepView) -> bool:
         """Do something about a step, where anything can be done; whether it was."""
         step = view.step
-        if view.done or view.state in (State.NOT_YET, State.RUNNING, State.VERIFYING) or step.id in self._beside:
+        if view.done or view.state in (State.NOT_YET, State.RUNNING, State.VERIFYING):
+            return False
+        if step.id in self._beside:
+            if why := self._walk.refused.get(step.id):
+                raise _EndedError(ExitCode.BLOCKED, f"{step.id}: {why}")
             return False
         if step.alternative_to and step.id not in self._reasons:
             return False  # the first way is walked
@@ -428,7 +448,7 @@ class Headless:
                 continue
             if view.state is State.FAILED and self._again(view):
                 continue
-            if view.state is State.PASSED and (evidence is None or evidence.result is not Result.PASSED):
+            if view.state is State.PASSED and not _kept(view):
                 continue  # seen, and its evidence is being written down
             self._said[view.step.id] = mark
             if self._as_json:
@@ -438,3 +458,7 @@ class Headless:
             if evidence is not None:
                 for line in evidence_lines(evidence):
                     say(line)
+
+
+def _kept(view: StepView) -> bool:
+    return view.evidence is not None and view.evidence.result is Result.PASSED

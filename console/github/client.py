@@ -233,7 +233,7 @@ class GitHub:
                 await self._clock.sleep(0.5 * 3 ** (attempt - 1))
             try:
                 status, answered, body = await self._request("GET", url, headers=headers)
-            except httpx.HTTPError as error:
+            except (httpx.HTTPError, httpx.InvalidURL) as error:
                 failure = errors.unreachable(self._api, error)
                 continue
             if status == 304 and kept:

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
 
 from console.errors import UsageError
 from console.github import errors
-from console.github.client import GitHub
 from console.github.model import PullRequest
 from console.runbook import git
 from console.runbook.kinds.base import StepContext
 from console.words import _
+
+if TYPE_CHECKING:
+    from console.github.client import GitHub
 
 
 @asynccontextmanager
@@ -22,6 +25,8 @@ async def opened(context: StepContext) -> AsyncIterator[GitHub]:
         CredentialsError: there is no token.
         UsageError: nobody says which repository it is.
     """
+    from console.github.client import GitHub  # the HTTP client takes its time to load, and a screen imports this module
+
     settings = context.tools.settings.github
     token = await context.tools.secret("github-token")
     if not token:

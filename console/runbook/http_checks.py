@@ -15,7 +15,7 @@ import re
 import secrets
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from console.cloud.identity_token import identity_token
 from console.errors import CanarioError, CredentialsError
@@ -24,9 +24,12 @@ from console.runbook.address import Address
 from console.runbook.evidence import Progress
 from console.runbook.judging import Judged
 from console.runbook.kinds.base import StepContext, Subject
-from console.runbook.probe import LARGEST_METRICS, STARTING, Probe, ProbeError, Reply
+from console.runbook.replies import LARGEST_BODY, LARGEST_METRICS, STARTING, ProbeError, Reply
 from console.text import clean
 from console.words import _
+
+if TYPE_CHECKING:
+    from console.runbook.probe import Probe
 
 Check = Literal["healthz", "metrics", "events", "webhook"]
 
@@ -77,6 +80,8 @@ async def perform(context: StepContext, wanted: Wanted) -> Checked:
     Raises:
         CanarioError: the address is not known, or a secret is missing.
     """
+    from console.runbook.probe import Probe  # the HTTP client takes its time to load, and a screen imports this module
+
     found = await address.find(context, wanted.environment, wanted.target, wanted.tag)
     settings = context.tools.settings.http
     async with Probe(
@@ -175,7 +180,7 @@ def same_version(told: str, wanted: tuple[str, ...]) -> bool:
 
 
 async def _healthz(context: StepContext, wanted: Wanted, probe: Probe) -> Checked:
-    reply = await _started(context, wanted, probe, wanted.where, largest=64 * 1024)
+    reply = await _started(context, wanted, probe, wanted.where, largest=LARGEST_BODY)
     told = told_version(reply, wanted.version_field)
     versions = wanted_version(context.subject, wanted.version)
     return Checked(judge_health(reply, told, versions, wanted.where), reply.shown)
@@ -271,7 +276,7 @@ async def _secret(context: StepContext, name: str, variable: str) -> str:
 async def _events(context: StepContext, wanted: Wanted, probe: Probe) -> Checked:
     token = await _secret(context, "verify-token", "CANARIO_VERIFY_TOKEN")
     path = wanted.where
-    await _started(context, wanted, probe, PATHS["healthz"], largest=64 * 1024)
+    await _started(context, wanted, probe, PATHS["healthz"], largest=LARGEST_BODY)
     challenge = secrets.token_hex(8)
     query = {"hub.mode": "subscribe", "hub.verify_token": token, "hub.challenge": challenge}
     right = await probe.ask("GET", path, query=query)
@@ -328,7 +333,7 @@ def signature(body: bytes, secret: str) -> str:
 async def _webhook(context: StepContext, wanted: Wanted, probe: Probe, found: Address) -> Checked:
     secret = await _secret(context, "app-secret", "CANARIO_APP_SECRET")
     path, header = wanted.where, wanted.signature_header
-    await _started(context, wanted, probe, PATHS["healthz"], largest=64 * 1024)
+    await _started(context, wanted, probe, PATHS["healthz"], largest=LARGEST_BODY)
     message_id = f"canario-{context.key[:8]}-{secrets.token_hex(6)}"
     sent_at = context.now()
 

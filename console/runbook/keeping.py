@@ -10,22 +10,27 @@ from dataclasses import replace
 
 from console.actions.recovery import process_alive as alive
 from console.errors import BlockedError, CanarioError, JournalError
-from console.release.state import LEASE, Candidate, Driver, StepRecord
+from console.release.state import LEASE, Candidate, Driver, StepRecord, image_identity
 from console.runbook.evidence import Evidence, Result
 from console.runbook.kinds.base import (
     Answer,
     Ask,
     LocalPaths,
     StepContext,
+    StepKind,
     Subject,
 )
 from console.runbook.running import Run, new_key
 from console.runbook.shared import RENEW_AFTER, known_of, seated
 from console.runbook.standing import LOOK_S, Standing
 from console.runbook.store import INTERRUPTED, Begun, merged, record_of
+from console.runbook.weighing import counted
 from console.words import _
 
 log = logging.getLogger("canario.runbook")
+
+DRIFT_S = 3.0
+"""Wall seconds between two looks for an image that is newer than the one that was tested."""
 
 AGAIN_S = 2.0
 """Wall seconds before what failed (sharing, settling) is tried again."""
@@ -74,7 +79,11 @@ class Keeping(Standing):
             return evidence
         self._shared.learned.update({k: v for k, v in evidence.learned.items() if v})
         step = self.runbook.step(evidence.step)
-        return replace(evidence, subject=self.subject.bound(step.bound_to)) if step is not None else evidence
+        if step is None:
+            return evidence
+        if step.bound_to == "image" and (image := evidence.learned.get("image")):
+            return replace(evidence, subject=image_identity(image))
+        return replace(evidence, subject=self.subject.bound(step.bound_to))
 
     def _tell(self, evidence: Evidence) -> None:
         if not self._is_shared:
@@ -173,8 +182,31 @@ class Keeping(Standing):
             for begun, _sentence in tuple(self._unsettled.values()):
                 await self._settle_one(begun)
             self._publish()
+        if self._is_shared and self.drives:
+            await self._look_for_drift()
         if self._is_shared and (self._shared.waiting or self._lease_due()) and self._due():
             await self._try_flush()
+
+    async def _look_for_drift(self) -> None:
+        """Take in what steps that have passed would find out now, until the release has made its revision."""
+        now = self.session.clock.monotonic()
+        if now - self._looked < DRIFT_S or self.subject.canary:
+            return
+        self._looked = now
+        evidence, _theirs = merged(self._past.evidence, self._candidate)
+        for step, kind in self.loaded.kinds.items():
+            newest = counted(evidence.get(step, ()))
+            if type(kind).drift is StepKind.drift or newest is None or newest.result is not Result.PASSED:
+                continue
+            run = Run(step, self.session.identity, self.now(), now, key=new_key())
+            try:
+                found = await kind.drift(self._context(run, Answer()))
+            except CanarioError as error:
+                log.info("%s cannot be looked at again: %s", step, error)
+                continue
+            if found and self._candidate is not None and not self.subject.canary:
+                await self.store.note("drift", self.candidate_id, self.runbook.id, step=step, **dict(found))
+                self._shared.learned.update(found)
 
     def _due(self) -> bool:
         return self.session.clock.monotonic() - self._tried >= AGAIN_S or not self._problems.get("share")

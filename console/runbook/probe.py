@@ -8,62 +8,18 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Self
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urlsplit
 
 import httpx
 
 from console.clock import Clock
 from console.cloud.target import is_loopback
-from console.errors import CanarioError, UsageError
+from console.errors import UsageError
+from console.runbook.replies import LARGEST_BODY, MOST_REDIRECTS, ProbeError, Reply
 from console.text import clean
 from console.words import _
-
-LARGEST_BODY = 64 * 1024
-"""Bytes of an answer that are read."""
-LARGEST_METRICS = 4 * 1024 * 1024
-"""Bytes of /metrics that are read."""
-MOST_REDIRECTS = 3
-SHOWN_LINES = 20
-STARTING = (429, 502, 503, 504)
-"""Statuses of a service that is still starting: Cloud Run answers 503 without an instance, 429 with none to spare."""
-
-
-class ProbeError(CanarioError):
-    """There was no answer that could be judged.
-
-    Args:
-        what: as `CanarioError`.
-        starting: whether a service that is still starting may be the cause.
-        remedy: as `CanarioError`.
-    """
-
-    def __init__(self, what: str, *, starting: bool = False, remedy: str = "") -> None:
-        super().__init__(what, remedy=remedy)
-        self.starting = starting
-
-
-@dataclass(frozen=True, slots=True)
-class Reply:
-    """An answer."""
-
-    status: int
-    body: bytes
-    headers: Mapping[str, str] = field(default_factory=dict)
-    """Names in lower case."""
-    took_ms: float = 0.0
-
-    @property
-    def text(self) -> str:
-        """Its body as text, as it came: to be read, not to be shown."""
-        return self.body.decode("utf-8", "replace")
-
-    @property
-    def shown(self) -> tuple[str, ...]:
-        """Its first lines, cleaned."""
-        return tuple(clean(line, 300) for line in self.text[:8_000].splitlines()[:SHOWN_LINES])
 
 
 class Probe:
@@ -82,21 +38,25 @@ class Probe:
     def __init__(
         self, url: str, clock: Clock, *, timeout_s: float, identity: Callable[[], Awaitable[str]] | None = None
     ) -> None:
-        parts = urlsplit(url)
-        self.loopback = is_loopback(parts.hostname or "")
-        if not parts.hostname or parts.username or not _safe(parts.scheme, self.loopback):
+        origin = _origin(url)
+        self.loopback = origin is not None and is_loopback(origin[1])
+        if origin is None or not _safe(origin[0], self.loopback):
             raise UsageError(
                 _("{url} is no https address.").format(url=clean(url, 200)),
                 remedy=_("Look at the service's URL in the console of Cloud Run."),
             )
         self.url = url.rstrip("/")
-        self._origin = (parts.scheme, parts.hostname, parts.port)
+        self._origin = origin
         self._clock = clock
         self._timeout_s = timeout_s
         self._identity = None if self.loopback else identity
         self._token = ""
         self._client = httpx.AsyncClient(
-            timeout=timeout_s, follow_redirects=False, trust_env=not self.loopback, headers={"User-Agent": "canario"}
+            timeout=timeout_s,
+            follow_redirects=False,
+            trust_env=not self.loopback,
+            # what is small when compressed may be boundless: none is asked for, and none is taken apart
+            headers={"User-Agent": "canario", "Accept-Encoding": "identity"},
         )
 
     async def __aenter__(self) -> Self:
@@ -165,7 +125,7 @@ class Probe:
                 starting=True,
                 remedy=_("See in the log what it is doing, and press Enter again."),
             ) from None
-        except httpx.HTTPError as error:
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise ProbeError(
                 _("{host} cannot be reached ({problem}).").format(
                     host=self._origin[1], problem=clean(str(error) or type(error).__name__, 200)
@@ -195,7 +155,7 @@ class Probe:
             sent[HEADER] = f"Bearer {self._token}"
         async with self._client.stream(method, url, headers=sent, content=body) as answer:
             got = bytearray()
-            async for part in answer.aiter_bytes():
+            async for part in answer.aiter_raw():
                 got += part
                 if len(got) > largest:
                     raise ProbeError(
@@ -216,12 +176,15 @@ class Probe:
         Raises:
             ProbeError: to another host, to plaintext, or a POST to be sent as a GET.
         """
-        joined = urljoin(str(url), target)
-        parts = urlsplit(joined)
-        if (parts.scheme, parts.hostname, parts.port) != self._origin:
+        try:
+            followed = url.join(target)
+        except (httpx.InvalidURL, ValueError):
+            followed = None
+        if followed is None or _origin(str(followed)) != self._origin:
+            host = followed.host if followed is not None else target
             raise ProbeError(
                 _("{path} redirects to another host, {host}, and is not followed there.").format(
-                    path=url.path, host=clean(parts.hostname or target, 200)
+                    path=url.path, host=clean(host or target, 200)
                 ),
                 remedy=_("See why: the check must be answered by the revision itself."),
             )
@@ -230,7 +193,19 @@ class Probe:
                 _("{path} redirects a {method} ({status}).").format(path=url.path, method=method, status=status),
                 remedy=_("See why: what is sent there would be lost."),
             )
-        return httpx.URL(joined)
+        return followed
+
+
+def _origin(url: str) -> tuple[str, str, int] | None:
+    """(scheme, host, port) of a URL without user or password; None where it is none."""
+    try:
+        parts = urlsplit(url)
+        port = parts.port or {"http": 80, "https": 443}.get(parts.scheme, 0)
+    except ValueError:
+        return None
+    if not parts.hostname or parts.username or parts.password:
+        return None
+    return parts.scheme, parts.hostname, port
 
 
 def _safe(scheme: str, loopback: bool) -> bool:

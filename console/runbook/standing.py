@@ -87,7 +87,7 @@ class Standing:
         self._opening = asyncio.Lock()
         self._to_restart: tuple[str, ...] = ()
         self._sharing = asyncio.Lock()
-        self._tried = float("-inf")
+        self._tried = self._looked = float("-inf")
         self.latest: Checklist = Checklist(self.runbook, ())
         """How it stands; any thread may read it."""
 
@@ -100,6 +100,11 @@ class Standing:
     def candidate_id(self) -> str:
         """Its id; empty before the first step."""
         return self._candidate.id if self._candidate is not None else self._local_id
+
+    @property
+    def refused(self) -> Mapping[str, str]:
+        """Why steps could not be tried last, by step."""
+        return dict(self._refused)
 
     @property
     def drives(self) -> bool:

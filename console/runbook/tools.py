@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from console.notify import Notifier
     from console.session import Session
     from console.settings import Environment, Settings
+    from console.verdict.base import Tick
     from console.watch.snapshot import Snapshot
 
 CONNECT_S = 20.0
@@ -69,6 +70,10 @@ class SessionTools:
         """The live picture, where one is watched."""
         latest = self._session.watcher.latest
         return latest if latest.service is not None else None
+
+    def ticks(self, revision: str, since: int) -> tuple[Tick, ...]:
+        """Closed seconds of the live picture from Unix second `since` on; empty where nothing is watched."""
+        return self._session.watcher.ticks(revision, since)
 
     async def cloud(self, environment: str = "") -> tuple[Cloud, Environment]:
         """A connection for an environment by name; one is kept for each project and region, and closed at the end.

@@ -10,12 +10,13 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-
-from markdown_it import MarkdownIt
-from markdown_it.token import Token
+from typing import TYPE_CHECKING
 
 from console.journal.scrub import scrub_text
 from console.runbook.evidence import ItemResult, Result
+
+if TYPE_CHECKING:
+    from markdown_it.token import Token
 
 LARGEST_FILE = 1024 * 1024
 """Bytes of a list that are read."""
@@ -52,6 +53,8 @@ def read_cases(text: str, machine: Mapping[str, str] | None = None) -> tuple[Cas
         text: Markdown.
         machine: check by case id, for those that a machine does; a comment `<!-- canario: CHECK -->` says the same.
     """
+    from markdown_it import MarkdownIt  # it takes its time to load, and a screen imports this module
+
     found: list[Case] = []
     critical_part = False
     tokens = MarkdownIt("commonmark", {"maxNesting": 20}).parse(text)

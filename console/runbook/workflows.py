@@ -5,16 +5,19 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
 from console.errors import CanarioError
 from console.github import errors, rules
-from console.github.client import GitHub
 from console.github.model import Job, WorkflowRun
 from console.runbook.evidence import Progress
 from console.runbook.judging import Judged
 from console.runbook.kinds.base import StepContext
 from console.settings_types import shown_duration
 from console.words import _
+
+if TYPE_CHECKING:
+    from console.github.client import GitHub
 
 
 @dataclass(frozen=True, slots=True)

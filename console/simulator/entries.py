@@ -188,6 +188,8 @@ class EntryMaker:
         made: list[Kept] = []
         for fate in _FATES[group]:
             prefix = f"{tick:x}{arm.key:08x}{fate:d}"
+            if chosen is not None and not any(chosen(f"{prefix}{number:x}") for number in range(tally[fate])):
+                continue  # in a log thinned to little most ticks have none, and drawing them is most of the work
             requests = traffic.requests(tick, arm, tally[fate], fate)
             failed = fate is Fate.FAILED
             if group in (Group.SERVED, Group.FAILED):

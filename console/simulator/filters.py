@@ -79,8 +79,11 @@ class Filter:
         return left if isinstance(left, bool) else _compile(left)
 
     def given_id(self, facts: Facts) -> Callable[[str], bool] | None:
-        """Where of such entries nothing but the insertId is left to ask: that question."""
+        """Where of such entries nothing but the insertId is left to ask, times aside: that question."""
         left = self.node if self.node is None else _given(self.node, facts)
+        if isinstance(left, And):
+            rest = [part for part in left.parts if not (isinstance(part, Leaf) and part.field.path == ("timestamp",))]
+            left = rest[0] if len(rest) == 1 else left
         return left.of_id if isinstance(left, Opaque) else None
 
     def bounds(self) -> tuple[int | None, int | None]:

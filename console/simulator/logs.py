@@ -258,8 +258,8 @@ class Selector:
                     chosen = self._chosen.get((traffic.name, arm.revision, group))
                     if chosen is not None:
                         lines = self.book.maker.make(traffic, tick, arm, tally, group, chosen)
-                        work += len(lines)
-                        taken.extend(lines)
+                        work += len(lines) + sum(tally) // 20
+                        taken.extend(lines if rule is True else (line for line in lines if self._takes(rule, line)))
                         continue
                     lines = self.book.made(traffic, tick, arm, tally, group)
                     work += len(lines)
@@ -269,6 +269,10 @@ class Selector:
                         assert callable(rule)
                         taken.extend(line for line in lines if rule(line.entry))
         return taken, work
+
+    @staticmethod
+    def _takes(rule: bool | Predicate, line: Kept) -> bool:
+        return rule if isinstance(rule, bool) else rule(line.entry)
 
     def estimate(self, start: int, end: int) -> int:
         """About how many entries it would take of those made from the ticks from `start` to before `end`."""

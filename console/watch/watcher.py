@@ -16,7 +16,7 @@ from console.errors import CloudError
 from console.release.moves import rollback_target
 from console.release.service import Service
 from console.release.state import Candidate, Release, VerdictRecord, read_document, read_release
-from console.verdict.base import Judge, JudgeFactory, JudgeSettings, Verdict
+from console.verdict.base import Judge, JudgeFactory, JudgeSettings, Tick, Verdict
 from console.verdict.threshold import ThresholdJudge
 from console.watch.aggregate import Aggregator, Second
 from console.watch.approvals import ApprovalFeed
@@ -149,6 +149,13 @@ class Watcher:
     def note_service(self, service: Service) -> None:
         """Take in what a write of ours answered, so that the picture follows at once."""
         self._services.note(service)
+
+    def ticks(self, revision: str, since: int) -> tuple[Tick, ...]:
+        """Closed seconds that are still kept (some minutes), from Unix second `since` on, for a judge of `revision`.
+
+        Of the session's loop only.
+        """
+        return tuple(self._history.ticks(revision, since))
 
     async def chart(self, span: timedelta) -> ChartData:
         """The metrics screen's charts of the last `span`, cached for half a minute of server time.

@@ -7,6 +7,7 @@ from time import monotonic
 from typing import Any, ClassVar, TypeVar
 
 from textual.app import ComposeResult
+from textual.await_complete import AwaitComplete
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical, VerticalScroll
 from textual.content import Content
@@ -84,6 +85,7 @@ class Dialog(ModalScreen[T]):
         self.view = view
         """The latest view."""
         self._quiet_since = monotonic()
+        self._answered = False
         self._composed = False
         """Whether the whole body is there: Mount comes after the last of it, the foot alone may come sooner."""
 
@@ -195,6 +197,13 @@ class Dialog(ModalScreen[T]):
     def action_leave(self) -> None:
         """Esc."""
         self.dismiss(None)
+
+    def dismiss(self, result: T | None = None) -> AwaitComplete:
+        """Leave with an answer, once: a second key may come before the dialog is gone."""
+        if self._answered:
+            return AwaitComplete()
+        self._answered = True
+        return super().dismiss(result)
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         """Enter in an input is Enter."""

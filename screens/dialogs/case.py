@@ -46,6 +46,8 @@ class CaseDialog(Dialog[CaseWord | None]):
     def __init__(self, view: View, case: str, title: str, critical: bool, left: int) -> None:
         super().__init__(view)
         self._case, self._title, self._critical, self._left = case, title, critical, left
+        self._word = "pass"
+        """What Enter says."""
 
     def heading(self) -> str:
         """The case's id."""
@@ -64,27 +66,49 @@ class CaseDialog(Dialog[CaseWord | None]):
         return self.query_one("#note", Input).value.strip()
 
     def confirm_label(self) -> str:
-        """What Enter does."""
-        return _("Pass")
+        """What Enter does: pass, until another answer was chosen."""
+        return {"pass": _("Pass"), "fail": _("Fail"), "blocked": _("Blocked")}[self._word]
+
+    def can_confirm(self) -> bool:
+        """Whether the answer has the note that it needs."""
+        return self._word == "pass" or bool(self._text)
 
     def other_labels(self) -> tuple[str, ...]:
         """The other answers."""
-        return (f"F2 {_('Fail')}", f"F3 {_('Blocked')}")
+        others = (("F2", "fail", _("Fail")), ("F3", "blocked", _("Blocked")))
+        return tuple(f"{key} {label}" for key, word, label in others if word != self._word)
 
     def leave_label(self) -> str:
         """What Esc does."""
         return _("Later")
 
+    def on_input_changed(self, event: Input.Changed) -> None:
+        """The foot says whether Enter would do something now."""
+        event.stop()
+        self._ask()
+        self.foot()
+
     def confirm(self) -> None:
-        """It passed."""
-        self.dismiss(CaseWord("pass", self._text))
+        """As chosen."""
+        self.dismiss(CaseWord(self._word, self._text))
 
     def action_say(self, word: str) -> None:
-        """It failed, or could not be tried."""
-        if not self._text:
-            self.query_one("#missing", Static).update(Content(_("Write in one line what you saw.")))
+        """It failed, or could not be tried: at once where the note is there, else once it is written."""
+        # in the field's own queue, behind what was typed just before
+        self.query_one("#note", Input).call_later(self._say, word)
+
+    def _say(self, word: str) -> None:
+        self._word = word
+        if self._text:
+            self.confirm()
             return
-        self.dismiss(CaseWord(word, self._text))
+        self._ask()
+        self.foot()
+
+    def _ask(self) -> None:
+        needed = self._word != "pass" and not self._text
+        text = _("Write in one line what you saw, then Enter.") if needed else ""
+        self.query_one("#missing", Static).update(Content(text))
 
 
 __all__ = ["CaseDialog", "CaseWord"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import ClassVar
@@ -10,13 +11,15 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical, VerticalScroll
 from textual.content import Content
-from textual.widgets import Markdown, Static
+from textual.widget import Widget
+from textual.widgets import Static
 
 from console.errors import CanarioError
 from console.words import _
 from screens.base import Banner
 from screens.dialogs.base import Dialog, plain
 from screens.view import View
+from widgets.document import DocumentView, lay_out
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +56,7 @@ class ContactsDialog(Dialog[None]):
     ContactsDialog > #frame { width: 100%; height: 100%; }
     ContactsDialog #tabs { height: 1; }
     ContactsDialog #body { height: 1fr; }
-    ContactsDialog #cards { height: auto; }
-    ContactsDialog Markdown { padding: 0; }
+    ContactsDialog #cards, ContactsDialog .status { height: auto; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("i", "leave", show=False),
@@ -75,6 +77,8 @@ class ContactsDialog(Dialog[None]):
         self._tab = 1
         self._begun: set[int] = set()
         """Tabs whose document has been asked for."""
+        self._texts: dict[int, str] = {}
+        """What was read, by tab."""
 
     def compose(self) -> ComposeResult:
         """Tabs, what they show, foot."""
@@ -84,9 +88,9 @@ class ContactsDialog(Dialog[None]):
             yield Static("", id="tabs", markup=False)
             with VerticalScroll(id="body", can_focus=False):
                 yield Static(cards_content(self._cards), id="cards", markup=False)
-                for number, _document in enumerate(self._documents, 2):
-                    yield Static("", id=f"status-{number}", classes="faint", markup=False)
-                    yield Markdown("", id=f"document-{number}", open_links=False)
+            for number, _document in enumerate(self._documents, 2):
+                yield Static("", id=f"status-{number}", classes="faint status", markup=False)
+                yield DocumentView(id=f"document-{number}")
             yield plain("", id="foot")
 
     def on_mount(self) -> None:
@@ -117,10 +121,24 @@ class ContactsDialog(Dialog[None]):
         self._tab = (self._tab - 1 + tabs) % (len(self._documents) + 1) + 1
         self._show_tab()
 
-    def on_markdown_link_clicked(self, event: Markdown.LinkClicked) -> None:
-        """Links are a stranger's: they lead nowhere."""
-        event.stop()
-        event.prevent_default()
+    def action_scroll_body(self, lines: int) -> None:
+        """Arrows."""
+        self._shown.scroll_relative(y=lines, animate=False)
+
+    def action_page_body(self, pages: int) -> None:
+        """Page keys, Home and End."""
+        self._shown.scroll_relative(y=pages * max(self._shown.size.height - 1, 1), animate=False)
+
+    def on_resize(self) -> None:
+        """Lay the texts out for the new width."""
+        super().on_resize()
+        for number in self._texts:
+            self.run_worker(self._lay_out(number), exit_on_error=False)
+
+    @property
+    def _shown(self) -> Widget:
+        """What the arrows scroll."""
+        return self.query_one("#body" if self._tab == 1 else f"#document-{self._tab}")
 
     def _show_tab(self) -> None:
         titles = [_("Contacts"), *(document.title for document in self._documents)]
@@ -129,11 +147,10 @@ class ContactsDialog(Dialog[None]):
             style = "bold reverse" if number == self._tab else ""
             parts.append(Content.styled(f" {number} {title} ", style))
         self.query_one("#tabs", Static).update(Content(" ").join(parts))
-        self.query_one("#cards").display = self._tab == 1
+        self.query_one("#body").display = self._tab == 1
         for number in range(2, len(self._documents) + 2):
             self.query_one(f"#document-{number}").display = number == self._tab
             self.query_one(f"#status-{number}").display = number == self._tab
-        self.query_one("#body").scroll_home(animate=False)
         if self._tab > 1 and self._tab not in self._begun:
             self._begun.add(self._tab)
             self.run_worker(self._read(self._tab), exit_on_error=False)
@@ -148,8 +165,17 @@ class ContactsDialog(Dialog[None]):
             status.update(Content.styled(str(error), "$text-error"))
             self._begun.discard(number)  # turning to it again tries again
             return
+        self._texts[number] = text
+        await self._lay_out(number)
         status.update(Content(document.place))
-        await self.query_one(f"#document-{number}", Markdown).update(text)
+
+    async def _lay_out(self, number: int) -> None:
+        """Lay a text out beside the screen, which goes on drawing and hearing keys."""
+        view = self.query_one(f"#document-{number}", DocumentView)
+        width = self.query_one("#frame").content_size.width - 1
+        lines = await asyncio.to_thread(lay_out, self._texts[number], width)
+        if view.is_attached and width == self.query_one("#frame").content_size.width - 1:
+            view.show(lines)
 
 
 def cards_content(cards: tuple[ContactCard, ...]) -> Content:

@@ -4,15 +4,8 @@ from __future__ import annotations
 
 import collections
 import json
-import os
 import random
 import re
-import selectors
-import signal
-import subprocess
-import sys
-import time
-import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 
@@ -23,15 +16,13 @@ from console.session import Session
 from console.settings import Settings
 from console.simulator.checkout import write_checkout
 from console.simulator.options import parse_time
-from console.simulator.process import LocalParts, SimulatorProcess
+from console.simulator.process import SimulatorProcess
+from tests.e2e.walker import CARLOS, MARIA, Walker, dispatches, slack
 
 NOON = "2026-11-25T10:05:00Z"
-MARIA, CARLOS = "maria@example.com", "carlos.lopez@example.com"
-ENDS_S = 150.0
-"""Wall seconds that one process may take; far more than it needs."""
 
 KILLED_AT = (
-    "unit", "merged", "dispatched", "ready", "approve_tech_lead",
+    "unit", "merged", "dispatched", "staging_passed", "approve_tech_lead",
     "deploy", "prod_healthz", "canary_10", "canary_50", "canary_100",
 )  # fmt: skip
 """The step in which each of ten processes is killed, or the one that it is at by then."""
@@ -79,6 +70,7 @@ BOOK = "\n".join(
                 bound_to="image",
                 needs=["dispatched"],
             ),
+            step("staging_passed", "notify", '{ message = "staging_passed" }', bound_to="image", needs=["ready"]),
             needs=("code",),
         ),
         phase(
@@ -117,75 +109,16 @@ BOOK = "\n".join(
             step("canary_100", "traffic", "{ percent = 100 }", bound_to="revision", needs=["bake_50"]),
             needs=("deploy",),
         ),
-        phase("after", step("last_word", "confirm"), needs=("canary",)),
+        phase(
+            "after",
+            step("announce", "notify", '{ message = "deployed" }', bound_to="revision"),
+            step("last_word", "confirm"),
+            needs=("canary",),
+        ),
     ]
 )
 
 STEPS = [id for id in re.findall(r'^id = "(\w+)"$', BOOK, re.MULTILINE) if f'title = {{ en = "{id}" }}\nhelp' in BOOK]
-
-
-class Walker:
-    """Starts `canario runbook run --headless` as a shell would, and kills it."""
-
-    def __init__(self, folder: Path, running: SimulatorProcess, parts: LocalParts) -> None:
-        self._folder, self._running = folder, running
-        book = folder / "short.toml"
-        book.write_text(BOOK, encoding="utf-8")
-        assert parts.checkout is not None
-        self._command = [
-            str(Path(sys.executable).with_name("canario")), "runbook", "run", "--headless",
-            "--runbook", str(book), "--endpoint", running.grpc, "--checkout", str(parts.checkout),
-            "--yes-as", f"{MARIA}:code", "--yes-as", f"{CARLOS}:tech_lead",
-        ]  # fmt: skip
-        self._environment = {
-            **os.environ,
-            **parts.variables(MARIA),
-            "CANARIO_JOURNAL": str(folder / "journal.db"),
-            "CANARIO_GITHUB__API": parts.github_url,
-            "CANARIO_GITHUB__REPOSITORY": parts.repository,
-            "CANARIO_PLAN__BAKE": "1 min",
-            "CANARIO_PLAN__MINIMUM_REQUESTS": "200",
-        }
-        self.said: list[str] = []
-
-    def walk(self, until: str = "", chance: random.Random | None = None) -> int | None:
-        """Walk to the end, or kill it a moment after it has begun `until` or is past it; its exit code, or None."""
-        process = subprocess.Popen(
-            self._command,
-            env=self._environment,
-            cwd=self._folder,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-        )
-        assert process.stdout is not None
-        moment = None if chance is None else chance.choice((0.0, 0.02, 0.1, 0.3, 0.7))
-        deadline = time.monotonic() + ENDS_S
-        kill_at: float | None = None
-        late = KILLED_AT[KILLED_AT.index(until) :] if until else ()
-        text = b""
-        with selectors.DefaultSelector() as selector:
-            selector.register(process.stdout, selectors.EVENT_READ)
-            while True:
-                now = time.monotonic()
-                assert now < deadline, "\n".join(self.said[-40:])
-                if kill_at is not None and now >= kill_at:
-                    process.send_signal(signal.SIGKILL)
-                    process.wait()
-                    process.stdout.close()
-                    return None
-                if not selector.select(0.02 if kill_at is None else max(0.0, min(0.02, kill_at - now))):
-                    continue
-                part = os.read(process.stdout.fileno(), 65536)
-                if not part:
-                    process.stdout.close()
-                    return process.wait()
-                *lines, text = (text + part).split(b"\n")
-                for line in lines:
-                    self.said.append(line.decode())
-                    begun = line.decode().partition("> ")[2]
-                    if begun in late and kill_at is None and moment is not None:
-                        kill_at = time.monotonic() + moment
 
 
 @pytest.mark.slow
@@ -196,11 +129,21 @@ async def test_killed_at_ten_moments_it_does_nothing_twice_and_ends_the_same(
     running = simulator(scenario="healthy", speed=20, bare=True, now=NOON)
     checkout = write_checkout(tmp_path, parse_time(NOON))
     earlier = dispatches(running.post("/github", {"origin": str(checkout.origin)}))
-    walker = Walker(tmp_path, running, running.parts(checkout.path))
+    book = tmp_path / "short.toml"
+    book.write_text(BOOK, encoding="utf-8")
+    walker = Walker(
+        tmp_path,
+        running,
+        running.parts(checkout.path),
+        "--runbook",
+        str(book),
+        CANARIO_PLAN__BAKE="1 min",
+        CANARIO_PLAN__MINIMUM_REQUESTS="200",
+    )
     chance = random.Random(20261125)
     killed = 0
     for moment in KILLED_AT:
-        code = walker.walk(moment, chance)
+        code = walker.walk(KILLED_AT[KILLED_AT.index(moment) :], chance)
         assert code in (None, 0), "\n".join(walker.said[-40:])
         killed += code is None
     assert killed == 10, "a process ended before it could be killed"
@@ -237,23 +180,9 @@ async def test_killed_at_ten_moments_it_does_nothing_twice_and_ends_the_same(
     ]
     assert candidate.closed == "done"
     assert {record.step: record.result for record in candidate.steps} == dict.fromkeys(STEPS, "passed")
-    messages = [str(message["text"]) for message in slack(running)]
+    messages = slack(running)
     twice = [text for text, count in collections.Counter(messages).items() if count > 1]
     assert not twice
-
-
-def dispatches(github: dict[str, object]) -> int:
-    """How many runs of the manual workflow GitHub has."""
-    runs = github["runs"]
-    assert isinstance(runs, list)
-    return [run["file"] for run in runs].count("deploy-backend.yml")
-
-
-def slack(running: SimulatorProcess) -> list[dict[str, object]]:
-    """What Slack got."""
-    address = str(running.info["slack"]).partition("/services/")[0] + "/messages"
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    with opener.open(address, timeout=10) as answer:
-        found = json.loads(answer.read())
-    messages = found["messages"] if isinstance(found, dict) else found
-    return list(messages)
+    titles = collections.Counter(text.splitlines()[0] for text in messages)
+    assert titles["✅ STAGING VALIDATION PASSED"] <= 1, "killed while it was sent, it is not sent again"
+    assert titles["✅ DEPLOYMENT SUCCESSFUL"] >= 1

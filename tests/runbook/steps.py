@@ -39,6 +39,9 @@ class Tools:
     def snapshot(self) -> None:
         return None
 
+    def ticks(self, revision: str, since: int) -> tuple[()]:
+        return ()
+
     async def cloud(self, environment: str = "") -> tuple[Any, Any]:
         name = environment or self.environment_name
         return self.clouds[name], self.settings.environment(name)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import json
 import ssl
 import subprocess
+import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -28,7 +30,8 @@ from console.runbook import http_checks
 from console.runbook.evidence import Evidence, Result
 from console.runbook.http_checks import read_metrics, same_version, told_version, wanted_version
 from console.runbook.kinds.base import Subject
-from console.runbook.probe import Probe, Reply
+from console.runbook.probe import Probe
+from console.runbook.replies import Reply
 from console.settings import HttpSettings, Settings
 from console.simulator import webhook
 from console.simulator.server import Simulator
@@ -256,6 +259,33 @@ async def test_redirects_are_followed_on_the_same_host_and_nowhere_else(bench: B
     assert "more than 3" in (await check(bench, "metrics")).sentence
 
 
+@pytest.mark.parametrize(
+    "target",
+    ["http://[", "//evil.example/", "https://127.0.0.1/", "http://user:pw@127.0.0.1/", "http://127.0.0.1:99999/", "\\x",
+     "javascript:alert(1)", "http://\u202eevil.example/"],
+)  # fmt: skip
+async def test_a_redirect_that_leads_astray_is_a_sentence(bench: Bench, serve: Serve, target: str) -> None:
+    async def astray(_request: web.Request) -> web.Response:
+        return web.Response(status=302, headers={"Location": target})
+
+    await serve(healthz=astray)
+    evidence = await check(bench, "healthz", startup_wait="0 s")
+    assert evidence.result is Result.FAILED
+    assert "\u202e" not in str(evidence)
+
+
+async def test_a_small_answer_that_unpacks_to_a_huge_one_is_not_unpacked(bench: Bench, serve: Serve) -> None:
+    packed = gzip.compress(b"a_metric 1\n" * 2_000_000)
+    assert len(packed) < 64 * 1024
+
+    async def bomb(_request: web.Request) -> web.Response:
+        return web.Response(body=packed, headers={"Content-Encoding": "gzip"})
+
+    await serve(healthz=bomb, metrics=bomb)
+    for name in ("healthz", "metrics"):
+        assert (await check(bench, name)).result is Result.FAILED
+
+
 async def test_answers_are_bounded_in_size_and_time(bench: Bench, serve: Serve) -> None:
     async def huge(request: web.Request) -> web.StreamResponse:
         response = web.StreamResponse()
@@ -405,3 +435,13 @@ async def test_a_certificate_that_nobody_vouches_for_is_refused(bench: Bench, tm
     await server.close()
     assert evidence.result is Result.FAILED
     assert "certificate" in evidence.sentence.lower()
+
+
+def test_reading_a_runbook_loads_no_http_client_and_no_markdown() -> None:
+    """Screens and quick commands read runbooks: what a step needs to run is loaded when it runs."""
+    code = (
+        "import sys; from console.runbook.kinds import kinds; kinds();"
+        " print(*sorted({'httpx', 'markdown_it', 'prometheus_client', 'google', 'locust'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == []

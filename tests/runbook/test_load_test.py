@@ -131,6 +131,7 @@ async def test_without_locust_the_sentence_says_how_to_install_it(
     bench.tools.clouds = {"production": OneUrl("http://127.0.0.1:1"), "staging": OneUrl("http://127.0.0.1:2")}
     with_locustfile(bench)
     bench.tools.more = {"PATH": "/nowhere"}
+    bench.tools.secrets = {"app-secret": "x"}
     with pytest.raises(UsageError) as raised:
         await bench.run(bench.step("load_test", **SHORT))
     assert "pip install locust" in raised.value.remedy

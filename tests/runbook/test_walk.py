@@ -230,6 +230,56 @@ async def test_a_broken_journal_lets_no_step_run(simulator: Callable[..., Simula
         await session.close()
 
 
+class Rescue(Machine):
+    """A step that gives traffic back."""
+
+    rescue: ClassVar[bool] = True
+
+
+async def test_what_gives_traffic_back_waits_for_no_journal(
+    simulator: Callable[..., SimulatorProcess], tmp_path: Path
+) -> None:
+    settings = Settings(journal=tmp_path)
+    running = simulator(scenario="healthy", bare=True)
+    session = await Session.open(
+        settings, settings.environment("production"), endpoint=running.grpc, as_email=MARIA, watch=False
+    )
+    try:
+        await session.watcher.refresh()
+        walk = await Walk.open(session, settings, loaded(Rescue), shared=False, look=False)
+        evidence = await walk.run("build")
+        assert evidence.result is Result.PASSED
+        assert view(walk, "build").state is State.PASSED
+        await walk.close()
+    finally:
+        await session.close()
+
+
+async def test_a_manual_rollback_is_kept_in_the_journal_alone_and_each_is_a_new_one(
+    simulator: Callable[..., SimulatorProcess], tmp_path: Path
+) -> None:
+    settings = Settings(journal=tmp_path / "journal.db")
+    running = simulator(scenario="healthy", bare=True)
+    session = await Session.open(
+        settings, settings.environment("production"), endpoint=running.grpc, as_email=MARIA, watch=False
+    )
+    try:
+        await session.watcher.refresh()
+        first = await Walk.open(session, settings, loaded(), shared=False, look=False)
+        await first.sign("word")
+        assert first.candidate is None
+        assert "candidate" not in str((await session.watcher.refresh()).service)
+        again = await Walk.open(session, settings, loaded(), shared=False, look=False)
+        assert view(again, "word").state is State.PASSED
+        await again.finish("done")
+        another = await Walk.open(session, settings, loaded(), shared=False, look=False)
+        assert view(another, "word").state is State.OPEN
+        for walk in (first, again, another):
+            await walk.close()
+    finally:
+        await session.close()
+
+
 # Two consoles
 
 

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from console.cloud.client import Cloud
     from console.notify import Notifier
     from console.settings import Environment, Settings
+    from console.verdict.base import Tick
     from console.watch.snapshot import Snapshot
 
 
@@ -128,6 +129,9 @@ class Tools(Protocol):
 
     def snapshot(self) -> Snapshot | None:
         """The live picture, where one is watched."""
+
+    def ticks(self, revision: str, since: int) -> tuple[Tick, ...]:
+        """Closed seconds of the live picture from Unix second `since` on; empty where nothing is watched."""
 
     async def cloud(self, environment: str = "") -> tuple[Cloud, Environment]:
         """A connection for an environment by name (empty: the release's own), and the environment.
@@ -283,6 +287,17 @@ class StepKind(ABC):
             Its evidence where it was done (or UNKNOWN where nobody can tell); None where it was not done and may run.
         """
         return None
+
+    async def drift(self, context: StepContext) -> Mapping[str, str]:
+        """What it would find out now, looked up without running it: `learned`, where that is new; else nothing.
+
+        Asked now and then while the release has made no revision yet, so that what was tested and approved is not
+        taken for what has come since.
+
+        Raises:
+            CanarioError: it cannot be looked up now.
+        """
+        return {}
 
     def observe(self, seen: Observed) -> Observation | None:
         """How the step stands, read off the live picture; None for kinds that are run. Pure."""

@@ -5,7 +5,7 @@ Runbook: `Verificar Deploy en Staging`, `Preparar Deployment Manual` (option B),
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Annotated, ClassVar, Literal
 
@@ -92,6 +92,20 @@ class CloudRunStep(StepKind):
                 remedy=_("Look at `canario revisions`, then say whether it is yours."),
             )
         return self._made(context, revision)
+
+    async def drift(self, context: StepContext) -> Mapping[str, str]:
+        """A newer image that the service serves by now."""
+        if self._settings.do != "ready":
+            return {}
+        cloud, environment = await context.tools.cloud(self._settings.environment)
+        service = await cloud.run.get_service(environment.service)
+        name = next((known for known, share in service.effective_shares().items() if share == 100), None)
+        if name is None or not service.settled or not service.ready:
+            return {}
+        revision = await cloud.run.get_revision(service.name, name)
+        if image_identity(revision.image, revision.digest) == context.subject.image_id or not revision.ready:
+            return {}
+        return {"image": revision.image} | ({"commit": revision.commit} if len(revision.commit) == 40 else {})
 
     def observe(self, seen: Observed) -> Observation | None:
         """Nothing: a revision's state at 0 % is looked at when asked, with its evidence kept."""

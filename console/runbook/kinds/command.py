@@ -15,6 +15,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, field_validator, model_validator
 
+from console.errors import CredentialsError
 from console.runbook import process, readers
 from console.runbook.evidence import Evidence, Progress, Result
 from console.runbook.judging import Judged
@@ -203,10 +204,21 @@ async def environment(
         context: of the step.
         more: laid over the operator's.
         secrets: canario's secrets that it gets besides: the variable, and the secret's name.
+
+    Raises:
+        CredentialsError: one of those is missing.
     """
-    named = {
-        variable: value for variable, name in (secrets or {}).items() if (value := await context.tools.secret(name))
-    }
+    named: dict[str, str] = {}
+    for variable, name in (secrets or {}).items():
+        value = await context.tools.secret(name)
+        if not value:
+            raise CredentialsError(
+                _("There is no {name} to give to the program.").format(name=name),
+                remedy=_("Run `keyring set canario {name}`, or set {variable}.").format(
+                    name=name, variable=SECRETS[name]
+                ),
+            )
+        named[variable] = value
     return process.child_environment(context.tools.variables(), context.paths.checkout, more={**(more or {}), **named})
 
 

@@ -7,13 +7,12 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import Annotated, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from pydantic import Field, field_validator, model_validator
 
 from console.errors import ConfirmationLostError, UsageError
 from console.github import errors, rules
-from console.github.client import GitHub
 from console.github.model import PullRequest, WorkflowRun
 from console.runbook import github_site as site
 from console.runbook import workflows
@@ -22,6 +21,9 @@ from console.runbook.kinds.base import KindSettings, StepContext, StepKind
 from console.runbook.model import Step
 from console.settings_types import Duration, Problem
 from console.words import _
+
+if TYPE_CHECKING:
+    from console.github.client import GitHub
 
 LEEWAY = timedelta(seconds=5)
 """By how much GitHub's clock may be behind the cloud's."""
@@ -121,7 +123,10 @@ class GitHubStep(StepKind):
             if self._settings.check == "merged":
                 pull = await site.find_pull_request(context, github, self._settings.number)
                 return await self._is_merged(context, github, pull) if pull.merged else None
-            found = await self._ours(context, github, await github.login(), begun - LEEWAY, frozenset())
+            # GitHub lists a run within seconds: long after, one look tells
+            appears = self._settings.appears
+            left = min(max(appears - (context.now() - begun), timedelta(0)), appears)
+            found = await self._ours(context, github, await github.login(), begun - LEEWAY, frozenset(), within=left)
             return await self._followed(context, github, found) if found is not None else None
 
     def explain(self) -> tuple[str, ...]:
@@ -364,7 +369,14 @@ class GitHubStep(StepKind):
         return context.evidence(Result.UNKNOWN, said, remedy=remedy)
 
     async def _ours(
-        self, context: StepContext, github: GitHub, login: str, since: datetime, known: frozenset[int]
+        self,
+        context: StepContext,
+        github: GitHub,
+        login: str,
+        since: datetime,
+        known: frozenset[int],
+        *,
+        within: timedelta | None = None,
     ) -> WorkflowRun | None:
         settings = self._settings
         return await workflows.dispatched(
@@ -376,7 +388,7 @@ class GitHubStep(StepKind):
             since=since,
             known=known,
             poll=settings.poll,
-            within=settings.appears,
+            within=settings.appears if within is None else within,
         )
 
     def _inputs(self) -> dict[str, str]:

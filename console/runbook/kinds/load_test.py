@@ -144,14 +144,16 @@ class LoadTest(StepKind):
         users, rate = settings.users or "USERS", settings.spawn_rate or "RATE"
         seconds = f"{settings.duration.total_seconds():.0f}s" if settings.duration else "TIME"
         line = f"locust -f {settings.file} --host=URL -u {users} -r {rate} -t {seconds} --headless --csv={PREFIX}"
+        where = _("in {folder}; URL is that of {environment}").format(
+            folder=settings.folder, environment=settings.environment
+        )
+        if None in (settings.users, settings.spawn_rate, settings.duration):
+            where += _("; USERS, RATE and TIME are the settings' (checklist.load_test_*)")
+        limits = _("P95 must stay under {p95} ms and errors under {errors} %; it never runs against production.")
         return (
             line,
-            _("in {folder}; URL is that of {environment}, USERS, RATE and TIME are settings' (50, 10, 60s)").format(
-                folder=settings.folder, environment=settings.environment
-            ),
-            _("P95 must stay under {p95} ms and errors under {errors} %; it never runs against production.").format(
-                p95=f"{settings.p95.total_seconds() * 1000:g}", errors=f"{settings.errors_percent:g}"
-            ),
+            where,
+            limits.format(p95=f"{settings.p95.total_seconds() * 1000:g}", errors=f"{settings.errors_percent:g}"),
         )
 
     def _command_line(self, context: StepContext, host: str) -> tuple[tuple[str, ...], timedelta]:

@@ -1,0 +1,69 @@
+"""Writing a report's two files."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from console.errors import CanarioError
+from console.report.gathering import Report, gather_report
+from console.report.page import page
+from console.report.paper import paper
+from console.words import _
+
+if TYPE_CHECKING:
+    from console.session import Session
+    from console.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What was written."""
+
+    release: str
+    html: Path
+    markdown: Path
+    problems: tuple[str, ...] = ()
+    """What could not be read, a sentence each."""
+
+
+async def write_report(session: Session, settings: Settings, wanted: str, folder: Path) -> Written:
+    """Gather a release's report and write it into `folder`, which is made where it is missing.
+
+    Args:
+        session: an open one whose watcher has looked.
+        settings: all of them.
+        wanted: see `gather_report`.
+        folder: where.
+
+    Raises:
+        UsageError: there is no such release.
+        CanarioError: it cannot be written.
+    """
+    report = await gather_report(session, settings, wanted)
+    return await asyncio.to_thread(write, report, folder)
+
+
+def write(report: Report, folder: Path) -> Written:
+    """Write the two files. Blocking.
+
+    Raises:
+        CanarioError: they cannot be written.
+    """
+    name = re.sub(r"[^\w.-]", "_", f"canario-{report.service}-{report.story.release.id}")
+    html, markdown = folder / f"{name}.html", folder / f"{name}.md"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        html.write_text(page(report), encoding="utf-8", errors="replace")
+        markdown.write_text(paper(report), encoding="utf-8", errors="replace")
+    except OSError as error:
+        raise CanarioError(
+            _("The report cannot be written to {folder}: {problem}").format(
+                folder=folder, problem=error.strerror or type(error).__name__
+            ),
+            remedy=_("Name another folder with --out."),
+        ) from error
+    return Written(report.story.release.id, html, markdown, report.problems)

@@ -1,0 +1,125 @@
+"""`canario runbook run --headless` as a shell starts it: read line by line, and killed where a test says so."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import selectors
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from console.simulator.process import LocalParts, SimulatorProcess
+
+MARIA, CARLOS = "maria@example.com", "carlos.lopez@example.com"
+ENDS_S = 300.0
+"""Wall seconds that one process may take; far more than it needs."""
+
+
+class Walker:
+    """Starts it, and kills it.
+
+    Args:
+        folder: where it runs, and keeps its journal.
+        running: the simulator.
+        parts: its GitHub, Slack and checkout.
+        arguments: options besides.
+        variables: environment variables besides.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        running: SimulatorProcess,
+        parts: LocalParts,
+        *arguments: str,
+        **variables: str,
+    ) -> None:
+        self._folder, self._running = folder, running
+        assert parts.checkout is not None
+        self._command = [
+            str(Path(sys.executable).with_name("canario")), "runbook", "run", "--headless",
+            "--endpoint", running.grpc, "--checkout", str(parts.checkout),
+            "--yes-as", f"{MARIA}:code", "--yes-as", f"{CARLOS}:tech_lead", *arguments,
+        ]  # fmt: skip
+        self._environment = {
+            **os.environ,
+            **parts.variables(MARIA),
+            "CANARIO_JOURNAL": str(folder / "journal.db"),
+            "CANARIO_GITHUB__API": parts.github_url,
+            "CANARIO_GITHUB__REPOSITORY": parts.repository,
+            **variables,
+        }
+        self.said: list[str] = []
+
+    def walk(
+        self,
+        killed_in: Sequence[str] = (),
+        chance: random.Random | None = None,
+        heard: Callable[[str], None] = lambda _line: None,
+    ) -> int | None:
+        """Walk to the end, or kill it a moment after it has begun one of `killed_in`; its exit code, or None.
+
+        Args:
+            killed_in: ids of steps.
+            chance: how long after it.
+            heard: told each line.
+        """
+        process = subprocess.Popen(
+            self._command,
+            env=self._environment,
+            cwd=self._folder,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+        )
+        assert process.stdout is not None
+        moment = None if chance is None else chance.choice((0.0, 0.02, 0.1, 0.3, 0.7))
+        deadline = time.monotonic() + ENDS_S
+        kill_at: float | None = None
+        text = b""
+        with selectors.DefaultSelector() as selector:
+            selector.register(process.stdout, selectors.EVENT_READ)
+            while True:
+                now = time.monotonic()
+                assert now < deadline, "\n".join(line[:160] for line in self.said[-40:])
+                if kill_at is not None and now >= kill_at:
+                    process.send_signal(signal.SIGKILL)
+                    process.wait()
+                    process.stdout.close()
+                    return None
+                if not selector.select(0.02 if kill_at is None else max(0.0, min(0.02, kill_at - now))):
+                    continue
+                part = os.read(process.stdout.fileno(), 65536)
+                if not part:
+                    process.stdout.close()
+                    return process.wait()
+                *lines, text = (text + part).split(b"\n")
+                for line in lines:
+                    self.said.append(line.decode())
+                    heard(line.decode())
+                    begun = line.decode().partition("> ")[2]
+                    if begun in killed_in and kill_at is None and moment is not None:
+                        kill_at = time.monotonic() + moment
+
+
+def slack(running: SimulatorProcess) -> list[str]:
+    """The messages that Slack got, oldest first."""
+    address = str(running.info["slack"]).partition("/services/")[0] + "/messages"
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    with opener.open(address, timeout=10) as answer:
+        found = json.loads(answer.read())
+    messages = found["messages"] if isinstance(found, dict) else found
+    return [str(message["text"]) for message in messages]
+
+
+def dispatches(github: dict[str, object]) -> int:
+    """How many runs of the manual workflow GitHub has."""
+    runs = github["runs"]
+    assert isinstance(runs, list)
+    return [run["file"] for run in runs].count("deploy-backend.yml")
