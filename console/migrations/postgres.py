@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import psycopg
 
-from console.migrations.database import CONNECT_TIMEOUT_S, LOCK_NAME, Address, Database, Mark, Row
+from console.migrations.database import CONNECT_TIMEOUT_S, LOCK_NAME, Address, Database, Mark, Row, after_the_fact
 from console.migrations.errors import (
     CancelledError,
     DatabaseError,
@@ -188,7 +188,7 @@ class Postgres(Database):
             return
         self._raw(statement)
         if marks:
-            self._transaction(b"", marks)
+            after_the_fact(lambda: self._transaction(b"", marks))
 
     def _transaction(self, statement: bytes, marks: Sequence[Mark]) -> None:
         self._raw(b"BEGIN")
