@@ -148,6 +148,7 @@ class ConsoleApp(OpensLate, inherit_bindings=False):
         self.add_mode("logs", _logs_screen)
         self.add_mode("metrics", _metrics_screen)
         self.add_mode("history", _history_screen)
+        self.add_mode("migrations", _migrations_screen)
         self.switch_mode("canary")
 
     def start_session(self) -> None:
@@ -394,6 +395,12 @@ def _metrics_screen() -> Screen[Any]:
     from screens.metrics import MetricsScreen
 
     return MetricsScreen()
+
+
+def _migrations_screen() -> Screen[Any]:
+    from screens.migrations import MigrationsScreen
+
+    return MigrationsScreen()
 
 
 def _history_screen() -> Screen[Any]:

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 from console.commands.output import say, warn
 from console.commands.running import find_settings, identity
 from console.crash import terminal_problem
+from console.demo_database import with_database
 from console.errors import ExitCode, UsageError
 from console.opening import Opening
 from console.simulator.process import SimulatorProcess
@@ -144,7 +145,7 @@ def playing(
     """
     who = identity(email, "demo")
     with tempfile.TemporaryDirectory(prefix="canario-demo-") as folder:
-        ours = settings.for_demo(Path(folder) / "journal.db")
+        ours = with_database(settings.for_demo(Path(folder) / "journal.db"), Path(folder))
         child = SimulatorProcess.launch(scenario=scenario, speed=speed, seed=seed, now=STARTS)
         with child:
             child.wait_ready()

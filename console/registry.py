@@ -29,6 +29,8 @@ class Place(StrEnum):
     """Wherever a log is shown: the log screen and the canary screen."""
     METRICS = "metrics"
     """On the metrics screen."""
+    MIGRATIONS = "migrations"
+    """On the migrations screen."""
 
 
 class Group(StrEnum):
@@ -39,6 +41,7 @@ class Group(StrEnum):
     CONSOLE = "console"
     LOGS = "logs"
     METRICS = "metrics"
+    MIGRATIONS = "migrations"
     DEMO = "demo"
 
     @property
@@ -50,6 +53,7 @@ class Group(StrEnum):
             Group.CONSOLE: _("Console"),
             Group.LOGS: _("In the log"),
             Group.METRICS: _("On the metrics screen"),
+            Group.MIGRATIONS: _("On the migrations screen"),
             Group.DEMO: _("In the demo"),
         }[self]
 
@@ -204,6 +208,14 @@ ACTIONS: tuple[ActionSpec, ...] = (
     ActionSpec("logs", N_("Logs"), ("l",), N_("The log screen."), group=Group.SCREENS, command="canario logs --follow"),
     ActionSpec("metrics", N_("Metrics"), ("m",), N_("The charts."), group=Group.SCREENS),
     ActionSpec(
+        "migrations",
+        N_("Migrations"),
+        ("g",),
+        N_("Every statement of the migrations, what it does to running code, and the replicas."),
+        group=Group.SCREENS,
+        command="canario migrations status",
+    ),
+    ActionSpec(
         "history",
         N_("History"),
         ("h",),
@@ -256,6 +268,29 @@ ACTIONS: tuple[ActionSpec, ...] = (
     _there(Place.METRICS, "metrics_shorter", N_("Shorter"), "left", N_("Charts of a shorter span.")),
     _there(Place.METRICS, "metrics_longer", N_("Longer"), "right", N_("Charts of a longer span.")),
     _there(
+        Place.MIGRATIONS,
+        "migrations_go",
+        N_("Go on"),
+        "enter",
+        N_("Ask for the next statement, which is sent once its table is typed; or say what became of an unknown one."),
+        _GUARDED,
+    ),
+    _there(
+        Place.MIGRATIONS,
+        "migrations_cancel",
+        N_("Cancel"),
+        "x",
+        N_("Cancel on the server what is under way, and send nothing more."),
+    ),
+    _there(
+        Place.MIGRATIONS,
+        "migrations_approve",
+        N_("Approve"),
+        "y",
+        N_("Approve the chosen statement as a second person: these very bytes."),
+        N_("where it is incompatible or unknown"),
+    ),
+    _there(
         Place.DEMO,
         "slower",
         N_("Slower"),
@@ -278,6 +313,7 @@ _BY_ID: dict[str, ActionSpec] = {spec.id: spec for spec in ACTIONS}
 _PLACES_TOGETHER: dict[Place, frozenset[Place]] = {
     Place.LOGS: frozenset({Place.LOGS, Place.ANYWHERE, Place.SCREENS, Place.DEMO}),
     Place.METRICS: frozenset({Place.METRICS, Place.ANYWHERE, Place.SCREENS, Place.DEMO}),
+    Place.MIGRATIONS: frozenset({Place.MIGRATIONS, Place.ANYWHERE, Place.SCREENS, Place.DEMO}),
 }
 
 

@@ -13,6 +13,10 @@ from console.migrations.values import LOCK_TIMEOUT_S, Server, Statement
 from console.words import _
 
 
+NAMES = {"mysql": "MySQL", "mariadb": "MariaDB", "postgres": "PostgreSQL", "sqlite": "SQLite"}
+"""Engines as people write them."""
+
+
 def locks(statement: Statement, engine: str) -> str:
     """Which lock, on what, and how long it is held, in a sentence.
 
@@ -22,8 +26,8 @@ def locks(statement: Statement, engine: str) -> str:
     """
     if statement.session:
         return _("none: it sets our own session")
-    named = [dict(finding.names).get("lock", "") for finding in statement.findings]
-    lock = next((name for name in named if name), "")
+    holding = [finding for finding in statement.findings if "{lock}" in finding.rule.reason]
+    lock = next((name for finding in holding if (name := dict(finding.names).get("lock"))), "")
     if lock:
         return _("{lock}, as long as the table takes").format(lock=lock)
     if statement.verdict not in ("additive", "blocking"):
@@ -94,7 +98,7 @@ def sizes(statement: Statement, facts: Mapping[str, TableFacts], server: Server 
         rows = _("about {count} rows").format(count=f"{known.rows:,}") if known.rows is not None else ""
         size = f"{known.size_bytes / 1e6:,.1f} MB" if known.size_bytes is not None else ""
         told = ", ".join(part for part in (rows, size) if part)
-        name = server.engine if server is not None else _("the server")
+        name = NAMES.get(server.engine, server.engine) if server is not None else _("the server")
         parts.append(f"{table}: {told or _('{server} does not say how large it is').format(server=name)}")
         if known.columns:
             parts[-1] += ", " + _("{columns} columns, {indexes} indexes").format(

@@ -311,6 +311,7 @@ class StubEngine:
             settled=(),
             simulated=False,
             problem="",
+            migrations=None,
             identity=ME,
             session_id=SESSION,
             environment=self.environment,
