@@ -236,6 +236,9 @@ class MigrationsScreen(ConsoleScreen):
         if chosen is not None and chosen.state is State.UNKNOWN:
             self._decide(view, chosen)
             return
+        if board.phase is Phase.READING:
+            self._say(_("Folder and database are being read: a moment."), "warning")
+            return
         if board.next_line is None and not board.late:
             self._say(_("Nothing is left to apply."))
             return

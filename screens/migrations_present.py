@@ -11,6 +11,7 @@ from console.migrations import locking
 from console.migrations.board import Board, Line, Phase, Sending
 from console.migrations.showing import picture
 from console.migrations.values import Question, ReplicaState, State, Statement, Transaction
+from console.migrations.verdict import Finding
 from console.text import clean
 from console.words import _, ngettext
 from screens import present
@@ -58,11 +59,17 @@ def rows(board: Board) -> tuple[ListRow, ...]:
             line.statement.index,
             line.state.value,
             summary_word(line.state.value),
-            line.statement.verdict,
+            verdict_of(line),
             clean(" ".join(line.statement.sql.split()), 160),
         )
         for line in board.lines
     )
+
+
+def verdict_of(line: Line) -> str:
+    """A statement's verdict: of one that is applied, as it was before that."""
+    row = line.row
+    return row.verdict if row is not None and row.applied and row.verdict else line.statement.verdict
 
 
 def status(view: View, board: Board) -> str:
@@ -150,10 +157,12 @@ def statement_state(line: Line, board: Board) -> StatementState:
 
 def described(statement: Statement, board: Board, line: Line) -> StatementState:
     """What is true of a statement whatever its state."""
-    shown = picture(statement.sql)
+    shown, verdict = picture(statement.sql), verdict_of(line)
+    # judged anew, an applied statement would only be told that what it adds is there already
+    findings = [one for one in statement.findings if not (line.row and line.row.applied) or not _there(one)]
     engine = board.server.engine if board.server is not None else board.engine
     facts = [
-        (_("old code"), locking.survives(statement.verdict)),
+        (_("old code"), locking.survives(verdict)),
         (_("locks"), locking.locks(statement, engine)),
         (_("limits"), locking.limits(engine, RETRIES)),
     ]
@@ -161,7 +170,7 @@ def described(statement: Statement, board: Board, line: Line) -> StatementState:
         facts.append((_("table"), size))
     if statement.loses_data:
         facts.append((_("data"), _("is lost: refused in protected environments")))
-    safer = [finding.safer for finding in statement.findings if finding.safer]
+    safer = [finding.safer for finding in findings if finding.safer]
     facts += [(_("instead"), one) for one in dict.fromkeys(safer)]
     if line.approvals:
         facts.append((_("approved"), ", ".join(one.by for one in line.approvals)))
@@ -176,15 +185,19 @@ def described(statement: Statement, board: Board, line: Line) -> StatementState:
             _("no screen can show {what}: it is not sent. Write it as an escape.").format(what=one)
             for one in shown.hidden
         ),
-        verdict=statement.verdict,
-        verdict_word=verdict_word(statement.verdict),
+        verdict=verdict,
+        verdict_word=verdict_word(verdict),
         facts=tuple(facts),
         reasons=tuple(
             Reason(finding.id, _reason(finding.reason, finding.safer), finding.source, finding.rule.verdict.value)
-            for finding in statement.findings
+            for finding in findings
         ),
         why=_("why"),
     )
+
+
+def _there(finding: Finding) -> bool:
+    return finding.id == "exists-already"
 
 
 def _reason(reason: str, safer: str) -> str:
