@@ -149,6 +149,7 @@ class ConsoleApp(OpensLate, inherit_bindings=False):
         self.add_mode("metrics", _metrics_screen)
         self.add_mode("history", _history_screen)
         self.add_mode("checklist", _checklist_screen)
+        self.add_mode("migrations", _migrations_screen)
         self.switch_mode("canary")
 
     def start_session(self) -> None:
@@ -401,6 +402,12 @@ def _checklist_screen() -> Screen[Any]:
     from screens.checklist import ChecklistScreen
 
     return ChecklistScreen()
+
+
+def _migrations_screen() -> Screen[Any]:
+    from screens.migrations import MigrationsScreen
+
+    return MigrationsScreen()
 
 
 def _history_screen() -> Screen[Any]:

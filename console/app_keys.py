@@ -35,7 +35,7 @@ def bindings() -> list[BindingType]:
     """A binding an action, with the registry's id, so that a keymap can move it."""
     bound: list[BindingType] = []
     for spec in ACTIONS:
-        if spec.place in (Place.LOGS, Place.METRICS, Place.CHECKLIST):
+        if spec.place in (Place.LOGS, Place.METRICS, Place.CHECKLIST, Place.MIGRATIONS):
             continue  # bound by their screens, so that they mean nothing elsewhere
         # Esc must win over dialogs and inputs while a countdown runs, and mean what it meant before otherwise
         priority = spec.place is Place.ANYWHERE or spec.id == "stop_countdown"

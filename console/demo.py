@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Protocol
 from console.commands.output import say, warn
 from console.commands.running import default_identity, find_settings, identity
 from console.crash import terminal_problem
+from console.demo_database import DATABASE, at_database, with_database
 from console.errors import ExitCode, UsageError
 from console.opening import Opening
 from console.simulator.checkout import CheckoutError, write_checkout
@@ -196,7 +197,7 @@ def playing(
         child = SimulatorProcess.launch(scenario=scenario, speed=speed, seed=seed, now=STARTS, bare=bare)
         with child:
             parts, problem = _parts(child, Path(folder))
-            ours = _settings(settings, Path(folder), parts)
+            ours = with_database(_settings(settings, Path(folder), parts), Path(folder), _migrations(parts))
             told = RunningDemo(
                 pid=os.getpid(),
                 endpoint=child.grpc,
@@ -237,6 +238,9 @@ def joining(running: RunningDemo, settings: Settings, email: str) -> Iterator[Op
     controls = Controls(running, running.scenario, running.speed())
     with tempfile.TemporaryDirectory(prefix="canario-demo-") as folder:
         ours = _settings(settings, Path(folder), running.parts())
+        shared = running.parts().checkout.parent / DATABASE
+        if shared.is_file():  # the same database as the demo's own console
+            ours = at_database(ours, shared, _migrations(running.parts()) or shared.parent / "migrations")
         with _variables(running.parts(), who):
             yield Opening(ours, ours.environment("production"), running.endpoint, who, controls)
 
@@ -258,6 +262,12 @@ def _parts(child: SimulatorProcess, folder: Path) -> tuple[LocalParts, str]:
     if origin is not None:
         child.post("/github", {"origin": str(origin)})
     return child.parts(place), problem
+
+
+def _migrations(parts: LocalParts) -> Path | None:
+    """The checkout's migrations; None where there is no checkout."""
+    folder = parts.checkout / "migrations"
+    return folder if folder.is_dir() else None
 
 
 def _settings(settings: Settings, folder: Path, parts: LocalParts) -> Settings:

@@ -31,6 +31,8 @@ class Place(StrEnum):
     """On the metrics screen."""
     CHECKLIST = "checklist"
     """On the checklist screen."""
+    MIGRATIONS = "migrations"
+    """On the migrations screen."""
 
 
 class Group(StrEnum):
@@ -42,6 +44,7 @@ class Group(StrEnum):
     LOGS = "logs"
     METRICS = "metrics"
     CHECKLIST = "checklist"
+    MIGRATIONS = "migrations"
     DEMO = "demo"
 
     @property
@@ -54,6 +57,7 @@ class Group(StrEnum):
             Group.LOGS: _("In the log"),
             Group.METRICS: _("On the metrics screen"),
             Group.CHECKLIST: _("On the checklist"),
+            Group.MIGRATIONS: _("On the migrations screen"),
             Group.DEMO: _("In the demo"),
         }[self]
 
@@ -216,6 +220,14 @@ ACTIONS: tuple[ActionSpec, ...] = (
     ActionSpec("logs", N_("Logs"), ("l",), N_("The log screen."), group=Group.SCREENS, command="canario logs --follow"),
     ActionSpec("metrics", N_("Metrics"), ("m",), N_("The charts."), group=Group.SCREENS),
     ActionSpec(
+        "migrations",
+        N_("Migrations"),
+        ("g",),
+        N_("Every statement of the migrations, what it does to running code, and the replicas."),
+        group=Group.SCREENS,
+        command="canario migrations status",
+    ),
+    ActionSpec(
         "history",
         N_("History"),
         ("h",),
@@ -298,6 +310,29 @@ ACTIONS: tuple[ActionSpec, ...] = (
         N_("Stop the step that runs here; all that it started ends."),
     ),
     _there(
+        Place.MIGRATIONS,
+        "migrations_go",
+        N_("Go on"),
+        "enter",
+        N_("Ask for the next statement, which is sent once its table is typed; or say what became of an unknown one."),
+        _GUARDED,
+    ),
+    _there(
+        Place.MIGRATIONS,
+        "migrations_cancel",
+        N_("Cancel"),
+        "x",
+        N_("Cancel on the server what is under way, and send nothing more."),
+    ),
+    _there(
+        Place.MIGRATIONS,
+        "migrations_approve",
+        N_("Approve"),
+        "y",
+        N_("Approve the chosen statement as a second person: these very bytes."),
+        N_("where it is incompatible or unknown"),
+    ),
+    _there(
         Place.DEMO,
         "slower",
         N_("Slower"),
@@ -321,6 +356,7 @@ _PLACES_TOGETHER: dict[Place, frozenset[Place]] = {
     Place.LOGS: frozenset({Place.LOGS, Place.ANYWHERE, Place.SCREENS, Place.DEMO}),
     Place.METRICS: frozenset({Place.METRICS, Place.ANYWHERE, Place.SCREENS, Place.DEMO}),
     Place.CHECKLIST: frozenset({Place.CHECKLIST, Place.ANYWHERE, Place.SCREENS, Place.DEMO}),
+    Place.MIGRATIONS: frozenset({Place.MIGRATIONS, Place.ANYWHERE, Place.SCREENS, Place.DEMO}),
 }
 
 

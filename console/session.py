@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from console.actions import Actions, Autopilot, Settled
     from console.cloud.client import Cloud
     from console.journal import Journal
+    from console.migrations.desk import MigrationDesk
     from console.notify import Message, Notifier
     from console.runbook.walk import Walk
     from console.settings import Environment, Settings
@@ -80,6 +81,8 @@ class Session:
         """What is wrong with the session's own tasks, by task, a sentence each; empty while all is well."""
         self.walk: Walk | None = None
         """The runbook as it is walked here, once it is read; consoles only. Its `latest` is for any thread."""
+        self.migrations: MigrationDesk | None = None
+        """The migrations' desk; consoles only. Its `latest` is for any thread."""
         self._tasks: set[asyncio.Task[None]] = set()
 
     @cached_property
@@ -137,6 +140,10 @@ class Session:
             if watch:
                 await cloud.warm()
             session = await cls._wire(settings, environment, cloud, wall, watch=watch)
+            if watch and drive:
+                from console.migrations.opening import desk_of
+
+                session.migrations = desk_of(session, settings)
             if anonymous:
                 session._spawn(session._identify(who))
             else:
@@ -233,6 +240,8 @@ class Session:
             self._spawn(self._supervise("watcher", self.watcher.run))
         if drive:
             self._spawn(self._supervise("autopilot", self.autopilot.run))
+        if self.migrations is not None:
+            self._spawn(self._supervise("migrations", self.migrations.watch_ledger))
 
     def _spawn(self, work: Coroutine[object, object, None]) -> None:
         task = asyncio.create_task(work)
@@ -291,6 +300,8 @@ class Session:
         await asyncio.gather(*tasks, return_exceptions=True)
         if self.walk is not None:
             await _briefly("closing the runbook", self.walk.close())
+        if self.migrations is not None:
+            await self.migrations.close()
         if self.drives:
             await _briefly("leaving the driver's seat", self.actions.release_lease())
         await _briefly("closing the actions", self.actions.close())

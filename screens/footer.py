@@ -31,9 +31,9 @@ def binding_action(id: str) -> str:
         return f"step({id.removeprefix('step_')})"
     if id == "rollback_anywhere":
         return "rollback"
-    if id.startswith(("log_", "metrics_", "checklist_")):
+    if id.startswith(("log_", "metrics_", "checklist_", "migrations_")):
         return f"on_screen('{id}')"
-    if id in ("canary", "logs", "metrics", "history", "checklist"):
+    if id in ("canary", "logs", "metrics", "migrations", "history", "checklist"):
         return f"show_screen('{id}')"
     return {"palette": "command_palette", "help": "keys", "quit": "leave"}.get(id, id)
 

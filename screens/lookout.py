@@ -13,6 +13,8 @@ from screens.rollback_desk import Engine, RollbackDesk
 from screens.view import DemoView, RollbackView, View, server_now
 
 if TYPE_CHECKING:
+    from console.migrations.desk import MigrationDesk
+    from console.migrations.memory import Compatibility
     from console.release.guardrails import EnvironmentRules
     from console.session import Session
     from console.settings import Environment, Settings
@@ -58,7 +60,7 @@ def look(place: Place, engine: Engine | None, desk: RollbackDesk, notes: Notes, 
     here = place.environment
     snapshot = session.watcher.latest if session is not None else Snapshot(here.project, here.region, here.service)
     countdown = session.autopilot.countdown if session is not None else None
-    release = snapshot.release
+    release, migrations = snapshot.release, session.migrations if session is not None else None
     return View(
         snapshot=snapshot,
         rules=place.rules,
@@ -77,6 +79,8 @@ def look(place: Place, engine: Engine | None, desk: RollbackDesk, notes: Notes, 
         demo=notes.demo,
         simulated=session is not None and session.simulated,
         checklist=session.walk.latest if session is not None and session.walk is not None else None,
+        migrations=migrations.latest if migrations is not None else None,
+        schema=_schema(migrations, snapshot),
         keymap=notes.keymap or {},
         error_limit=place.error_limit,
         p95_limit_ms=place.p95_limit_ms,
@@ -102,6 +106,15 @@ def _rollback(session: Session | None, snapshot: Snapshot, desk: RollbackDesk, m
         problem=progress.problem,
         automatic=progress.automatic,
     )
+
+
+def _schema(desk: MigrationDesk | None, snapshot: Snapshot) -> Compatibility | None:
+    """Whether the rollback's target runs on the schema as it now is."""
+    if desk is None:
+        return None
+    target = snapshot.readiness.target
+    made = next((revision.created for revision in snapshot.revisions if revision.name == target), None)
+    return desk.compatibility(target, made)
 
 
 def _moved_on(snapshot: Snapshot) -> bool:

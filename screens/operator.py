@@ -259,10 +259,23 @@ class Operator:
                 _("The rollback has not been sent yet, and would be forgotten: Esc cancels it, then leave."), "warning"
             )
             return
+        migrating = view.migrations is not None and view.migrations.busy
+        lines: tuple[str, ...]
+        if migrating:
+            lines = (
+                _("A migration is under way here."),
+                _("Leaving cancels on the server what it is at; the next console looks what became of it."),
+            )
+            question = (
+                _("Go to {environment} while a migration is under way?")
+                if to
+                else _("Leave while a migration is under way?")
+            )
+            self._ask_to_leave(view, question.format(environment=to), lines, leave, to)
+            return
         if release is None or not release.under_way or view.unwatched:
             leave()
             return
-        lines: tuple[str, ...]
         if view.you_drive:
             lines = (
                 _("You drive the release of {canary}.").format(canary=release.canary),
@@ -278,19 +291,22 @@ class Operator:
                 ),
                 _("The traffic stays as it is."),
             )
-
-        def then(answer: bool | None) -> None:
-            if answer:
-                leave()
-
         question = (
             _("Go to {environment} while a release is under way here?")
             if to
             else _("Leave while a release is under way?")
         )
-        self._host.open_dialog(
-            ConfirmDialog(view, question.format(environment=to), lines, _("Go") if to else _("Leave"), _("Stay")), then
-        )
+        self._ask_to_leave(view, question.format(environment=to), lines, leave, to)
+
+    def _ask_to_leave(
+        self, view: View, question: str, lines: tuple[str, ...], leave: Callable[[], None], to: str
+    ) -> None:
+        def then(answer: bool | None) -> None:
+            if answer:
+                leave()
+
+        verb = _("Go") if to else _("Leave")
+        self._host.open_dialog(ConfirmDialog(view, question, lines, verb, _("Stay")), then)
 
 
 def outcome_sentence(outcome: Outcome, view: View) -> str:

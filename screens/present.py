@@ -113,6 +113,8 @@ def notice(view: View) -> str:
         for feed in snapshot.feeds:
             if feed.state is FeedState.DOWN and feed.problem:
                 return f"{feed.name}: {feed.problem}"
+    if view.migrations is not None and view.migrations.question is not None:
+        return _("a migration waits for your word: {key}").format(key=first_key("migrations", view.keymap))
     if snapshot.mover:
         return _("{who} changed the service").format(who=snapshot.mover)
     return view.busy
@@ -147,6 +149,7 @@ def warnings(view: View) -> tuple[str, ...]:
         )
     found += snapshot.readiness.problems
     found += snapshot.readiness.warnings
+    found += schema_warnings(view)
     if snapshot.monitoring_gap:
         found.append(snapshot.monitoring_gap)
     mark = _mark(snapshot)
@@ -166,6 +169,16 @@ def warnings(view: View) -> tuple[str, ...]:
             ).format(span=span(abs(off)))
         )
     return tuple(dict.fromkeys(found))
+
+
+def schema_warnings(view: View) -> tuple[str, ...]:
+    """What of the migrations speaks against a rollback, a sentence each; nothing where its target runs as it is."""
+    schema = view.schema
+    if schema is None or schema.runs:
+        return ()
+    target = short(view.snapshot.readiness.target, view.snapshot.service_name)
+    first = _("Rollback to {target}: {sentence}").format(target=target, sentence=schema.sentence)
+    return (" ".join((first, *schema.warnings[:1])), *schema.warnings[1:])
 
 
 def sampled(snapshot: Snapshot) -> str:

@@ -15,6 +15,8 @@ from console.release.unwatched import unwatched
 from console.watch.snapshot import Snapshot
 
 if TYPE_CHECKING:
+    from console.migrations.board import Board
+    from console.migrations.memory import Compatibility
     from console.release.guardrails import EnvironmentRules
     from console.runbook.progress import Checklist
 
@@ -77,6 +79,10 @@ class View:
     """Whether the cloud is a simulator on this machine, whose clock is not the world's on purpose."""
     checklist: Checklist | None = None
     """The runbook as it stands; None before it is read."""
+    migrations: Board | None = None
+    """The migrations as they stand; None before there is a session."""
+    schema: Compatibility | None = None
+    """Whether the revision that a rollback goes to runs on the schema as it now is; None where nobody can ask."""
     keymap: Mapping[str, str] = field(default_factory=dict)
     error_limit: float = 0.01
     """Error rate over which a figure is marked, 0 to 1 (the runbook, step 5)."""

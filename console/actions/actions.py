@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Literal
@@ -295,6 +295,19 @@ class Actions:
             Whether it was written.
         """
         return await self._seat.record_verdict(verdict)
+
+    async def note_migrations(self, files: Sequence[str]) -> None:
+        """Note in the candidate that is open which migrations it brought; nothing where none is open.
+
+        Args:
+            files: names of the files that something was applied of, in order.
+
+        Raises:
+            CloudError: the annotation cannot be written.
+        """
+        from console.actions.remembering import with_migrations
+
+        await self._site.access.annotate_document(lambda document: with_migrations(document, files))
 
     async def release_lease(self) -> None:
         """Leave the driver's seat, best effort: called when a console quits."""

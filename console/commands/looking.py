@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from datetime import datetime
 
 from console.commands.output import SCHEMA, say, say_fields, say_json, say_table
@@ -20,7 +21,7 @@ from console.words import _
 async def status(place: Place, *, as_json: bool) -> int:
     """What is true of the service now."""
     async with session_at(place) as session:
-        snapshot = await session.watcher.refresh()
+        snapshot = await with_schema(place, await session.watcher.refresh())
         now = session.cloud.server_clock.now()
         identity = session.identity
     rules = place.settings.rules(place.environment)
@@ -63,6 +64,26 @@ async def status(place: Place, *, as_json: bool) -> int:
         )
     )
     return ExitCode.DONE
+
+
+async def with_schema(place: Place, snapshot: Snapshot) -> Snapshot:
+    """`snapshot`, its rollback warned of migrations that the revision behind it may not survive.
+
+    Asks the environment's database, where one is set, for some seconds at most.
+    """
+    if place.environment.database is None or snapshot.readiness.target is None:
+        return snapshot
+    from console.commands.migrating import Target, addresses
+    from console.migrations.database import make_database
+    from console.migrations.looking import compatibility
+
+    made = next((one.created for one in snapshot.revisions if one.name == snapshot.readiness.target), None)
+    address, _replicas = addresses(place.environment, Target())
+    found = await compatibility(make_database(address), made)
+    if found.runs:
+        return snapshot
+    warnings = (*snapshot.readiness.warnings, found.sentence, *found.warnings)
+    return replace(snapshot, readiness=replace(snapshot.readiness, warnings=warnings))
 
 
 def status_document(

@@ -10,6 +10,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+from console.errors import CanarioError
+from console.migrations.errors import LostError, lost
 from console.migrations.facts import Facts
 from console.migrations.probe import Shape
 from console.migrations.values import Holder, Running, Server, Transaction
@@ -160,6 +162,20 @@ class Database(ABC):
         Raises:
             DatabaseError: the server has none (no binary log).
         """
+
+
+def after_the_fact(write: Callable[[], None]) -> None:
+    """Write the marks of a statement that has already taken effect: whatever goes wrong now leaves its end unknown.
+
+    Raises:
+        LostError: they could not be written.
+    """
+    try:
+        write()
+    except LostError:
+        raise
+    except CanarioError as error:
+        raise lost(error.what) from error
 
 
 Opener = Callable[[Address], Database]

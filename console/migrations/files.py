@@ -41,6 +41,19 @@ def read_folder(folder: Path, judge: Judge, dialect: Dialect) -> tuple[Migration
     return tuple(_read(path, judge, dialect) for path in paths)
 
 
+def stamp(folder: Path) -> tuple[tuple[str, int, int], ...]:
+    """Name, time of change and size of every file that `read_folder` would read; empty where there is none."""
+    paths = [folder] if folder.is_file() else sorted(folder.glob("*.sql"))
+    found = []
+    for path in paths:
+        try:
+            about = path.stat()
+        except OSError:
+            continue  # gone between: the next look sees it
+        found.append((path.name, about.st_mtime_ns, about.st_size))
+    return tuple(found)
+
+
 def _read(path: Path, judge: Judge, dialect: Dialect) -> MigrationFile:
     if len(path.name) > NAME_LENGTH:
         raise UsageError(_("The name of {file} is too long for the ledger.").format(file=path.name[:60] + "…"))

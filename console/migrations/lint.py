@@ -167,8 +167,7 @@ def _confirmed(outcome: Outcome, piece: Piece, context: Context) -> Outcome:
     """`outcome`, where the other parsers do not object to what it calls additive."""
     if any(finding.rule.verdict is not Verdict.ADDITIVE for finding in outcome.findings):
         return outcome
-    sql = piece.plain()
-    agrees = outcome.findings and sqlglot_agrees(sql, outcome, context.dialect)
+    agrees = outcome.findings and sqlglot_agrees(piece.tokens, outcome, context.dialect)
     if agrees and context.dialect is Dialect.POSTGRES:
         agrees = pglast_agrees(piece.sql, outcome)
     return outcome if agrees else _unknown(unknown.PARSERS_DISAGREE)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from console.migrations.values import Applied, LedgerRow, RunResult
-from console.words import _
+from console.words import _, ngettext
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +102,12 @@ def runs_on(released: datetime | None, rows: Iterable[LedgerRow]) -> Compatibili
         return Compatibility(True, _("The schema is as it was when that revision was made."))
     if not doubtful:
         return Compatibility(
-            True, _("It runs: {count} statements since, old code notices none.").format(count=len(later))
+            True,
+            ngettext(
+                "It runs: {count} statement since, which old code does not notice.",
+                "It runs: {count} statements since, which old code does not notice.",
+                len(later),
+            ).format(count=len(later)),
         )
     if any(row.applied and row.verdict == "incompatible" for row in later):
         return Compatibility(False, _("It may fail: the schema has changed under it."), doubtful)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import pymysql
 from pymysql.constants import CLIENT
 
-from console.migrations.database import CONNECT_TIMEOUT_S, LOCK_NAME, Address, Database, Mark, Row
+from console.migrations.database import CONNECT_TIMEOUT_S, LOCK_NAME, Address, Database, Mark, Row, after_the_fact
 from console.migrations.errors import (
     CancelledError,
     DatabaseError,
@@ -212,15 +212,19 @@ class MySQL(Database):
             return
         self._raw(statement)
         if marks:
-            self._transaction(b"", marks)
+            after_the_fact(lambda: self._transaction(b"", marks))
 
     def _transaction(self, statement: bytes, marks: Sequence[Mark]) -> None:
         self._raw(b"START TRANSACTION")
         try:
             if statement:
                 self._raw(statement)
-            for sql, values in marks:
-                self.query(sql, values)
+            try:
+                for sql, values in marks:
+                    self.query(sql, values)
+            except LockTimeoutError as error:
+                # DDL has committed by itself: sent again after a wait for the ledger it would be sent twice
+                raise DatabaseError(error.what) from error
             self._raw(b"COMMIT")
         except Exception:
             with suppress(Exception):

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import psycopg
 
-from console.migrations.database import CONNECT_TIMEOUT_S, LOCK_NAME, Address, Database, Mark, Row
+from console.migrations.database import CONNECT_TIMEOUT_S, LOCK_NAME, Address, Database, Mark, Row, after_the_fact
 from console.migrations.errors import (
     CancelledError,
     DatabaseError,
@@ -33,6 +33,10 @@ if TYPE_CHECKING:
 
 _LOCK_KEY = int.from_bytes(hashlib.sha256(LOCK_NAME.encode()).digest()[:4], "big") >> 1
 """pg_advisory_lock's key; the server keeps one set of them for each database."""
+
+
+_HIDDEN = "<insufficient privilege>"
+"""What pg_stat_activity shows in place of others' queries to whoever may not read them."""
 
 
 def connect(address: Address, *, who: str = "", answer_s: float | None = None) -> Connection[Any]:
@@ -188,7 +192,7 @@ class Postgres(Database):
             return
         self._raw(statement)
         if marks:
-            self._transaction(b"", marks)
+            after_the_fact(lambda: self._transaction(b"", marks))
 
     def _transaction(self, statement: bytes, marks: Sequence[Mark]) -> None:
         self._raw(b"BEGIN")
@@ -236,7 +240,8 @@ class Postgres(Database):
             found = rows_of(
                 second,
                 "SELECT coalesce(extract(epoch FROM clock_timestamp() - query_start), 0)::float8, state,"
-                " coalesce(query, '') FROM pg_stat_activity WHERE pid = ? AND backend_start = ?::timestamptz",
+                " coalesce(query, '') FROM pg_stat_activity WHERE pid = ?"
+                " AND coalesce(backend_start = ?::timestamptz, true)",
                 (int(pid), began),
             )
         finally:
@@ -244,18 +249,23 @@ class Postgres(Database):
         if not found:
             return None
         seconds, state, doing = found[0]
+        if state is None:
+            raise DatabasePermissionError(_("The database does not show what others do (pg_read_all_stats)."))
         return Running(connection, float(str(seconds)), clean(str(doing), 300), busy=str(state) == "active")
 
     def transactions(self, tables: Sequence[str], older_s: float) -> tuple[Transaction, ...]:
         """See `Database.transactions`: those that hold or wait for a lock on one of the tables."""
         found = self.query(
             "SELECT DISTINCT a.pid, coalesce(a.usename, ''), a.application_name,"
-            " extract(epoch FROM clock_timestamp() - a.xact_start)::float8 AS age, coalesce(a.query, '')"
+            " coalesce(extract(epoch FROM clock_timestamp() - a.xact_start), 0)::float8 AS age, coalesce(a.query, '')"
             " FROM pg_stat_activity a JOIN pg_locks l ON l.pid = a.pid"
-            " WHERE a.pid <> pg_backend_pid() AND a.xact_start < clock_timestamp() - make_interval(secs => ?)"
-            " AND l.relation = ANY (SELECT to_regclass(t)::oid FROM unnest(?::text[]) t) ORDER BY age DESC",
-            (float(older_s), [_quoted(table) for table in tables]),
+            " WHERE a.pid <> pg_backend_pid() AND (a.xact_start < clock_timestamp() - make_interval(secs => ?)"
+            " OR a.query = ?) AND l.relation = ANY (SELECT to_regclass(t)::oid FROM unnest(?::text[]) t)"
+            " ORDER BY age DESC",
+            (float(older_s), _HIDDEN, [_quoted(table) for table in tables]),
         )
+        if any(row[4] == _HIDDEN for row in found):
+            raise DatabasePermissionError(_("The database does not show what others do (pg_read_all_stats)."))
         return tuple(
             Transaction(str(pid), clean(f"{user} {name}"), float(str(age)), clean(str(doing), 200))
             for pid, user, name, age, doing in found

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
+from dataclasses import replace
 
 from console.actions.door import Door
 from console.actions.recovery import process_alive
@@ -69,7 +70,7 @@ class Settler:
             if holder is None:
                 return
             if not await self._left_behind(holder):
-                raise _held(holder)
+                raise _held(await self._named(holder))
             running = await self._look(holder.connection)
             idle = 0 if running is None or running.busy else idle + 1
             if idle > IDLE_LOOKS:
@@ -168,6 +169,17 @@ class Settler:
             and self._database.same(str(entry.payload.get("connection", "")), holder.connection)
         ]
         return bool(marks) and not any(process_alive(mark) for mark in marks)
+
+    async def _named(self, holder: Holder) -> Holder:
+        """The holder with the operator's name, where the ledger tells whose connection it is."""
+        try:
+            rows = await in_thread(lambda: ledger.rows(self._database))
+        except CanarioError:
+            return holder
+        who = [row.by for row in rows.values() if row.by and self._database.same(row.connection, holder.connection)]
+        if not who or who[-1] in holder.who:
+            return holder
+        return replace(holder, who=f"{who[-1]} {holder.who}".strip())
 
     async def _look(self, connection: str) -> Running | None:
         try:

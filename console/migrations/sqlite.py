@@ -10,7 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from console.errors import CanarioError
-from console.migrations.database import Database, Mark, Row
+from console.migrations.database import Database, Mark, Row, after_the_fact
 from console.migrations.errors import CancelledError, DatabaseError, LockTimeoutError
 from console.migrations.facts import Facts, TableFacts
 from console.migrations.probe import Shape, TableShape, fold
@@ -111,7 +111,8 @@ class SQLite(Database):
             self._open.execute(statement.decode())
         except (sqlite3.Error, sqlite3.Warning) as error:
             raise _told(error) from error
-        self._transaction(b"", marks)
+        if marks:
+            after_the_fact(lambda: self._transaction(b"", marks))
 
     def _transaction(self, statement: bytes, marks: Sequence[Mark]) -> None:
         connection = self._open

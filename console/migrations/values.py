@@ -273,8 +273,8 @@ class Progress:
     """One thing that happened. Sent to the callback, from the event loop."""
 
     step: str
-    """`lock`, `follow`, `settled`, `planned`, `asked`, `intent`, `retry`, `acknowledged`, `verified`, `failed`,
-    `unknown`, `replicas`, `done`."""
+    """`follow`, `settled`, `planned`, `asked`, `intent`, `running`, `retry`, `acknowledged`, `verified`,
+    `failed`, `unknown`, `replicas`."""
     sentence: str
     statement: Statement | None = None
     state: State | None = None

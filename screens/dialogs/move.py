@@ -205,18 +205,31 @@ def answers_content(proposal: Proposal, problem: str, view: View, width: int) ->
     """
     if problem:
         return Content.styled(f"✖ {problem}", "bold $text-error")
-    parts: list[Content] = []
-    column = max((len(answer.title) for answer in proposal.answers), default=0) + 2
-    for answer in sorted(proposal.answers, key=lambda a: a.allowed):
-        parts.append(_answer_line(answer, column, view, width))
+    told = answer_lines(proposal.answers, view, width)
     if proposal.already:
-        parts.append(Content(_("The service is there already: nothing to move.")))
-    return Content("\n").join(parts)
+        already = Content(_("The service is there already: nothing to move."))
+        return told + Content("\n") + already if proposal.answers else already
+    return told
 
 
-def _answer_line(answer: Answer, column: int, view: View, width: int) -> Content:
+def answer_lines(answers: tuple[Answer, ...], view: View, width: int, mended: frozenset[str] = frozenset()) -> Content:
+    """One answer a line, failing ones first.
+
+    Args:
+        answers: the guardrails'.
+        view: the latest view.
+        width: cells that a line may take.
+        mended: rules whose reason says already what would let them pass.
+    """
+    column = max((len(answer.title) for answer in answers), default=0) + 2
+    ordered = sorted(answers, key=lambda answer: answer.allowed)
+    lines = [_answer_line(answer, column, view, width, answer.rule in mended) for answer in ordered]
+    return Content("\n").join(lines)
+
+
+def _answer_line(answer: Answer, column: int, view: View, width: int, mended: bool) -> Content:
     text = answer.reason
-    if not answer.allowed:
+    if not answer.allowed and not mended:
         if answer.passes_at is not None:
             since = view.now or answer.passes_at
             text += " · " + _("passes by itself {at}").format(at=moment(answer.passes_at, since=since))

@@ -143,3 +143,27 @@ def test_inside_the_window_it_passes_and_is_in_the_journal(operator: Operator, s
     connection.close()
     assert ("migration", "outcome", "acknowledged") in rows
     assert ("migration check", "outcome", "verified") in rows
+
+
+def test_status_warns_of_a_rollback_to_a_revision_that_a_forced_migration_may_break(
+    operator: Operator, simulator
+) -> None:
+    (operator.folder / "canario.toml").write_text(
+        '[environments.staging]\nservice = "wa-backend"\n[environments.staging.database]\nurl = "sqlite:///wa.db"\n'
+    )
+    there = ("--env", "staging", "--endpoint", simulator().grpc)
+
+    def rollback() -> dict[str, object]:
+        command = [sys.executable, "-m", "console.cli", "status", "--json", *there]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=60, cwd=operator.folder, check=True)
+        return json.loads(done.stdout)["rollback"]
+
+    operator.run("apply", *there, "--yes", "reservas")
+    assert "schema" not in str(rollback()["warnings"]), "an additive one is nothing to warn of"
+    operator.write("ALTER TABLE reservas DROP COLUMN quien;", "0002.sql")
+    assert operator.run("approve", *there, "--as", "pedro@demo.example", "--yes", "reservas").returncode == 0
+    force = ("--yes", "reservas", "--flag", "new_names", "--approved-by", "pedro@demo.example")
+    done = operator.run("apply", *there, *force)
+    assert done.returncode == 0, done.stderr
+    assert "the schema has changed under it" in str(rollback()["warnings"])
+    assert "the flag new_names must be off" in str(rollback()["warnings"])

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import pwd
 import shutil
 import signal
 import socket
@@ -272,6 +273,8 @@ class PostgresPair(Pair):
     def missing(cls) -> str:
         """What is not installed, or empty."""
         lacking = [name for name in ("postgres", "initdb", "pg_basebackup") if cls.binary(name) is None]
+        if os.getuid() == 0 and "postgres" not in {user.pw_name for user in pwd.getpwall()}:
+            lacking.append("the user postgres, since PostgreSQL refuses to run as root")
         return f"{', '.join(lacking)}: apt-get install postgresql" if lacking else ""
 
     def __init__(self) -> None:

@@ -43,6 +43,8 @@ def test_our_own_grammar_alone_lets_nothing_unsafe_pass(missing: str, monkeypatc
 
 
 def test_a_mixed_file_passes_no_unsafe_statement_for_the_safe_ones_around_it() -> None:
-    for before, case in zip(SAFE, UNSAFE, strict=False):
-        if before.dialect is case.dialect:
-            assert not passes(Case(case.dialect, False, f"{before.sql}\n;\n{case.sql}"))
+    before = {"mysql": "ALTER TABLE p ADD COLUMN n INT", "postgres": "CREATE INDEX CONCURRENTLY i ON p (n)"}
+    for case in UNSAFE:
+        safe = before.get(case.dialect, "ALTER TABLE p ADD COLUMN n INT")
+        if "\ufeff" not in case.sql:
+            assert not passes(Case(case.dialect, False, f"{safe}\n;\n{case.sql}"))

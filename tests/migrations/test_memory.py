@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
+from console.migrations.looking import compatibility
 from console.migrations.memory import records, rows_by_record, runs_on
-from console.migrations.values import Applied, LedgerRow, RunResult
-from tests.migrations.crew import MARIA, PEDRO, noon
+from console.migrations.values import Applied, Approval, Confirmation, LedgerRow, Question, RunResult
+from tests.migrations.crew import MARIA, PEDRO, Crew, noon
+from tests.migrations.servers import Link, MariaPair
 
 ADDED = LedgerRow(
     "0001.sql", "f", 1, "s", "verified", "additive", at=noon().isoformat(), by=MARIA, tables=("reservas",)
@@ -58,3 +60,33 @@ def test_the_release_keeps_one_record_a_file_with_its_severest_verdict() -> None
     again = rows_by_record(one.plain() for one in kept)
     assert runs_on(BEFORE, again).runs is False
     assert runs_on(AFTER, again).runs is True
+
+
+async def test_a_look_at_the_ledger_tells_whether_an_older_revision_runs(crew: Crew) -> None:
+    assert (await compatibility(crew.open(), BEFORE)).runs is True, "no ledger, no migrations"
+    await crew.apply(crew.runbook)
+    found = await compatibility(crew.open(), BEFORE)
+    assert (found.runs, found.warnings) == (True, ())
+
+    async def forced(question: Question) -> Confirmation:
+        digest = question.statement.digest
+        return Confirmation(digest, question.statement.name, "rehearsed", "new_names", Approval(PEDRO, digest))
+
+    crew.write("ALTER TABLE reservas DROP COLUMN quien;", "0002.sql")
+    await crew.apply(None, forced)
+    found = await compatibility(crew.open(), BEFORE)
+    assert found.runs is False
+    assert "new_names must be off" in found.warnings[0]
+    assert (await compatibility(crew.open(), datetime(2100, 1, 1, tzinfo=UTC))).runs is True
+
+
+async def test_a_database_that_does_not_answer_is_said_and_holds_nothing_up(maria: MariaPair, maria_crew: Crew) -> None:
+    link = Link(maria.port)
+    link.pause()
+    maria_crew.address = replace(maria_crew.address, port=link.port)
+    try:
+        found = await compatibility(maria_crew.open(), BEFORE, patience_s=0.3)
+    finally:
+        link.close()
+    assert found.runs is None
+    assert found.warnings == ("the database does not answer",)

@@ -14,8 +14,15 @@ from console.migrations.sql.tokens import Kind, read
 from console.migrations.verdict import Dialect, StatementVerdict
 from tests.migrations.labelled_set import Case, cases
 
-UNSAFE = [case for case in cases(safe=False) if case.sql.isascii()]
+UNSAFE = [
+    case
+    for case in cases(safe=False)
+    if case.sql.isascii() and not (case.dialect is Dialect.MYSQL and re.search(r"--\S", case.sql))
+]  # but those that a space after two dashes would make safe
 SAFE = {dialect: [case.sql for case in cases(safe=True) if case.dialect is dialect] for dialect in Dialect}
+MAKES = re.compile(r"CREATE\s+(\w+\s+)?(TABLE|TYPE)", re.IGNORECASE)
+# What a file makes itself may be altered in it: a neighbour that makes a table or a type could make an unsafe one safe.
+NEIGHBOURS = {dialect: [sql for sql in SAFE[dialect] if not MAKES.search(sql)] for dialect in Dialect}
 ONE_STATEMENT = [case for case in UNSAFE if len(lint(case.sql, case.dialect)) == 1]
 
 SPACES = [
@@ -93,18 +100,18 @@ def mutate(case: Case, chance: random.Random) -> str:
             parts[at] = word
         sql = parts[0]
         for before, after in itertools.pairwise(parts):
-            tight = (
-                not (re.match(r"[\w$`\"'@:]", after) and re.search(r"[\w$`\"'@:]$", before)) and chance.random() < 0.3
-            )
+            joins = re.match(r"[\w$`\"'@:]", after) and re.search(r"[\w$`\"'@:]$", before)
+            comments = before[-1] in "-/*" and after[0] in "-/*"
+            tight = not joins and not comments and chance.random() < 0.3
             sql += ("" if tight else chance.choice(SPACES)) + after
     else:
         sql = parts[0]
     if chance.random() < 0.5:
         sql = chance.choice(WRAPS).format(sql) if "{" not in sql else sql
     if chance.random() < 0.3:
-        sql = f"{chance.choice(SAFE[case.dialect])}\n;{sql}"
+        sql = f"{chance.choice(NEIGHBOURS[case.dialect])}\n;{sql}"
     if chance.random() < 0.3:
-        sql = f"{sql}\n;{chance.choice(SAFE[case.dialect])}"
+        sql = f"{sql}\n;{chance.choice(NEIGHBOURS[case.dialect])}"
     return sql
 
 
@@ -117,7 +124,7 @@ def test_no_mutation_of_an_unsafe_file_passes(case: Case, seed: int) -> None:
 @settings(max_examples=600, deadline=None, suppress_health_check=list(HealthCheck))
 @given(case=st.sampled_from(ONE_STATEMENT), data=st.data())
 def test_an_unsafe_statement_does_not_pass_behind_any_part_of_a_safe_one(case: Case, data: st.DataObject) -> None:
-    safe = data.draw(st.sampled_from([sql for sql in SAFE[case.dialect] if sql.strip()]))
+    safe = data.draw(st.sampled_from([sql for sql in NEIGHBOURS[case.dialect] if sql.strip()]))
     cut = data.draw(st.integers(0, len(safe)))
     for sql in (
         safe[:cut] + case.sql,

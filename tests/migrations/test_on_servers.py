@@ -7,9 +7,12 @@ from contextlib import closing
 
 import pytest
 
+from console.errors import ConflictError
+from console.journal import Journal
+from console.migrations.apply import Applier
 from console.migrations.errors import CancelledError, DatabaseError, LostError
 from console.migrations.values import Confirmation, Question
-from tests.migrations.crew import Crew, agree
+from tests.migrations.crew import MARIA, Crew, agree
 from tests.migrations.servers import until
 from tests.migrations.test_killed import waiting
 
@@ -173,3 +176,49 @@ async def test_bytes_arrive_as_they_are_percent_signs_and_all(crew: Crew) -> Non
     await crew.apply(sql)
     crew.sql("INSERT INTO reservas (quien) VALUES ('leo')")
     assert crew.sql("SELECT tasa FROM reservas WHERE quien = 'leo'") == [("100 % señor %s %(x)s",)]
+
+
+async def test_a_ledger_that_cannot_be_written_after_the_statement_never_sends_it_twice(crew: Crew) -> None:
+    assert crew.pair is not None
+    await crew.apply("CREATE TABLE other (id INTEGER PRIMARY KEY);")
+    ledger_lock = crew.pair.connect(crew.database)
+    crew.write(crew.runbook, "0002.sql")
+
+    class Locking:
+        """Somebody locks the ledger in the very moment in which the statement has left."""
+
+        def __init__(self, database) -> None:  # type: ignore[no-untyped-def]
+            self._database = database
+
+        def __getattr__(self, name: str):  # type: ignore[no-untyped-def]
+            return getattr(self._database, name)
+
+        def send(self, statement, marks, *, alone=False) -> None:  # type: ignore[no-untyped-def]
+            ledger_lock.cursor().execute("BEGIN")
+            ledger_lock.cursor().execute("SELECT * FROM canario_migrations FOR UPDATE")
+            self._database.send(statement, marks, alone=alone)
+
+    database = Locking(crew.open())
+    applier = Applier(database, crew.surroundings(retries=(0.01,)), crew.said.append)  # type: ignore[arg-type]
+    with pytest.raises((DatabaseError, LostError)):
+        await applier.run(crew.files(), agree)
+    ledger_lock.close()
+    assert ("notes" in crew.columns()) is (crew.engine == "mariadb"), "PostgreSQL rolls it back"
+    await crew.apply()
+    assert crew.states() == ["verified"] * 3
+    assert "notes" in crew.columns()
+
+
+async def test_a_second_console_is_told_the_name_of_whoever_is_at_it(crew: Crew) -> None:
+    with in_the_way(crew):
+        run = asyncio.create_task(crew.apply(crew.runbook, retries=(60.0,)))
+        await asyncio.to_thread(until, lambda: waiting(crew, "ADD COLUMN"), "it waits inside the server")
+        other = Journal.open(crew.folder.parent / "other.db", scope="local/local/wa-backend", session="0002")
+        mine, crew.journal = crew.journal, other
+        with pytest.raises(ConflictError, match=MARIA):
+            await crew.apply()
+        crew.journal = mine
+        other.close()
+        run.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await run

@@ -312,6 +312,7 @@ class StubEngine:
             walk=None,
             simulated=False,
             problem="",
+            migrations=None,
             identity=ME,
             session_id=SESSION,
             environment=self.environment,

@@ -19,7 +19,7 @@ def test_no_two_actions_share_a_key_and_every_default_is_usable() -> None:
 def test_every_action_of_the_registry_is_bound_and_can_be_run() -> None:
     bound = {binding.id: binding for binding in ConsoleApp.BINDINGS if getattr(binding, "id", None)}  # type: ignore[union-attr]
     for spec in ACTIONS:
-        if spec.place in (Place.LOGS, Place.METRICS):
+        if spec.place in (Place.LOGS, Place.METRICS, Place.MIGRATIONS):
             continue
         name = bound[spec.id].action.partition("(")[0]  # type: ignore[union-attr]
         assert callable(getattr(ConsoleApp, f"action_{name}")), spec.id
@@ -31,6 +31,14 @@ def test_the_log_screens_keys_are_the_registrys() -> None:
     widget = {binding.id: binding.key for binding in LogPane.BINDINGS if getattr(binding, "id", None)}  # type: ignore[union-attr]
     registry = {spec.id: ",".join(spec.keys) for spec in ACTIONS if spec.place is Place.LOGS}
     assert registry == widget
+
+
+def test_the_migrations_screens_keys_are_the_registrys() -> None:
+    from screens.migrations import MigrationsScreen
+
+    screen = {binding.id: binding.key for binding in MigrationsScreen.BINDINGS if getattr(binding, "id", None)}  # type: ignore[union-attr]
+    registry = {spec.id: ",".join(spec.keys) for spec in ACTIONS if spec.place is Place.MIGRATIONS}
+    assert registry == screen
 
 
 def test_only_what_may_be_heard_anywhere_has_priority() -> None:

@@ -56,6 +56,8 @@ def read_alter_table(reader: Reader, context: Context) -> Outcome:
             reader.take("NOWAIT")
     seen = _Seen()
     parts = reader.commas()
+    if dialect is Dialect.SQLITE and len(parts) > 1:
+        raise Refused
     for part in parts:
         action = Reader(part, dialect)
         seen.alone = len(parts) == 1

@@ -150,7 +150,7 @@ def _index_parameters(reader: Reader) -> None:
     if reader.take("INCLUDE"):
         reader.names()
     if reader.take("WITH"):
-        reader.brackets()
+        reader.parameters()
     if reader.take("USING", "INDEX", "TABLESPACE"):
         reader.name()
 

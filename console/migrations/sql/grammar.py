@@ -203,6 +203,19 @@ class Reader:
         self.need_sign(")")
         return tuple(found)
 
+    def parameters(self) -> None:
+        """Read PostgreSQL's `(name [= value], ...)` of storage parameters and of views."""
+        self.need_sign("(")
+        while True:
+            self.qualified()
+            if self.take_sign("="):
+                _ = self.take_sign("-") or self.take_sign("+")
+                if not (self.take_kind(Kind.NUMBER) or self.take_kind(Kind.STRING) or self.take_kind(Kind.WORD)):
+                    raise Refused
+            if not self.take_sign(","):
+                break
+        self.need_sign(")")
+
     def equals_word(self) -> str:
         """Read `[=] word`, and give the word in capitals."""
         self.take_sign("=")

@@ -44,7 +44,7 @@ def is_calm(tokens: list[Token], dialect: Dialect) -> bool:
                 signs = before is None or (before.kind is Kind.SIGN and before.text not in ")]")
                 if not signs or following is None or following.kind is not Kind.NUMBER:
                     return False
-            elif token.text not in _CALM_SIGNS:
+            elif token.text not in _CALM_SIGNS or (token.text == "?" and dialect is not Dialect.POSTGRES):
                 return False
         elif token.kind is Kind.WORD:
             if called and token.upper not in _CALM_FUNCTIONS and token.upper not in _BEFORE_BRACKETS:
@@ -195,7 +195,7 @@ def _read_tail(reader: Reader, context: Context, outcome: Outcome, table: str, a
             reader.names()
         _ = reader.take("NULLS", "NOT", "DISTINCT") or reader.take("NULLS", "DISTINCT")
         if reader.take("WITH"):
-            reader.brackets()
+            reader.parameters()
         if reader.take("TABLESPACE"):
             reader.name()
     if reader.take("WHERE"):

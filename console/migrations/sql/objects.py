@@ -46,7 +46,7 @@ def read_create_view(reader: Reader, context: Context) -> Outcome:
     if reader.at_sign("("):
         reader.names()
     if dialect is Dialect.POSTGRES and reader.take("WITH"):
-        reader.brackets()
+        reader.parameters()
     reader.need("AS")
     _read_query(reader, materialized=materialized)
     outcome = Outcome("create_view", tables=[view], adds_tables=[view])
@@ -67,7 +67,9 @@ def read_virtual_table(reader: Reader, context: Context) -> Outcome:
     reader.need("USING")
     if not reader.take_one({"FTS4", "FTS5", "RTREE"}):
         raise Refused
-    reader.brackets()
+    for token in reader.brackets():
+        if token.kind is Kind.SIGN and token.text not in {",", "="}:
+            raise Refused
     reader.need_end()
     outcome = Outcome("create_table", tables=[table], adds_tables=[table])
     outcome.find(additive.NEW_TABLE, table=table)

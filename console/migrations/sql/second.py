@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import importlib
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from console.migrations.sql.forms import Outcome
 from console.migrations.sql.grammar import word_set
+from console.migrations.sql.tokens import Token
 from console.migrations.verdict import Dialect
 
 if TYPE_CHECKING:
@@ -26,6 +27,14 @@ _WRITING_NODES = word_set("""
 AlterColumn AlterRename Analyze Attach Cache Command Commit Copy Delete Detach Drop DropPartition Execute Insert Into
 Kill LoadData Lock Merge Refresh RenameColumn Rollback Transaction TruncateTable Uncache Update Use
 """)
+
+_AFTER_QUERY = (
+    ("WITH", "NO", "DATA"),
+    ("WITH", "CASCADED", "CHECK", "OPTION"),
+    ("WITH", "LOCAL", "CHECK", "OPTION"),
+    ("WITH", "CHECK", "OPTION"),
+)
+"""What may follow a view's query."""
 
 _KINDS = {
     "create_table": ("Create", "TABLE"),
@@ -41,31 +50,82 @@ _KINDS = {
 _ROOTS = {"create_index": {"Create", "Alter"}, "set_timeout": {"Set", "Pragma"}, "other": {"Alter"}}
 
 
-def sqlglot_agrees(sql: str, outcome: Outcome, dialect: Dialect) -> bool:
+def sqlglot_agrees(tokens: Sequence[Token], outcome: Outcome, dialect: Dialect) -> bool:
     """Whether sqlglot reads one statement of the same kind with nothing in it that writes or drops.
 
-    What it cannot read (a parse error, its opaque Command) is left to our grammar, which spelt it out token by token.
+    Of a form that it cannot read (a parse error, its opaque Command) our grammar spelt out every token but those of the
+    expressions in brackets and of a view's query: these sqlglot must read by themselves.
     """
-    import sqlglot
     from sqlglot import exp
-    from sqlglot.errors import SqlglotError
 
-    with _quiet():
-        try:
-            trees = sqlglot.parse(sql, dialect=dialect.value)
-        except SqlglotError:
-            return True
-        except (RecursionError, ValueError, LookupError, AttributeError, TypeError):
-            return False  # it lost its way, which says nothing about the statement
-    if len(trees) != 1 or trees[0] is None:
+    try:
+        root = _parse(tokens, dialect)
+    except _LostError:
         return False
-    root = trees[0]
-    if isinstance(root, exp.Command):
-        return True
+    if root is None or isinstance(root, exp.Command):
+        return _parts_agree(tokens, outcome, dialect)
     writers = _writers()
     if outcome.kind == "other":  # on a table of the same file a column may be set NOT NULL
         writers = tuple(kind for kind in writers if kind is not exp.AlterColumn)
     return _same_kind(root, outcome) and not any(isinstance(node, writers) for node in root.walk())
+
+
+class _LostError(Exception):
+    """sqlglot found no one statement, or lost its way: that says nothing good about what it read."""
+
+
+def _parse(tokens: Sequence[Token], dialect: Dialect, before: str = "") -> exp.Expr | None:
+    """The one tree of these tokens, put after `before`; None where sqlglot says that it cannot read them."""
+    import sqlglot
+    from sqlglot.errors import SqlglotError
+
+    sql = before + " ".join(token.text for token in tokens)
+    with _quiet():
+        try:
+            trees = sqlglot.parse(sql, dialect=dialect.value)
+        except SqlglotError:
+            return None
+        except (RecursionError, ValueError, LookupError, AttributeError, TypeError) as error:
+            raise _LostError from error
+    if len(trees) != 1 or trees[0] is None:
+        raise _LostError
+    return trees[0]
+
+
+def _parts_agree(tokens: Sequence[Token], outcome: Outcome, dialect: Dialect) -> bool:
+    if outcome.kind == "create_view":
+        words = [token.upper for token in tokens]
+        query = list(tokens[words.index("AS") + 1 :])
+        for end in _AFTER_QUERY:
+            if [token.upper for token in query[-len(end) :]] == list(end):
+                query = query[: -len(end)]
+                break
+        return _reads(query, dialect, "")
+    if outcome.kind == "create_index" and dialect is not Dialect.MYSQL:
+        return False
+    return all(_reads(inside, dialect, "SELECT ") for inside in _expressions(tokens))
+
+
+def _expressions(tokens: Sequence[Token]) -> Iterator[Sequence[Token]]:
+    """What stands in the brackets after CHECK, AS and DEFAULT."""
+    for at, token in enumerate(tokens[:-1]):
+        if token.upper in {"CHECK", "AS", "DEFAULT"} and tokens[at + 1].text == "(":
+            depth = 0
+            for end in range(at + 1, len(tokens)):
+                depth += (tokens[end].text == "(") - (tokens[end].text == ")")
+                if depth == 0:
+                    yield tokens[at + 2 : end]
+                    break
+
+
+def _reads(tokens: Sequence[Token], dialect: Dialect, before: str) -> bool:
+    from sqlglot import exp
+
+    try:
+        root = _parse(tokens, dialect, before)
+    except _LostError:
+        return False
+    return isinstance(root, exp.Query) and not any(isinstance(node, _writers()) for node in root.walk())
 
 
 @lru_cache(maxsize=1)

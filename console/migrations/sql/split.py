@@ -35,10 +35,6 @@ class Piece:
         """Its unquoted words in capitals."""
         return tuple(token.upper for token in self.tokens if token.kind is Kind.WORD)
 
-    def plain(self) -> str:
-        """Its tokens with one space between them: no comments, no line breaks but in strings."""
-        return " ".join(token.text for token in self.tokens)
-
 
 def split(text: str, dialect: Dialect) -> tuple[Piece, ...]:
     """The statements of `text`, in order; empty ones are left out. Linear in its length."""

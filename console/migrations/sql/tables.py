@@ -112,7 +112,7 @@ def _read_options(reader: Reader, dialect: Dialect) -> None:
         if reader.take("USING"):
             reader.name()
         if reader.take("WITH"):
-            reader.brackets()
+            reader.parameters()
         if reader.take("TABLESPACE"):
             reader.name()
     else:

@@ -1,0 +1,218 @@
+"""The migrations' desk: one picture of how things stand, and a run that waits for the operator's word."""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from console.actions.door import Door
+from console.clock import SystemClock
+from console.migrations.board import Board, Phase
+from console.migrations.desk import Ground, MigrationDesk
+from console.migrations.offline import NoCloud
+from console.migrations.values import Confirmation, Question, State
+from console.notify import Notifier
+from console.release.guardrails import EnvironmentRules, Facts
+from tests.migrations.crew import MARIA, PEDRO, Crew, open_crew
+
+
+def desk_on(crew: Crew, *, who: str = MARIA, protected: bool = False, gate: bool = False, **more: Any) -> MigrationDesk:
+    """An operator's desk on the crew's database."""
+    clock = SystemClock()
+    door = Door(NoCloud(clock), crew.journal, Notifier(None), clock, {"by": who})
+
+    async def facts() -> Facts:
+        return Facts(identity=who, journal_ok=crew.journal.writable, journal_problem=crew.journal.problem)
+
+    replicas = (crew.replica,) if gate and crew.replica is not None else ()
+    return MigrationDesk(
+        Ground(
+            environment="production" if protected else "dev",
+            folder=str(crew.folder),
+            addresses=lambda: (crew.address, replicas),
+            door=door,
+            rules=EnvironmentRules("production" if protected else "dev", protected),
+            identity=lambda: who,
+            facts=facts,
+            clock=clock,
+            replica_wait_s=30.0,
+            retry_waits_s=(0.1,) * 3,
+            **more,
+        )
+    )
+
+
+async def until(desk: MigrationDesk, true: Callable[[Board], Any], what: str, patience_s: float = 60.0) -> Board:
+    """Wait until the picture is so."""
+    async with asyncio.timeout(patience_s):
+        while not true(desk.latest):  # noqa: ASYNC110 - a condition of a picture that is replaced
+            await asyncio.sleep(0.02)
+    return desk.latest
+
+
+async def asked(desk: MigrationDesk) -> Question:
+    board = await until(desk, lambda b: b.question or not b.busy, "a question")
+    assert board.question is not None, board.problem
+    return board.question
+
+
+def yes(question: Question, **more: Any) -> Confirmation:
+    return Confirmation(question.statement.digest, question.statement.name, **more)
+
+
+@pytest.fixture
+def lite(tmp_path) -> Any:  # type: ignore[no-untyped-def]
+    with open_crew(tmp_path, None) as crew:
+        yield crew
+
+
+async def test_before_anything_is_applied_every_statement_is_planned_and_nothing_is_written(lite: Crew) -> None:
+    lite.write(lite.runbook)
+    desk = desk_on(lite)
+    await desk.look()
+    board = desk.latest
+    assert (board.phase, board.problem, board.read_problem) == (Phase.IDLE, "", "")
+    assert [line.state for line in board.lines] == [State.PLANNED, State.PLANNED]
+    assert not lite.sql_or_none("SELECT 1 FROM canario_migrations")
+
+
+async def test_each_statement_waits_for_its_word_and_ends_verified(lite: Crew) -> None:
+    lite.write(lite.runbook)
+    remembered: list[tuple[str, ...]] = []
+
+    async def remember(files: Any) -> str:
+        remembered.append(tuple(files))
+        return ""
+
+    desk = desk_on(lite, remember=remember)
+    desk.start()
+    for _statement in range(2):
+        question = await asked(desk)
+        desk.answer(yes(question))
+        await until(desk, lambda b, q=question: b.question is not q, "the next")  # type: ignore[misc]
+    board = await until(desk, lambda b: not b.busy, "the end")
+    assert board.problem == ""
+    assert [line.state for line in board.lines] == [State.VERIFIED, State.VERIFIED]
+    assert "notes" in lite.columns()
+    assert remembered == [("0001.sql",)]
+
+
+async def test_an_operator_who_does_not_go_on_has_sent_nothing(lite: Crew) -> None:
+    lite.write(lite.runbook)
+    desk = desk_on(lite)
+    desk.start()
+    await asked(desk)
+    desk.answer(None)
+    board = await until(desk, lambda b: not b.busy, "the end")
+    assert [line.state for line in board.lines] == [State.PLANNED, State.PLANNED]
+    assert "notes" not in lite.columns()
+
+
+HOLDS = """
+import sys
+from console.migrations.database import make_database
+from console.migrations.urls import read_url
+database = make_database(read_url(sys.argv[1]), who="pedro@demo.example")
+database.connect()
+assert database.acquire() is None
+print("held", flush=True)
+sys.stdin.read()
+"""
+
+
+@pytest.fixture
+def pedro_holds(lite: Crew) -> Iterator[None]:
+    """Another console is at the database."""
+    command = [sys.executable, "-c", HOLDS, lite.url]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other:
+        assert other.stdout is not None
+        assert other.stdout.readline() == "held\n"
+        yield
+        other.communicate("")
+
+
+@pytest.mark.usefixtures("pedro_holds")
+async def test_who_holds_the_database_is_named(lite: Crew) -> None:
+    lite.write(lite.runbook)
+    desk = desk_on(lite)
+    desk.start()
+    board = await until(desk, lambda b: not b.busy, "the refusal")
+    assert "Another console is applying" in board.problem
+    assert "pedro@demo.example" in board.problem
+
+
+async def test_leaving_while_a_question_stands_sends_nothing(lite: Crew) -> None:
+    lite.write(lite.runbook)
+    desk = desk_on(lite)
+    desk.start()
+    await asked(desk)
+    await desk.close()
+    assert not desk.latest.busy
+    assert "notes" not in lite.columns()
+
+
+async def test_a_second_persons_approval_reaches_the_question_that_stands_open(lite: Crew) -> None:
+    lite.write("ALTER TABLE reservas DROP COLUMN quien;")
+    hers, his = desk_on(lite), desk_on(lite, who=PEDRO)
+    await his.look()
+    hers.start()
+    question = await asked(hers)
+    await his.approve(question.statement.key, question.statement.digest)
+    board = await until(hers, lambda b: b.lines[0].approvals, "his approval")
+    approval = board.lines[0].approvals[0]
+    assert approval.by == PEDRO
+    hers.answer(yes(question, flag="sin_quien", approval=approval))
+    board = await until(hers, lambda b: not b.busy, "the end")
+    assert board.problem == ""
+    assert "quien" not in lite.columns()
+
+
+async def test_what_a_guardrail_refuses_is_said_and_not_sent(lite: Crew) -> None:
+    lite.write("ALTER TABLE reservas DROP COLUMN quien;")
+    desk = desk_on(lite)
+    desk.start()
+    question = await asked(desk)
+    desk.answer(yes(question))
+    board = await until(desk, lambda b: not b.busy, "the refusal")
+    assert "feature flag" in board.problem
+    assert "quien" in lite.columns()
+
+
+async def test_bytes_that_no_screen_can_show_are_never_sent(lite: Crew) -> None:
+    lite.write("CREATE TABLE avisos (id INTEGER PRIMARY KEY, texto TEXT DEFAULT 'a\u202eb');")
+    desk = desk_on(lite)
+    desk.start()
+    question = await asked(desk)
+    desk.answer(yes(question, reason="because it is needed now"))
+    board = await until(desk, lambda b: not b.busy, "the refusal")
+    assert "U+202E" in board.problem
+    assert not lite.sql_or_none("SELECT 1 FROM avisos")
+
+
+async def test_a_rollback_hears_what_was_forced_since_its_target_was_made(lite: Crew) -> None:
+    lite.write("ALTER TABLE reservas DROP COLUMN quien;")
+    desk, his = desk_on(lite), desk_on(lite, who=PEDRO)
+    await his.look()
+    desk.start()
+    question = await asked(desk)
+    await his.approve(question.statement.key, question.statement.digest)
+    board = await until(desk, lambda b: b.lines[0].approvals, "the approval")
+    desk.answer(yes(question, flag="sin_quien", approval=board.lines[0].approvals[0]))
+    await until(desk, lambda b: not b.busy, "the end")
+    told = desk.compatibility("wa-backend-00041-kud", None)
+    assert told is not None
+    assert told.runs is False
+    assert "sin_quien" in told.warnings[0]
+
+
+async def test_a_database_that_cannot_be_read_is_no_database_without_changes(lite: Crew, tmp_path: Any) -> None:
+    lite.write(lite.runbook)
+    desk = desk_on(lite)
+    (tmp_path / "wa.db").unlink()
+    await desk.look()
+    assert "There is no database" in desk.latest.read_problem
