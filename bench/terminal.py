@@ -83,6 +83,11 @@ class Terminal:
         """What was drawn last, some 100 kB, without sequences."""
         return _SEQUENCE.sub(b"", self._text).decode("utf-8", "replace")
 
+    def hang_up(self) -> None:
+        """Take the terminal away, as a cut connection does."""
+        os.dup2(os.open(os.devnull, os.O_RDWR), self._master)
+        os.killpg(self.process.pid, signal.SIGHUP)
+
     def close(self) -> None:
         """End the program."""
         if self.process.poll() is None:

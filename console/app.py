@@ -24,12 +24,15 @@ from console.crash import crash_sentence, log, log_path
 from console.errors import CanarioError, ExitCode
 from console.opening import DemoControl, Opening
 from console.registry import ACTIONS, keys_for
+from console.terminal_driver import lasting
 from console.text import clean
 from console.words import _
 from themes import all_themes, default_theme
 from widgets.safe import scrubbed
 
 if TYPE_CHECKING:
+    from textual.driver import Driver
+
     from console.actions import RollbackProgress
     from console.release.guardrails import Action
     from console.release.moves import Proposal
@@ -179,6 +182,10 @@ class ConsoleApp(OpensLate, inherit_bindings=False):
     def _hang_up(self, number: int, _frame: object) -> None:
         """The terminal is gone, or somebody ends us: leave as `q` does, with nobody to ask."""
         self.call_later(self.exit, return_code=128 + number)
+
+    def get_driver_class(self) -> type[Driver]:
+        """Textual's, which must not hang where the terminal is cut off."""
+        return lasting(super().get_driver_class())
 
     @property
     def rolling_back(self) -> bool:

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import io
 import shlex
 import signal
 import sys
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from terminal import Terminal
+from textual.driver import Driver
+from textual.drivers._writer_thread import WriterThread
 
 from bench.terminal import Terminal as Pty
+from console.app import ConsoleApp
 from console.simulator.process import SimulatorProcess
+from console.terminal_driver import LastingFile
 from tests.actions.operators import STABLE, updates
 
 SLOW_S = 9
@@ -92,6 +98,40 @@ def test_a_terminal_that_is_closed_in_a_rollback_does_not_stop_it(
     screen.close()  # the terminal goes, the cloud comes back
     cloud.fault(clear=True)
     until(lambda: shares(cloud) == {STABLE: 100}, "the traffic is back")
+
+
+@pytest.mark.slow
+def test_a_console_whose_terminal_was_cut_off_ends_and_leaves_the_seat(cloud: SimulatorProcess, own_home: Path) -> None:
+    console = Pty(console_on(cloud))
+    console.wait_for(lambda text: "POST /webhook" in text, "the console draws the service")
+    console.hang_up()
+    assert console.process.wait(30) == 128 + signal.SIGHUP
+
+
+class Gone(io.StringIO):
+    """A terminal that was cut off."""
+
+    def write(self, text: str) -> int:
+        raise OSError(5, "Input/output error")
+
+    def flush(self) -> None:
+        raise OSError(5, "Input/output error")
+
+
+def test_a_console_can_draw_on_and_stop_after_its_terminal_is_gone() -> None:
+    assert issubclass(ConsoleApp(find=lambda _stack: None).get_driver_class(), Driver)  # type: ignore[arg-type, return-value]
+    output = WriterThread(LastingFile(Gone()))  # type: ignore[arg-type]
+    output.start()
+
+    def draw_and_stop() -> None:
+        for _frame in range(100):
+            output.write("\x1b[2J")
+        output.stop()
+
+    drawing = threading.Thread(target=draw_and_stop, daemon=True)
+    drawing.start()
+    drawing.join(20)
+    assert not drawing.is_alive()
 
 
 @pytest.mark.slow
