@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from console.chronicle import LOOK_BACK, Chronicle, Story, charts, hours_of, tell, versions_of
+from console.chronicle import LOOK_BACK, Chronicle, Source, Story, charts, hours_of, tell, versions_of
 from console.errors import CanarioError, UsageError
 from console.release.state import Approval, Candidate
 from console.runbook.evidence import Evidence
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from console.chronicle import Version
     from console.journal import Entry
     from console.runbook.model import Runbook
-    from console.session import Session
     from console.settings import Settings
 
 EXCERPTS = 40
@@ -87,11 +86,11 @@ class Report:
     """`error_rate` (0 to 1) and `p95_ms`, for the charts."""
 
 
-async def gather_report(session: Session, settings: Settings, wanted: str = "") -> Report:
+async def gather_report(session: Source, settings: Settings, wanted: str = "") -> Report:
     """Read all of it.
 
     Args:
-        session: an open one whose watcher has looked.
+        session: where from.
         settings: all of them.
         wanted: id of a release, its revision or its candidate; empty: the latest.
 
@@ -111,7 +110,7 @@ async def gather_report(session: Session, settings: Settings, wanted: str = "") 
         rows = await asyncio.to_thread(session.journal.entries, ROWS, scope=session.journal.scope)
     except CanarioError as error:
         problems.append(str(error))
-    latest = session.watcher.latest
+    latest = session.latest
     chronicle = Chronicle(tell(versions, latest.release, rows, latest.candidate))
     story = choose(chronicle.stories, wanted, session.environment.service)
     start, end = hours_of(story.release, now)
@@ -225,7 +224,7 @@ def _runbook(settings: Settings) -> Runbook:
         return load_runbook(None, "despliegue").runbook
 
 
-async def _excerpts(session: Session, story: Story, start: datetime, end: datetime) -> tuple[Excerpt, ...] | str:
+async def _excerpts(session: Source, story: Story, start: datetime, end: datetime) -> tuple[Excerpt, ...] | str:
     """The first errors of the release's revision in its hours; why there are none where the log cannot be read."""
     release, service = story.release, session.environment.service
     begun = max(start, release.started - timedelta(minutes=1))

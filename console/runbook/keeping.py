@@ -110,6 +110,19 @@ class Keeping(Standing):
         await self._shared_soon()
         return kept
 
+    async def finish(self, how: str = "done") -> None:
+        """Close the candidate: `done`, or `stopped`. Nothing of it can be run any more.
+
+        Raises:
+            JournalError: it cannot be written down.
+        """
+        word = "done" if how == "done" else "stopped"
+        await self.store.note("close", self.candidate_id, self.runbook.id, how=word)
+        if self._candidate is not None:
+            self._shared.closing = (word, self.now())  # type: ignore[assignment]
+            await self._shared_soon()
+        self._publish()
+
     def _share_missing(self) -> None:
         """What we have written down, and were killed before we could tell the others."""
         assert self._candidate is not None
@@ -174,6 +187,8 @@ class Keeping(Standing):
             return
         if self._is_shared and self.drives and self._candidate is not None and self._candidate.open:
             await self._record_seen()
+            if self.latest.done and not self._runs:
+                await self.finish("done")
         for step, run in self._runs.items():
             if not run.told and self.session.clock.monotonic() - run.started > TOLD_AFTER_S and self._is_shared:
                 run.told = True

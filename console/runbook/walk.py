@@ -82,7 +82,8 @@ class Walk(Keeping):
     async def _resume(self) -> None:
         if self._is_shared:
             found = await self._shared.read()
-            self._candidate = found if found is not None and found.open else None
+            keep = found is not None and (found.open or not self._drive)  # who only looks sees the last one too
+            self._candidate = found if keep else None
         try:
             if not self._is_shared:
                 self._local_id = await self.store.last_candidate(self.runbook.id)
@@ -91,7 +92,7 @@ class Walk(Keeping):
             if self._candidate is None:
                 return
             self._share_missing()
-            if self._drive and self._ours_by_right(self._candidate):
+            if self._drive and self._candidate.open and self._ours_by_right(self._candidate):
                 await self._sit("resume")
         except JournalError as error:
             self._problems["journal"] = str(error)  # nothing is run, and all that others have told is seen
@@ -276,22 +277,11 @@ class Walk(Keeping):
         self._publish()
         return self.latest
 
-    async def finish(self, how: str = "done") -> None:
-        """Close the candidate: `done`, or `stopped`. Nothing of it can be run any more.
-
-        Raises:
-            JournalError: it cannot be written down.
-        """
-        word = "done" if how == "done" else "stopped"
-        await self.store.note("close", self.candidate_id, self.runbook.id, how=word)
-        if self._candidate is not None:
-            self._shared.closing = (word, self.now())  # type: ignore[assignment]
-            await self._shared_soon()
-        self._publish()
-
     async def _ensure(self, *, rescue: bool = False) -> None:
         """Open a candidate where none is; a rescue goes on without one that can't be written down."""
         async with self._opening:
+            if self._candidate is not None and self._candidate.open and self.over:
+                await self.finish(self.over)
             if self.candidate_id and (self._candidate is None or self._candidate.open):
                 if self._candidate is not None and self._candidate.driver is None and self._drive:
                     try:
