@@ -207,6 +207,25 @@ async def test_a_skip_is_signed_and_has_a_reason(console: Opened) -> None:
     assert (skipped.state, skipped.reason) == (State.SKIPPED, f"skipped by {MARIA}: nothing changed in the core")
 
 
+async def test_a_runbook_that_is_done_closes_by_itself_and_its_first_step_begins_another(console: Opened) -> None:
+    walk = await console()
+    await walk.sign("word")
+    await walk.run("build")
+    await walk.sign("lead")
+    await walk.sign("last")
+    found = await until(walk, lambda found: found.closed == "done")
+    assert found.done
+    with pytest.raises(BlockedError, match="begins another"):
+        await walk.sign("last")
+    former = walk.candidate_id
+    while walk.now().strftime("%H%M%S") in former:
+        await walk.changed()
+    await walk.sign("word")
+    assert walk.candidate_id != former
+    assert view(walk, "word").state is State.PASSED
+    assert view(walk, "build").state is State.OPEN
+
+
 async def test_a_step_that_is_not_there_is_a_sentence(console: Opened) -> None:
     walk = await console()
     with pytest.raises(UsageError, match="no step 'wrd'"):
