@@ -14,6 +14,7 @@ from console.release.approvals import (
     ApprovalCheck,
     ApprovalState,
     ApprovalWrite,
+    all_introduced,
     approval_write,
     check_approvals,
     missing_roles,
@@ -172,6 +173,17 @@ def test_a_call_tells_the_approvals_that_it_wrote() -> None:
 def test_a_call_that_wrote_nothing_vouches_for_nothing(fields: dict[str, object], refused: str, method: str) -> None:
     document = Document(candidate=candidate(LEAD))
     assert approval_write(WEDNESDAY, MARIA, method, request(document, **fields), refused) is None
+
+
+def test_a_call_that_wrote_the_annotation_without_an_approval_tells_that_none_was_there() -> None:
+    write = approval_write(WEDNESDAY, MARIA, UPDATE, request(Document(candidate=candidate())))
+    assert write == ApprovalWrite(WEDNESDAY, MARIA, ())
+
+
+def test_only_a_write_before_it_shows_that_an_approval_was_not_there_already() -> None:
+    assert not all_introduced(candidate(LEAD), written((MARIA, (LEAD,)), (MARIA, (LEAD,))))
+    assert all_introduced(candidate(LEAD), written((MARIA, ()), (MARIA, (LEAD,))))
+    assert all_introduced(candidate(LEAD), written((MARIA, ())))
 
 
 def test_a_v1_replacement_tells_its_approvals_too() -> None:
