@@ -29,7 +29,7 @@ class Span:
     end: datetime | None
     """None: it still has."""
     most: int
-    """Its largest share meanwhile, percent."""
+    """Its largest share meanwhile, percent; 0 where only its requests are known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,14 +59,11 @@ class Earlier:
             start = last.start or self.created
             since = f"{start:%Y-%m-%d %H:%M}" if start is not None else _("before the records")
             until = f"{last.end:%Y-%m-%d %H:%M}" if last.end is not None else _("now")
-            parts.append(
-                _("served {since} to {until} UTC, {time} in all, up to {most} %").format(
-                    since=since,
-                    until=until,
-                    time=duration(self.served(now)),
-                    most=max(span.most for span in self.spans),
-                )
+            told = _("served {since} to {until} UTC, {time} in all").format(
+                since=since, until=until, time=duration(self.served(now))
             )
+            most = max(span.most for span in self.spans)
+            parts.append(_("{served}, up to {most} %").format(served=told, most=most) if most else told)
         else:
             parts.append(_("never seen serving"))
         if self.image:
@@ -88,6 +85,7 @@ def earlier_revisions(
     stories: Iterable[Story],
     now: datetime,
     doubt: Doubt = doubtful,
+    counted: Mapping[str, Sequence[Span]] | None = None,
 ) -> tuple[Earlier, ...]:
     """Revisions that traffic can go back to, the most sensible first.
 
@@ -101,9 +99,10 @@ def earlier_revisions(
         stories: of all releases, any order.
         now: server time.
         doubt: what a migration since means.
+        counted: when each had requests as Cloud Monitoring counted them, for those that no release tells of.
     """
     told = sorted(stories, key=lambda story: story.release.started)
-    spans = served(told, service.effective_shares(), now)
+    spans: dict[str, Sequence[Span]] = {**(counted or {}), **served(told, service.effective_shares(), now)}
     serving = largest(service.effective_shares())
     by_name = {revision.name: revision for revision in revisions}
     newest = by_name[serving].created if serving in by_name else None
@@ -165,6 +164,25 @@ def served(stories: Sequence[Story], serving: Mapping[str, int], now: datetime) 
     for name, (start, most) in open_spans.items():
         spans.setdefault(name, []).append(Span(start, None, most))
     return spans
+
+
+def spans_of(points: Iterable[tuple[datetime, float]], period: timedelta, now: datetime) -> tuple[Span, ...]:
+    """When a revision had requests, from a series of requests a second; as exact as its period.
+
+    Args:
+        points: oldest first; each stands at the end of its period.
+        period: between two points.
+        now: server time.
+    """
+    spans: list[tuple[datetime, datetime]] = []
+    for at, value in points:
+        if value <= 0:
+            continue
+        if spans and at - spans[-1][1] <= period * 2:
+            spans[-1] = (spans[-1][0], at)
+        else:
+            spans.append((at - period, at))
+    return tuple(Span(start, None if now - end <= period * 2 else end, 0) for start, end in spans)
 
 
 def doubts_of(

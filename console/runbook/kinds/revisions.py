@@ -8,24 +8,28 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from console.chronicle import LOOK_BACK, tell, versions_of
 from console.errors import CanarioError, UsageError
 from console.release.guardrails import shares_text
 from console.release.state import read_document
-from console.runbook.earlier import Listed, earlier_revisions
+from console.runbook.earlier import Listed, Span, earlier_revisions, spans_of
 from console.runbook.evidence import Evidence, ItemResult, Progress, Result
 from console.runbook.kinds.base import Ask, KindSettings, StepContext, StepKind
 from console.text import clean
 from console.words import _
 
 if TYPE_CHECKING:
+    from console.cloud.client import Cloud
     from console.runbook.model import Step
 
 SHOWN = 20
 """Revisions that are listed at most."""
+HOUR = timedelta(hours=1)
+MONITORING_S = 10.0
+"""Wall seconds that Monitoring may take; a rollback does not wait for history."""
 READ = 100
 """Newest revisions that are read."""
 
@@ -178,7 +182,22 @@ async def _listed(context: StepContext) -> Listed:
     except CanarioError as error:
         problem = _("When they served is not known whole: {problem}").format(problem=error.what)
     stories = tell(versions, document.release, (), document.candidate)
-    return Listed(earlier_revisions(service, revisions, stories, now), problem, now)
+    counted = await _counted(cloud, environment.service, now)
+    return Listed(earlier_revisions(service, revisions, stories, now, counted=counted), problem, now)
+
+
+async def _counted(cloud: Cloud, service: str, now: datetime) -> dict[str, tuple[Span, ...]]:
+    """When each revision had requests, by the hour, as Monitoring tells; nothing where it does not."""
+    from console.cloud.metrics import Metric
+
+    try:
+        async with asyncio.timeout(MONITORING_S):
+            found = await cloud.metrics.series(
+                Metric.REQUEST_COUNT, service, start=now - LOOK_BACK, end=now, period=HOUR
+            )
+    except (CanarioError, TimeoutError):
+        return {}
+    return {name: spans_of(points, HOUR, now) for name, points in found.items()}
 
 
 __all__ = ["Revisions", "RevisionsSettings"]
