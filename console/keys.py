@@ -11,9 +11,7 @@ from collections.abc import Mapping
 from console.words import N_, _
 
 RESERVED_KEYS: Mapping[str, str] = {
-    "k": N_("the checklist"),
     "g": N_("the migrations"),
-    "i": N_("the incident screen"),
 }
 """Keys kept free for screens that are still to come."""
 
