@@ -337,3 +337,25 @@ async def test_a_load_test_shows_its_curves_while_it_runs() -> None:
         assert "50 users, 44 requests/s" in words(app)
         assert "140" in words(app)
         assert "50 %" in words(app)
+
+
+async def test_a_limit_crossed_in_the_24_hours_opens_the_rollback_with_the_way_back_chosen_once() -> None:
+    app, walk = opened(made.stands(made.before("watch_24h")), canary=100)
+    crossed = made.passed(
+        "watch_24h",
+        result=Result.FAILED,
+        sentence="3.1 % errors in 9,120 requests, limit 1 %",
+        figures=(("rollback_to", "wa-backend-00041-kud"),),
+    )
+    async with app.run_test(size=(120, 40)) as pilot:
+        await settle(pilot)
+        assert not isinstance(app.screen, Dialog)
+        walk.latest = made.stands(made.before("watch_24h"), known=(crossed,))
+        await settle(pilot)
+        assert "A limit was crossed: roll back to 00041-kud?" in words(app)
+        assert "3.1 % errors in 9,120 requests" in words(app)
+        await press(pilot, "escape")
+        walk.latest = made.stands(made.before("watch_24h"), known=(crossed,))
+        await settle(pilot)
+        assert not isinstance(app.screen, Dialog)
+        assert app.stub.actions.asked == []  # type: ignore[attr-defined]
