@@ -179,6 +179,8 @@ def _void(
 ) -> str:
     if approval.candidate != candidate.id:
         return _("it was given for another release, {candidate}").format(candidate=approval.candidate)
+    if candidate.closed == "stopped":
+        return _("its release was stopped")
     if image_id and approval.digest != image_id:
         return _("it was given for the image {given}, and the image is now {now}").format(
             given=short_image(approval.digest), now=short_image(image_id)

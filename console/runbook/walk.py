@@ -20,7 +20,7 @@ from console.notify import took_over
 from console.release.guardrails import REASON_LENGTH, reason_counts
 from console.release.state import Candidate
 from console.runbook.evidence import Evidence, Result
-from console.runbook.keeping import Keeping
+from console.runbook.keeping import TAKE_OVER, Keeping
 from console.runbook.kinds.base import (
     Answer,
     Ask,
@@ -249,7 +249,7 @@ class Walk(Keeping):
                 remedy=_("A written reason of at least {count} characters takes the seat.").format(count=REASON_LENGTH),
             )
         self._drive = True
-        await self._sit("take over", reason)
+        await self._sit(TAKE_OVER, reason)
         actions, snapshot = self.session.actions, self._snapshot()
         release = snapshot.release if snapshot is not None else None
         if release is not None and release.under_way and self.session.drives:
@@ -288,6 +288,10 @@ class Walk(Keeping):
                         await self._sit("free")
                     except JournalError as error:
                         raise BlockedError((error.what,), overridable=False, remedy=error.remedy) from error
+                    if not rescue and not self.drives:
+                        seat = self._candidate.driver
+                        who = seat.email if seat is not None else "?"
+                        raise BlockedError((_("{who} has taken the seat just now").format(who=who),), overridable=False)
                 return
             if not self._drive:
                 raise UsageError(

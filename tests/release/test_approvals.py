@@ -116,6 +116,13 @@ def test_an_approval_of_an_earlier_release_is_void() -> None:
     assert states(candidate(CODE, LEAD).model_copy(update={"id": "later"}), HONEST) == [ApprovalState.VOID] * 2
 
 
+def test_a_release_that_was_stopped_takes_its_approvals_with_it() -> None:
+    for check in checked(candidate(CODE, LEAD, closed="stopped"), HONEST):
+        assert check.state is ApprovalState.VOID
+        assert "stopped" in check.why
+    assert states(candidate(CODE, LEAD, closed="done"), HONEST) == [ApprovalState.VERIFIED] * 2
+
+
 def test_one_person_cannot_be_both() -> None:
     both = (approval("code", MARIA), LEAD)
     first, second = checked(candidate(*both), written((MARIA, both)))

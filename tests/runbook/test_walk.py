@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import ClassVar
@@ -346,6 +347,34 @@ async def test_a_seat_that_was_left_is_taken_with_the_next_step(console: Opened)
     assert carlos.candidate is not None
     assert carlos.candidate.driver is not None
     assert carlos.candidate.driver.email == CARLOS
+
+
+async def test_of_two_who_reach_for_a_free_seat_at_once_one_runs_the_step(console: Opened) -> None:
+    maria = await console()
+    await maria.sign("word")
+    await left(maria)
+    carlos, juan = await console(CARLOS), await console("juan@acme.example")
+    assert (carlos.drives, juan.drives) == (True, True)
+    results = await asyncio.gather(carlos.run("build"), juan.run("build"), return_exceptions=True)
+    assert len(Machine.runs) == 1
+    (refused,) = [result for result in results if isinstance(result, BaseException)]
+    assert isinstance(refused, BlockedError)
+    assert "just now" in str(refused)
+
+
+async def test_evidence_of_an_earlier_image_is_not_told_as_of_the_present_one(console: Opened) -> None:
+    walk = await console()
+    await walk.run("build")
+    build = walk.latest.view("build")
+    assert build is not None
+    assert build.evidence is not None
+    image = walk.subject.image_id
+    of_another = replace(build.evidence, subject="repo/app:1")
+    bound = BOOK.model_copy(
+        update={"phases": (Phase(id="first", title=Words(en="First"), steps=(step("build", bound_to="image"),)),)}
+    )
+    walk.runbook = bound
+    assert (walk._image_of(replace(of_another, subject=image)), walk._image_of(of_another)) == (image, "")
 
 
 # Crashes
