@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from console.chronicle import LOOK_BACK, Chronicle, Source, Story, charts, hours_of, tell, versions_of
 from console.errors import CanarioError, UsageError
+from console.release.approvals import ApprovalWrite, approval_write
 from console.release.state import Approval, Candidate
 from console.runbook.evidence import Evidence
 from console.runbook.store import KIND as RUNBOOK_KIND
@@ -54,7 +55,7 @@ class Signature:
     @property
     def forged(self) -> bool:
         """Whether another wrote it in their name."""
-        return bool(self.written_by) and self.written_by != self.approval.by
+        return bool(self.written_by) and self.written_by.casefold() != self.approval.by.casefold()
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,10 +101,13 @@ async def gather_report(session: Source, settings: Settings, wanted: str = "") -
     problems: list[str] = []
     now = session.cloud.server_clock.now() or session.clock.now()
     versions: list[Version] = []
+    writes: list[ApprovalWrite] = []
     rows: list[Entry] = []
     try:
         audits = await session.cloud.logs.audit(session.environment.service, since=now - LOOK_BACK, limit=AUDITS)
         versions = versions_of(audits)
+        told = (approval_write(one.time, one.principal, one.method, one.request, one.refused) for one in audits)
+        writes = sorted((write for write in told if write is not None), key=lambda write: write.time)
     except CanarioError as error:
         problems.append(_("The audit log can't be read: {problem}").format(problem=error))
     try:
@@ -132,7 +136,7 @@ async def gather_report(session: Source, settings: Settings, wanted: str = "") -
         story=story,
         charts=drawn,
         steps=steps,
-        signatures=signatures_of(story.candidate, versions),
+        signatures=signatures_of(story.candidate, writes),
         excerpts=() if isinstance(excerpts, str) else excerpts,
         problems=tuple(problems),
         limits={
@@ -198,20 +202,17 @@ def steps_of(runbook: Runbook, candidate: Candidate, rows: Sequence[Entry]) -> t
     return tuple(lines)
 
 
-def signatures_of(candidate: Candidate | None, versions: Sequence[Version]) -> tuple[Signature, ...]:
-    """Each approval with who wrote it first, as the audit log has it. Pure; versions oldest first."""
+def signatures_of(candidate: Candidate | None, writes: Sequence[ApprovalWrite]) -> tuple[Signature, ...]:
+    """Each approval with who put it there, as the audit log has it. Pure.
+
+    Args:
+        candidate: whose approvals they are.
+        writes: of the annotation, oldest first. The oldest tells nothing: what it has may have been there before.
+    """
     found = []
     for approval in candidate.approvals if candidate is not None else ():
-        first = next(
-            (
-                version
-                for version in versions
-                if version.candidate is not None
-                and any(known.id == approval.id for known in version.candidate.approvals)
-            ),
-            None,
-        )
-        found.append(Signature(approval, first.by if first is not None else ""))
+        place = next((place for place, write in enumerate(writes) if approval in write.approvals), 0)
+        found.append(Signature(approval, writes[place].principal if place else ""))
     return tuple(found)
 
 

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from console.chronicle import Happening, Story, Version, tell
 from console.errors import CanarioError, UsageError
+from console.release.approvals import ApprovalWrite
 from console.release.state import Approval, Candidate, Line, Move, Release, StepRecord
 from console.report.gathering import Excerpt, Report, Signature, StepLine, choose, signatures_of
 from console.report.page import page
@@ -190,10 +191,24 @@ def test_it_tells_charts_approvals_checklist_and_log() -> None:
 
 
 def test_an_approval_in_anothers_name_is_shown_as_forged() -> None:
-    version = Version(T0, "mallory@example.com", release(), candidate(approvals=(approval(),)))
-    (signature,) = signatures_of(candidate(approvals=(approval(),)), [version])
+    opened, forged = ApprovalWrite(T0, "juan@example.com", ()), ApprovalWrite(T0, "mallory@example.com", (approval(),))
+    (signature,) = signatures_of(candidate(approvals=(approval(),)), [opened, forged])
     assert signature.forged
     assert "FORGED: written by mallory@example.com" in page(report(signatures=(signature,)))
+
+
+def test_who_only_carried_an_approval_along_is_not_said_to_have_forged_it() -> None:
+    carried = ApprovalWrite(T0, "juan@example.com", (approval(),))
+    (signature,) = signatures_of(candidate(approvals=(approval(),)), [carried])
+    assert not signature.forged
+    signed = [
+        ApprovalWrite(T0, "juan@example.com", ()),
+        ApprovalWrite(T0, approval().by.upper(), (approval(),)),
+        carried,
+    ]
+    (signature,) = signatures_of(candidate(approvals=(approval(),)), signed)
+    assert not signature.forged
+    assert signature.written_by.casefold() == approval().by
 
 
 def test_it_is_in_the_language_of_the_words() -> None:
