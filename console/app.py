@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from screens.operator import Severity
     from screens.rollback_desk import Engine
     from screens.view import View
+    from screens.watch_alarm import WatchAlarm
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -100,6 +101,7 @@ class ConsoleApp(OpensLate, inherit_bindings=False):
         self._drove = False
         self._title = ""
         self._rung = ""
+        self._alarm: WatchAlarm | None = None
         for theme in all_themes():
             self.register_theme(theme)
         self._choose_theme("")
@@ -276,6 +278,7 @@ class ConsoleApp(OpensLate, inherit_bindings=False):
                     show(view)
             self._tell_ousted(view)
             self._announce(view)
+            self._warn(view)
         except Exception as error:  # noqa: BLE001 - a bug in drawing must not take rollback's key away
             self.complain(error)
 
@@ -324,6 +327,21 @@ class ConsoleApp(OpensLate, inherit_bindings=False):
         )
         if self._notice[0] != text:
             self.say(text, "error", keep=True)
+
+    def _warn(self, view: View) -> None:
+        """A limit crossed in the hours after a release: ring, and open the rollback with the way back chosen."""
+        if view.checklist is None:
+            return
+        from screens import watch_alarm
+
+        self._alarm = self._alarm or watch_alarm.WatchAlarm()
+        alarm = self._alarm.news(view)
+        if alarm is None:
+            return
+        if self.settings.notify.bell:
+            self.bell()
+        self.say(alarm.sentence, "error", keep=True)
+        self.open_dialog(watch_alarm.dialog(view, alarm), lambda yes: self.action_rollback() if yes else None)
 
     def _announce(self, view: View) -> None:
         """Terminal title and bell: what an operator in another window should notice."""

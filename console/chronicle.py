@@ -20,10 +20,14 @@ from console.watch.metrics_charts import marks_of, monitored
 from console.words import _
 
 if TYPE_CHECKING:
+    from console.clock import Clock
+    from console.cloud.client import Cloud
     from console.cloud.logs import AuditEntry
-    from console.journal import Entry
+    from console.journal import Entry, Journal
     from console.session import Session
+    from console.settings import Environment
     from console.watch.charts import ChartData
+    from console.watch.snapshot import Snapshot
 
 LOOK_BACK = timedelta(days=30)
 """How far back the audit log is read (Admin Activity is kept 400 days)."""
@@ -133,7 +137,23 @@ def hours_of(release: Release, now: datetime) -> tuple[datetime, datetime]:
     return start, max(end, start + timedelta(minutes=1))
 
 
-async def charts(session: Session, release: Release) -> ChartData:
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where a story is read from: the parts of a session that it takes."""
+
+    cloud: Cloud
+    environment: Environment
+    journal: Journal
+    clock: Clock
+    latest: Snapshot
+
+    @classmethod
+    def of(cls, session: Session) -> Source:
+        """Those of a session whose watcher has looked."""
+        return cls(session.cloud, session.environment, session.journal, session.clock, session.watcher.latest)
+
+
+async def charts(session: Session | Source, release: Release) -> ChartData:
     """The charts of a release's hours, from Cloud Monitoring; a problem is in the answer, never raised."""
     now = session.cloud.server_clock.now() or release.ended_at or release.moved_at
     start, end = hours_of(release, now)

@@ -8,12 +8,9 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Mapping
 
-from console.words import N_, _
+from console.words import _
 
-RESERVED_KEYS: Mapping[str, str] = {
-    "k": N_("the checklist"),
-    "i": N_("the incident screen"),
-}
+RESERVED_KEYS: Mapping[str, str] = {}
 """Keys kept free for screens that are still to come."""
 
 TERMINAL_CLASHES: Mapping[str, str] = {

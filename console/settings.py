@@ -184,8 +184,8 @@ class Settings(Table):
         """Roles that a person may sign in: all of them where `[people]` names nobody."""
         if not self.people:
             return frozenset(SIGNING_ROLES)
-        person = self.people.get(email)
-        return frozenset(person.roles) if person is not None else frozenset()
+        held = [person.roles for known, person in self.people.items() if known.casefold() == email.casefold()]
+        return frozenset(role for roles in held for role in roles)
 
     @property
     def folder(self) -> Path | None:

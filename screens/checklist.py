@@ -145,7 +145,8 @@ class ChecklistScreen(ConsoleScreen):
     def on_step_list_chosen(self, event: StepList.Chosen) -> None:
         """Show the step under the cursor at once."""
         event.stop()
-        if event.step != self._followed:
+        # where the cursor is now: what was told on the way there is stale
+        if self.query_one("#step-list", StepList).chosen != self._followed:
             self._followed = ""
         if self.view is not None:
             self.show_body(self.view)

@@ -16,7 +16,6 @@ from console.verdict.base import Word
 from console.verdict.figures import percent
 from console.watch.snapshot import FeedState, Snapshot
 from console.words import _, ngettext
-from screens import checklist_present
 from screens.footer import all_keys, first_key
 from widgets.header import FeedBadge, HeaderState
 from widgets.revision_table import RevisionRow
@@ -402,6 +401,8 @@ def runbook_line(view: View) -> str:
     """Where the runbook is, in one line; empty before it is begun and once it is done."""
     if view.checklist is None:
         return ""
+    from screens import checklist_present  # late, as above
+
     return checklist_present.next_line(view.checklist, first_key("checklist", view.keymap))
 
 
@@ -466,7 +467,7 @@ def banner(view: View, *, panel: bool = False) -> str:
     held = _held(view)
     if held:
         return held
-    if view.checklist is not None and (forged := checklist_present.alarm(view.checklist)):
+    if forged := _forged(view):
         return forged
     if view.connection == "failed":
         return _("No connection: {problem} Trying again; traffic stays as it is.").format(problem=view.problem)
@@ -484,6 +485,14 @@ def banner(view: View, *, panel: bool = False) -> str:
             )
         return _("{who} is gone: nobody guards this release · {key} takes over").format(who=driver.email, key=key)
     return ""
+
+
+def _forged(view: View) -> str:
+    if view.checklist is None:
+        return ""
+    from screens import checklist_present  # late: the first frame has no checklist and need not wait for its parts
+
+    return checklist_present.alarm(view.checklist)
 
 
 def _held(view: View) -> str:

@@ -98,9 +98,9 @@ class StepCard(Vertical):
         width = body.scrollable_content_region.width
         if (state, width) == self._drawn:
             return
-        before = self._state
+        before, fresh = self._state, self._drawn[1:] != (width,)
         self._state, self._drawn = state, (state, width)
-        other = before is None or before.title != state.title
+        other = fresh or before is None or before.title != state.title
         began = state.live and (other or before is None or not before.live)
         follows = began or (state.live and body.max_scroll_y - body.scroll_y <= 1)
         self.query_one("#card-head", Static).update(head(state, width))
@@ -108,10 +108,11 @@ class StepCard(Vertical):
         if follows and state.lines:
             body.scroll_end(animate=False)
         elif other or before is None or before.live != state.live or _chosen(before) != _chosen(state):
-            line = line_of_case(state, width)
-            self.call_after_refresh(
-                body.scroll_to, y=line - body.size.height // 2 if line > body.size.height - 3 else 0, animate=False
-            )
+            self.call_after_refresh(self._show_case, line_of_case(state, width))
+
+    def _show_case(self, line: int) -> None:
+        body = self.query_one("#card-body", VerticalScroll)
+        body.scroll_to(y=line - body.size.height // 2 if line > body.size.height - 3 else 0, animate=False)
 
     def on_resize(self) -> None:
         """Lay it out for the new width."""

@@ -85,11 +85,12 @@ class StepList(OptionList):
             return
         wanted = step if step in ids else ids[0]
         self.highlighted = next(index for index, row in enumerate(self._rows) if row.id == wanted)
-        self.scroll_to_highlight()
+        self.call_after_refresh(self.scroll_to_highlight)  # the rows may not be laid out yet
 
     def on_resize(self) -> None:
-        """Lay the lines out for the new width."""
+        """Lay the lines out for the new width, and keep the chosen one in sight."""
         self.show(self._rows)
+        self.call_after_refresh(self.scroll_to_highlight)
 
     def on_option_list_option_highlighted(self, event: OptionList.OptionHighlighted) -> None:
         """Tell the screen, in its own words."""

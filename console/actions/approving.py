@@ -65,7 +65,7 @@ async def approve(site: Site, role: Literal["code", "tech_lead"]) -> Approval:
         people=rules.people,
     )
     live = [check.approval for check in checks if check.state in (ApprovalState.VERIFIED, ApprovalState.VERIFYING)]
-    same = next((known for known in live if known.by == approval.by and known.role == role), None)
+    same = next((known for known in live if _same(known.by, approval.by) and known.role == role), None)
     if same is not None:
         return same
 
@@ -130,16 +130,21 @@ def _canary(service: Service | None) -> str | None:
 
 def _answers(approval: Approval, live: list[Approval], people: Mapping[str, tuple[str, ...]]) -> tuple[Answer, ...]:
     title = role_title(approval.role)
-    if people and approval.role not in people.get(approval.by, ()):
+    held = {email.casefold(): roles for email, roles in people.items()}.get(approval.by.casefold(), ())
+    if people and approval.role not in held:
         words = _("the settings do not name {by} as {role}").format(by=approval.by, role=title)
         return (Answer("role", _("role"), False, words),)
-    other = next((known for known in live if known.by == approval.by and known.role != approval.role), None)
+    other = next((known for known in live if _same(known.by, approval.by) and known.role != approval.role), None)
     if other is not None:
         words = _("{by} already approved as {role}: two different people must").format(
             by=approval.by, role=role_title(other.role)
         )
         return (Answer("role", _("role"), False, words),)
     return (Answer("role", _("role"), True, title),)
+
+
+def _same(one: str, other: str) -> bool:
+    return one.casefold() == other.casefold()
 
 
 def _message(site: Site, approval: Approval) -> Message:

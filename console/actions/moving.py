@@ -125,8 +125,7 @@ class Mover:
                 fresh = await self._site.access.read()
                 if changed_since(looked_at, fresh) or attempt == MERGES - 1:
                     raise await self._site.conflict(looked_at, fresh, error) from error
-                current, problem = read_release(fresh.annotations)
-                facts = replace(facts, service=fresh, release=current, release_problem=problem)
+                facts = await self._site.access.merged_facts(facts, fresh, proposal.canary)
                 proposal = propose(action, self._site.rules, facts, self._site.access.server_time())
                 refuse(proposal.answers, reason)
                 continue

@@ -112,6 +112,21 @@ class ServiceAccess:
             approvals_problem=approvals_problem,
         )
 
+    async def merged_facts(self, facts: Facts, fresh: Service, canary: str | None) -> Facts:
+        """`facts` with what another's write of the annotation left on the service: the release, and its approvals."""
+        release, problem = read_release(fresh.annotations)
+        candidate = read_document(fresh.annotations)[0].candidate
+        writes, approvals_problem = await self.approval_writes(candidate)
+        return replace(
+            facts,
+            service=fresh,
+            release=release,
+            release_problem=problem,
+            candidate=candidate,
+            approvals=self.checks(candidate, writes, facts.revisions, canary),
+            approvals_problem=approvals_problem,
+        )
+
     async def approval_writes(self, candidate: Candidate | None) -> tuple[tuple[ApprovalWrite, ...], str]:
         """Calls that wrote the approvals on the service, and why they could not be read, or empty.
 

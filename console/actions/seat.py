@@ -11,7 +11,7 @@ from console.errors import CanarioError, UsageError
 from console.notify import Message, disarmed, held, successful, took_over
 from console.release.guardrails import Action, ActionKind, evaluate, shares_text
 from console.release.service import Service
-from console.release.state import Release, VerdictRecord, read_release
+from console.release.state import Release, VerdictRecord, read_document, read_release
 from console.release.transitions import (
     drives,
     may_hold,
@@ -149,14 +149,18 @@ class Seat:
             payload={"release": release.id, "canary": release.canary},
             act=act,
             told=lambda _written: (
-                successful(
-                    environment=self._site.rules.name,
-                    service=self._site.access.service,
-                    canary=release.canary,
-                    figures=figures,
-                    who=self._site.access.identity,
-                    rollback_command=self._site.rollback_command,
-                ),
+                ()
+                if self._is_walked(service)
+                else (
+                    successful(
+                        environment=self._site.rules.name,
+                        service=self._site.access.service,
+                        canary=release.canary,
+                        figures=figures,
+                        who=self._site.access.identity,
+                        rollback_command=self._site.rollback_command,
+                    ),
+                )
             ),
             result=lambda _written: {"after": shares_text(service.desired_shares())},
         )
@@ -173,6 +177,12 @@ class Seat:
             percent=100,
             release=written[1] if written else release,
         )
+
+    def _is_walked(self, service: Service) -> bool:
+        """Whether somebody walks the runbook for this release: its own step announces it, with the figures after it."""
+        candidate = read_document(service.annotations)[0].candidate
+        seat = candidate.driver if candidate is not None and candidate.open else None
+        return seat is not None and seat.expires > self._site.access.who().at
 
     async def page(self, kind: str, sentence: str, *, canary: str, percent: int) -> None:
         """Call somebody, and write down that it was done; no cloud call, and a broken journal keeps nobody uncalled.

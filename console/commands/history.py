@@ -10,6 +10,7 @@ from console.commands.output import SCHEMA, say, say_json, warn
 from console.commands.running import Place, session_at
 from console.errors import ExitCode
 from console.release.guardrails import shares_text
+from console.release.state import Candidate
 from console.words import _
 
 
@@ -44,9 +45,41 @@ def story_document(story: Story) -> dict[str, object]:
     """A release in `canario history --json` (docs/json.md)."""
     return {
         **release_document(story.release),
+        "candidate": candidate_document(story.candidate) if story.candidate is not None else None,
         "events": [
             {"time": happening.at, "kind": happening.kind, "text": happening.text, "by": happening.by or None}
             for happening in story.happenings
+        ],
+    }
+
+
+def candidate_document(candidate: Candidate) -> dict[str, object]:
+    """What was walked to a release, in `canario history --json`."""
+    return {
+        "id": candidate.id,
+        "image": candidate.image or None,
+        "commit": candidate.commit or None,
+        "pull_request": candidate.pull_request or None,
+        "author": candidate.author_login or candidate.author or None,
+        "migrations": candidate.migrations,
+        "opened": candidate.opened,
+        "opened_by": candidate.opened_by,
+        "closed": candidate.closed,
+        "closed_at": candidate.closed_at,
+        "steps": [
+            {
+                "step": record.step,
+                "result": record.result,
+                "by": record.by,
+                "at": record.at,
+                "sentence": record.sentence,
+                "reason": record.reason or None,
+            }
+            for record in candidate.steps
+        ],
+        "approvals": [
+            {"role": approval.role, "by": approval.by, "at": approval.at, "image": approval.digest}
+            for approval in candidate.approvals
         ],
     }
 

@@ -307,9 +307,9 @@ def report(
     as_json: JsonOption = False,
 ) -> int:
     """`canario report`."""
-    from console.commands import reporting
+    from console.commands.reporting import report as write_it
 
-    return asyncio.run(reporting.report(find_place(where), release, out, as_json=as_json))
+    return asyncio.run(write_it(find_place(where), release, out, as_json=as_json))
 
 
 @command(help=_("Judge recorded request logs: when would canario have known? Exit 0 whatever the verdict is."))

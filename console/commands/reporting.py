@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from console.chronicle import Source
 from console.commands.output import SCHEMA, say, say_json, warn
 from console.commands.running import Place, session_at
 from console.errors import ExitCode
@@ -20,7 +21,7 @@ async def report(place: Place, release: str, out: Path, *, as_json: bool) -> int
     """
     async with session_at(place) as session:
         await session.watcher.refresh()
-        written = await write_report(session, place.settings, release, out)
+        written = await write_report(Source.of(session), place.settings, release, out)
     for problem in written.problems:
         warn(problem)
     if as_json:

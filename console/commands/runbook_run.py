@@ -404,10 +404,9 @@ class Headless:
             and release.canary == checklist.subject.canary
         )
         try:
-            if checklist.done and not checklist.closed:
-                await self._walk.finish("done")
-            elif rolled_back and not checklist.closed:
-                await self._walk.finish("stopped")
+            candidate = self._walk.candidate
+            if self._walk.candidate_id and (candidate is None or candidate.open) and (checklist.done or rolled_back):
+                await self._walk.finish("done" if checklist.done else "stopped")
         except CanarioError as error:
             warn(str(error))
         if self._as_json:

@@ -38,11 +38,12 @@ class ApprovalState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ApprovalWrite:
-    """One call that wrote approvals, as the audit log tells it."""
+    """One call that wrote the annotation, as the audit log tells it."""
 
     time: datetime
     principal: str
     approvals: tuple[Approval, ...]
+    """All that the annotation held after it; empty where it held none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +71,7 @@ def role_title(role: str) -> str:
 def approval_write(
     time: datetime, principal: str, method: str, request: Mapping[str, object], refused: str = ""
 ) -> ApprovalWrite | None:
-    """What an audit entry says of approvals; None where the call wrote none, was refused, or only validated.
+    """What an audit entry says of approvals; None where the call left the annotation alone, was refused, or only tried.
 
     Args:
         time: of the entry.
@@ -99,9 +100,21 @@ def approval_write(
     if not isinstance(raw, str):
         return None
     document, _problem = read_document({ANNOTATION: raw})
-    if document.candidate is None or not document.candidate.approvals:
-        return None
-    return ApprovalWrite(time, principal, document.candidate.approvals)
+    return ApprovalWrite(time, principal, document.candidate.approvals if document.candidate is not None else ())
+
+
+def all_introduced(candidate: Candidate, writes: Iterable[ApprovalWrite]) -> bool:
+    """Whether the writes show each known approval coming: a write that has it, and one before that has it not.
+
+    Where the log is read from too late on, the first write that has an approval may be anybody's who wrote the
+    annotation again after it was put there.
+    """
+    ordered = sorted(writes, key=lambda write: write.time)
+    firsts = (
+        next((place for place, write in enumerate(ordered) if approval in write.approvals), None)
+        for approval in candidate.approvals
+    )
+    return all(first is None or first > 0 for first in firsts)
 
 
 def check_approvals(
@@ -116,7 +129,7 @@ def check_approvals(
 
     Args:
         candidate: as written on the service now.
-        writes: calls that wrote approvals since the candidate opened, in any order.
+        writes: calls that wrote the annotation since before the approvals came, in any order.
         image_id: identity of the image that would get traffic (`image_identity`); empty where not known.
         plan: digest of the plan as it is now (`plan_digest`).
         people: roles by e-mail, where settings name people; None or empty: anybody may sign.
@@ -166,6 +179,8 @@ def _void(
 ) -> str:
     if approval.candidate != candidate.id:
         return _("it was given for another release, {candidate}").format(candidate=approval.candidate)
+    if candidate.closed == "stopped":
+        return _("its release was stopped")
     if image_id and approval.digest != image_id:
         return _("it was given for the image {given}, and the image is now {now}").format(
             given=short_image(approval.digest), now=short_image(image_id)
@@ -195,6 +210,7 @@ __all__ = [
     "ApprovalCheck",
     "ApprovalState",
     "ApprovalWrite",
+    "all_introduced",
     "approval_write",
     "check_approvals",
     "missing_roles",

@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from console.chronicle import LOOK_BACK, Chronicle, Story, charts, hours_of, tell, versions_of
+from console.chronicle import LOOK_BACK, Chronicle, Source, Story, charts, hours_of, tell, versions_of
 from console.errors import CanarioError, UsageError
+from console.release.approvals import ApprovalWrite, approval_write
 from console.release.state import Approval, Candidate
 from console.runbook.evidence import Evidence
 from console.runbook.store import KIND as RUNBOOK_KIND
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from console.chronicle import Version
     from console.journal import Entry
     from console.runbook.model import Runbook
-    from console.session import Session
     from console.settings import Settings
 
 EXCERPTS = 40
@@ -55,7 +55,7 @@ class Signature:
     @property
     def forged(self) -> bool:
         """Whether another wrote it in their name."""
-        return bool(self.written_by) and self.written_by != self.approval.by
+        return bool(self.written_by) and self.written_by.casefold() != self.approval.by.casefold()
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,11 +87,11 @@ class Report:
     """`error_rate` (0 to 1) and `p95_ms`, for the charts."""
 
 
-async def gather_report(session: Session, settings: Settings, wanted: str = "") -> Report:
+async def gather_report(session: Source, settings: Settings, wanted: str = "") -> Report:
     """Read all of it.
 
     Args:
-        session: an open one whose watcher has looked.
+        session: where from.
         settings: all of them.
         wanted: id of a release, its revision or its candidate; empty: the latest.
 
@@ -101,17 +101,20 @@ async def gather_report(session: Session, settings: Settings, wanted: str = "") 
     problems: list[str] = []
     now = session.cloud.server_clock.now() or session.clock.now()
     versions: list[Version] = []
+    writes: list[ApprovalWrite] = []
     rows: list[Entry] = []
     try:
         audits = await session.cloud.logs.audit(session.environment.service, since=now - LOOK_BACK, limit=AUDITS)
         versions = versions_of(audits)
+        told = (approval_write(one.time, one.principal, one.method, one.request, one.refused) for one in audits)
+        writes = sorted((write for write in told if write is not None), key=lambda write: write.time)
     except CanarioError as error:
         problems.append(_("The audit log can't be read: {problem}").format(problem=error))
     try:
         rows = await asyncio.to_thread(session.journal.entries, ROWS, scope=session.journal.scope)
     except CanarioError as error:
         problems.append(str(error))
-    latest = session.watcher.latest
+    latest = session.latest
     chronicle = Chronicle(tell(versions, latest.release, rows, latest.candidate))
     story = choose(chronicle.stories, wanted, session.environment.service)
     start, end = hours_of(story.release, now)
@@ -133,7 +136,7 @@ async def gather_report(session: Session, settings: Settings, wanted: str = "") 
         story=story,
         charts=drawn,
         steps=steps,
-        signatures=signatures_of(story.candidate, versions),
+        signatures=signatures_of(story.candidate, writes),
         excerpts=() if isinstance(excerpts, str) else excerpts,
         problems=tuple(problems),
         limits={
@@ -199,20 +202,17 @@ def steps_of(runbook: Runbook, candidate: Candidate, rows: Sequence[Entry]) -> t
     return tuple(lines)
 
 
-def signatures_of(candidate: Candidate | None, versions: Sequence[Version]) -> tuple[Signature, ...]:
-    """Each approval with who wrote it first, as the audit log has it. Pure; versions oldest first."""
+def signatures_of(candidate: Candidate | None, writes: Sequence[ApprovalWrite]) -> tuple[Signature, ...]:
+    """Each approval with who put it there, as the audit log has it. Pure.
+
+    Args:
+        candidate: whose approvals they are.
+        writes: of the annotation, oldest first. The oldest tells nothing: what it has may have been there before.
+    """
     found = []
     for approval in candidate.approvals if candidate is not None else ():
-        first = next(
-            (
-                version
-                for version in versions
-                if version.candidate is not None
-                and any(known.id == approval.id for known in version.candidate.approvals)
-            ),
-            None,
-        )
-        found.append(Signature(approval, first.by if first is not None else ""))
+        place = next((place for place, write in enumerate(writes) if approval in write.approvals), 0)
+        found.append(Signature(approval, writes[place].principal if place else ""))
     return tuple(found)
 
 
@@ -225,7 +225,7 @@ def _runbook(settings: Settings) -> Runbook:
         return load_runbook(None, "despliegue").runbook
 
 
-async def _excerpts(session: Session, story: Story, start: datetime, end: datetime) -> tuple[Excerpt, ...] | str:
+async def _excerpts(session: Source, story: Story, start: datetime, end: datetime) -> tuple[Excerpt, ...] | str:
     """The first errors of the release's revision in its hours; why there are none where the log cannot be read."""
     release, service = story.release, session.environment.service
     begun = max(start, release.started - timedelta(minutes=1))

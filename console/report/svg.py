@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from math import ceil, floor, log10
+from math import floor, log10
 
 from console.report.safe import html_text
 from console.watch.charts import ChartData, Mark, Points
@@ -134,7 +134,7 @@ def pieces(points: Points, period: timedelta) -> list[list[tuple[datetime, float
 
 def nice(value: float) -> float:
     """The next round number at or above `value`: 1, 2, 4, 5 or 8 times a power of ten."""
-    if value <= 0:
-        return 1.0
+    if value < 1e-9:
+        return 1.0  # nothing at all: any axis will do
     power = 10.0 ** floor(log10(value))
-    return next((power * step for step in (1, 2, 4, 5, 8, 10) if power * step >= value), ceil(value / power) * power)
+    return next((power * step for step in (1, 2, 4, 5, 8, 10) if power * step >= value), power * 20)

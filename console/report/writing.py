@@ -15,7 +15,7 @@ from console.report.paper import paper
 from console.words import _
 
 if TYPE_CHECKING:
-    from console.session import Session
+    from console.chronicle import Source
     from console.settings import Settings
 
 
@@ -30,11 +30,11 @@ class Written:
     """What could not be read, a sentence each."""
 
 
-async def write_report(session: Session, settings: Settings, wanted: str, folder: Path) -> Written:
+async def write_report(session: Source, settings: Settings, wanted: str, folder: Path) -> Written:
     """Gather a release's report and write it into `folder`, which is made where it is missing.
 
     Args:
-        session: an open one whose watcher has looked.
+        session: where from.
         settings: all of them.
         wanted: see `gather_report`.
         folder: where.

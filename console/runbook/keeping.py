@@ -24,7 +24,7 @@ from console.runbook.running import Run, new_key
 from console.runbook.shared import RENEW_AFTER, known_of, seated
 from console.runbook.standing import LOOK_S, Standing
 from console.runbook.store import INTERRUPTED, Begun, merged, record_of
-from console.runbook.weighing import counted
+from console.runbook.weighing import counted, same_subject
 from console.words import _
 
 log = logging.getLogger("canario.runbook")
@@ -34,6 +34,9 @@ DRIFT_S = 3.0
 
 AGAIN_S = 2.0
 """Wall seconds before what failed (sharing, settling) is tried again."""
+
+TAKE_OVER = "take over"
+"""Why the seat is taken, where somebody else may sit in it."""
 
 TOLD_AFTER_S = 1.0
 """Wall seconds after which a run is told to other consoles; shorter ones they see when they end."""
@@ -88,9 +91,16 @@ class Keeping(Standing):
     def _tell(self, evidence: Evidence) -> None:
         if not self._is_shared:
             return
-        self._shared.records[evidence.step] = record_of(evidence, self.subject.image_id)
+        self._shared.records[evidence.step] = record_of(evidence, self._image_of(evidence))
         known = known_of(self._candidate) if self._candidate is not None else {}
         self._shared.learned.update({k: v for k, v in evidence.learned.items() if v and known.get(k) != v})
+
+    def _image_of(self, evidence: Evidence) -> str:
+        """The image that evidence is of; none where it is of an earlier commit, image or revision."""
+        subject, step = self.subject, self.runbook.step(evidence.step)
+        bound = subject.bound(step.bound_to) if step is not None else ""
+        earlier = step is None or (step.bound_to != "release" and not same_subject(evidence.subject, bound))
+        return "" if earlier else subject.image_id
 
     async def _write_down(
         self, step_id: str, result: Result, sentence: str, by: str, *, reason: str = "", machine: bool = False
@@ -109,6 +119,19 @@ class Keeping(Standing):
         kept = await self._keep(number, evidence)
         await self._shared_soon()
         return kept
+
+    async def finish(self, how: str = "done") -> None:
+        """Close the candidate: `done`, or `stopped`. Nothing of it can be run any more.
+
+        Raises:
+            JournalError: it cannot be written down.
+        """
+        word = "done" if how == "done" else "stopped"
+        await self.store.note("close", self.candidate_id, self.runbook.id, how=word)
+        if self._candidate is not None:
+            self._shared.closing = (word, self.now())  # type: ignore[assignment]
+            await self._shared_soon()
+        self._publish()
 
     def _share_missing(self) -> None:
         """What we have written down, and were killed before we could tell the others."""
@@ -174,6 +197,8 @@ class Keeping(Standing):
             return
         if self._is_shared and self.drives and self._candidate is not None and self._candidate.open:
             await self._record_seen()
+            if self.latest.done and not self._runs:
+                await self.finish("done")
         for step, run in self._runs.items():
             if not run.told and self.session.clock.monotonic() - run.started > TOLD_AFTER_S and self._is_shared:
                 run.told = True
@@ -286,14 +311,19 @@ class Keeping(Standing):
             CloudError: the annotation cannot be written.
         """
         own, email, now = self.session.session_id, self.session.identity, self.now()
+        known = self._candidate.driver if self._candidate is not None else None
         await self.store.note("seat", self.candidate_id, self.runbook.id, why=why, reason=reason.strip())
-        found = await self._shared.change(
-            lambda there: (
-                there.model_copy(update={"driver": seated(email, own, now)})
-                if there is not None and there.open
-                else None
-            )
-        )
+
+        def sat(there: Candidate | None) -> Candidate | None:
+            if there is None or not there.open:
+                return None
+            seat = there.driver
+            rival = seat is not None and seat.session != own and (known is None or seat.session != known.session)
+            if rival and seat is not None and seat.expires > now and why != TAKE_OVER:
+                return None  # another was faster: only a take-over, with its reason, moves them
+            return there.model_copy(update={"driver": seated(email, own, now)})
+
+        found = await self._shared.change(sat)
         if found is not None:
             self._candidate = found
 

@@ -213,7 +213,9 @@ def _why_not(view: StepView, whole: _Whole) -> str:
     me, views = whole.me, whole.views
     step, ask = view.step, view.traits.ask
     if whole.closed:
-        return _("this release candidate is closed")
+        phase = whole.runbook.phase_of(step.id)
+        begins = me.drives and not step.needs and phase is not None and not phase.needs
+        return "" if begins else _("this release is over; the first step begins another")
     if view.state is State.RUNNING:
         return _("it is running")
     if view.state is State.VERIFYING:
@@ -260,7 +262,7 @@ def _why_not_skip(view: StepView, me: Me, closed: str) -> str:
     if view.step.skip is None:
         return _("the runbook does not let it be skipped")
     if closed:
-        return _("this release candidate is closed")
+        return _("this release is over; the first step begins another")
     if view.state in (State.PASSED, State.SKIPPED, State.RUNNING):
         return _("it is {state}").format(state=state_word(view.state))
     held = me.roles | {"anyone"} | ({"driver"} if me.drives else frozenset())

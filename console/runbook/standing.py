@@ -115,6 +115,18 @@ class Standing:
         return self._drive and (driver is None or driver.session == self.session.session_id)
 
     @property
+    def over(self) -> str:
+        """`done` or `stopped` where the candidate is closed, or its release was taken back; else empty."""
+        candidate, snapshot = self._candidate, self._snapshot()
+        if candidate is None:
+            return ""
+        if candidate.closed is not None:
+            return candidate.closed
+        release = snapshot.release if snapshot is not None else None
+        taken_back = release is not None and release.ended in ("rolled back", "abandoned")
+        return "stopped" if taken_back and release is not None and release.started >= candidate.opened else ""
+
+    @property
     def subject(self) -> Subject:
         """What is being released, as far as it is known now."""
         environment = self.session.environment
@@ -169,7 +181,7 @@ class Standing:
             theirs=theirs,
             unsettled={step: sentence for step, (_begun, sentence) in self._unsettled.items()},
             refused=self._refused,
-            closed=(candidate.closed or "") if candidate is not None else "",
+            closed=self.over,
             driver_expires=candidate.driver.expires if candidate is not None and candidate.driver else None,
             problems=self._told_problems(),
         )

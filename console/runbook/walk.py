@@ -20,7 +20,7 @@ from console.notify import took_over
 from console.release.guardrails import REASON_LENGTH, reason_counts
 from console.release.state import Candidate
 from console.runbook.evidence import Evidence, Result
-from console.runbook.keeping import Keeping
+from console.runbook.keeping import TAKE_OVER, Keeping
 from console.runbook.kinds.base import (
     Answer,
     Ask,
@@ -82,7 +82,8 @@ class Walk(Keeping):
     async def _resume(self) -> None:
         if self._is_shared:
             found = await self._shared.read()
-            self._candidate = found if found is not None and found.open else None
+            keep = found is not None and (found.open or not self._drive)  # who only looks sees the last one too
+            self._candidate = found if keep else None
         try:
             if not self._is_shared:
                 self._local_id = await self.store.last_candidate(self.runbook.id)
@@ -91,7 +92,7 @@ class Walk(Keeping):
             if self._candidate is None:
                 return
             self._share_missing()
-            if self._drive and self._ours_by_right(self._candidate):
+            if self._drive and self._candidate.open and self._ours_by_right(self._candidate):
                 await self._sit("resume")
         except JournalError as error:
             self._problems["journal"] = str(error)  # nothing is run, and all that others have told is seen
@@ -248,7 +249,7 @@ class Walk(Keeping):
                 remedy=_("A written reason of at least {count} characters takes the seat.").format(count=REASON_LENGTH),
             )
         self._drive = True
-        await self._sit("take over", reason)
+        await self._sit(TAKE_OVER, reason)
         actions, snapshot = self.session.actions, self._snapshot()
         release = snapshot.release if snapshot is not None else None
         if release is not None and release.under_way and self.session.drives:
@@ -276,28 +277,21 @@ class Walk(Keeping):
         self._publish()
         return self.latest
 
-    async def finish(self, how: str = "done") -> None:
-        """Close the candidate: `done`, or `stopped`. Nothing of it can be run any more.
-
-        Raises:
-            JournalError: it cannot be written down.
-        """
-        word = "done" if how == "done" else "stopped"
-        await self.store.note("close", self.candidate_id, self.runbook.id, how=word)
-        if self._candidate is not None:
-            self._shared.closing = (word, self.now())  # type: ignore[assignment]
-            await self._shared_soon()
-        self._publish()
-
     async def _ensure(self, *, rescue: bool = False) -> None:
         """Open a candidate where none is; a rescue goes on without one that can't be written down."""
         async with self._opening:
+            if self._candidate is not None and self._candidate.open and self.over:
+                await self.finish(self.over)
             if self.candidate_id and (self._candidate is None or self._candidate.open):
                 if self._candidate is not None and self._candidate.driver is None and self._drive:
                     try:
                         await self._sit("free")
                     except JournalError as error:
                         raise BlockedError((error.what,), overridable=False, remedy=error.remedy) from error
+                    if not rescue and not self.drives:
+                        seat = self._candidate.driver
+                        who = seat.email if seat is not None else "?"
+                        raise BlockedError((_("{who} has taken the seat just now").format(who=who),), overridable=False)
                 return
             if not self._drive:
                 raise UsageError(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from console.clock import Clock
 from console.errors import CloudError
-from console.release.approvals import ApprovalWrite, approval_write
+from console.release.approvals import ApprovalWrite, all_introduced, approval_write
 from console.release.state import Approval, Candidate
 
 if TYPE_CHECKING:
@@ -19,9 +19,11 @@ LOOK_S = 3.0
 IDLE_S = 0.5
 """Wall seconds between two looks at whether there is anything to look for."""
 MARGIN = timedelta(minutes=10)
-"""How long before a candidate's opening its audit entries may be dated."""
+"""How long before a candidate's opening its audit entries may be dated, and the least that is read back."""
 FARTHEST = timedelta(days=30)
 """The farthest back that is read (https://cloud.google.com/run/docs/audit-logging keeps 400 days)."""
+FARTHER = 6
+"""How many times farther back the log is read where it does not show an approval coming."""
 CALLS = 2_000
 """Calls that are read at most; a release writes its service a few hundred times."""
 
@@ -29,24 +31,32 @@ CALLS = 2_000
 async def read_approval_writes(
     logs: LogsApi, service: str, candidate: Candidate, now: datetime
 ) -> tuple[ApprovalWrite, ...]:
-    """Every call that wrote approvals since `candidate` opened, oldest first.
+    """Every call that wrote the annotation since before the approvals of `candidate` came, oldest first.
+
+    The candidate's own times only say where to begin: whoever edits the annotation may have dated them later than the
+    edit, to hide it. The log is read from farther and farther back until it shows each approval coming.
 
     Args:
         logs: Cloud Logging.
         service: short name.
-        candidate: as written on the service: its times are only believed to widen the search.
+        candidate: as written on the service.
         now: server time, UTC.
 
     Raises:
         CloudError: the audit log cannot be read.
     """
+    farthest = now - FARTHEST
     since = min((candidate.opened, *(approval.at for approval in candidate.approvals))) - MARGIN
-    since = max(min(since, now), now - FARTHEST)
-    entries = await logs.audit(service, since=since, limit=CALLS, newest_first=False)
-    found = (
-        approval_write(entry.time, entry.principal, entry.method, entry.request, entry.refused) for entry in entries
-    )
-    return tuple(write for write in found if write is not None)
+    since = max(min(since, now - MARGIN), farthest)
+    while True:
+        entries = await logs.audit(service, since=since, limit=CALLS, newest_first=False)
+        found = (
+            approval_write(entry.time, entry.principal, entry.method, entry.request, entry.refused) for entry in entries
+        )
+        writes = tuple(write for write in found if write is not None)
+        if since <= farthest or all_introduced(candidate, writes):
+            return writes
+        since = max(now - (now - since) * FARTHER, farthest)
 
 
 def unaccounted(candidate: Candidate | None, writes: Iterable[ApprovalWrite]) -> tuple[Approval, ...]:
@@ -82,7 +92,7 @@ class ApprovalFeed:
         self._logs, self._service, self._clock = logs, service, clock
         self._now, self._candidate, self._changed = now, candidate, changed
         self.writes: tuple[ApprovalWrite, ...] = ()
-        """Calls that wrote approvals, oldest first."""
+        """Calls that wrote the annotation, oldest first."""
         self.problem = ""
         """Why the audit log could not be read, or empty."""
 

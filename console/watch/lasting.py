@@ -172,7 +172,7 @@ def block_s(per_s: float) -> int:
     """
     if per_s >= 1.0:
         return 1
-    return min(5, max(1, round(1.0 / per_s))) if per_s > 0 else 5
+    return max(1, round(1.0 / per_s)) if per_s > 0.2 else 5
 
 
 def hours(span: timedelta) -> str:

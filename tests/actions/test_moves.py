@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ from console.errors import (
     UnavailableError,
     UsageError,
 )
+from console.release.guardrails import EnvironmentRules
 from console.release.service import Service
 from console.release.state import ANNOTATION, DEPLOYMENT, read_document, read_release
 from tests.actions.conftest import MakeTeam
@@ -184,6 +186,25 @@ async def test_an_annotation_written_between_look_and_write_is_merged(team: Team
     assert after.effective_shares() == {CANARY: 50, STABLE: 50}
     assert after.annotations["acme.example/note"] == "x"
     assert ANNOTATION in after.annotations
+
+
+async def test_an_approval_that_was_taken_away_between_look_and_write_blocks_the_move(team: Team) -> None:
+    maria = await team.join()
+    juan = await team.join("juan", rules=EnvironmentRules("production", approvals=("code", "tech_lead")))
+    facts = juan.actions._mover._site.access.facts
+
+    async def facts_then_maria_takes_the_approvals_back(**options: object) -> object:
+        found = await facts(**options)  # type: ignore[arg-type]
+        service = await maria.service()
+        document = json.loads(service.annotations[ANNOTATION])
+        document["candidate"]["approvals"] = []
+        await maria.cloud.run.write(service, annotations={**service.annotations, ANNOTATION: json.dumps(document)})
+        return found
+
+    juan.actions._mover._site.access.facts = facts_then_maria_takes_the_approvals_back  # type: ignore[assignment]
+    with pytest.raises(BlockedError, match="nobody has approved"):
+        await juan.actions.shift(10)
+    assert await juan.shares() == {STABLE: 100}
 
 
 async def test_traffic_that_somebody_moved_is_a_conflict_that_names_them_and_the_split(team: Team) -> None:

@@ -57,11 +57,19 @@ BOOK = "\n".join(
         ),
         phase(
             "staging",
+            step("ci", "github", '{ check = "workflow", workflow = "backend-ci.yml", poll = "200 ms" }'),
+            step(
+                "on_staging",
+                "github",
+                '{ check = "workflow", workflow = "deploy-staging.yml", poll = "200 ms" }',
+                needs=["ci"],
+            ),
             step(
                 "dispatched",
                 "github",
                 '{ check = "dispatch", workflow = "deploy-backend.yml", poll = "200 ms", appears = "10 s", '
                 'inputs = { environment = "staging", revision_traffic_percent = 100 } }',
+                needs=["on_staging"],
             ),
             step(
                 "ready",

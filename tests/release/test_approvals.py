@@ -14,6 +14,7 @@ from console.release.approvals import (
     ApprovalCheck,
     ApprovalState,
     ApprovalWrite,
+    all_introduced,
     approval_write,
     check_approvals,
     missing_roles,
@@ -115,6 +116,13 @@ def test_an_approval_of_an_earlier_release_is_void() -> None:
     assert states(candidate(CODE, LEAD).model_copy(update={"id": "later"}), HONEST) == [ApprovalState.VOID] * 2
 
 
+def test_a_release_that_was_stopped_takes_its_approvals_with_it() -> None:
+    for check in checked(candidate(CODE, LEAD, closed="stopped"), HONEST):
+        assert check.state is ApprovalState.VOID
+        assert "stopped" in check.why
+    assert states(candidate(CODE, LEAD, closed="done"), HONEST) == [ApprovalState.VERIFIED] * 2
+
+
 def test_one_person_cannot_be_both() -> None:
     both = (approval("code", MARIA), LEAD)
     first, second = checked(candidate(*both), written((MARIA, both)))
@@ -172,6 +180,17 @@ def test_a_call_tells_the_approvals_that_it_wrote() -> None:
 def test_a_call_that_wrote_nothing_vouches_for_nothing(fields: dict[str, object], refused: str, method: str) -> None:
     document = Document(candidate=candidate(LEAD))
     assert approval_write(WEDNESDAY, MARIA, method, request(document, **fields), refused) is None
+
+
+def test_a_call_that_wrote_the_annotation_without_an_approval_tells_that_none_was_there() -> None:
+    write = approval_write(WEDNESDAY, MARIA, UPDATE, request(Document(candidate=candidate())))
+    assert write == ApprovalWrite(WEDNESDAY, MARIA, ())
+
+
+def test_only_a_write_before_it_shows_that_an_approval_was_not_there_already() -> None:
+    assert not all_introduced(candidate(LEAD), written((MARIA, (LEAD,)), (MARIA, (LEAD,))))
+    assert all_introduced(candidate(LEAD), written((MARIA, ()), (MARIA, (LEAD,))))
+    assert all_introduced(candidate(LEAD), written((MARIA, ())))
 
 
 def test_a_v1_replacement_tells_its_approvals_too() -> None:

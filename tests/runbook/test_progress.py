@@ -214,10 +214,13 @@ def test_what_must_not_be_done_twice_is_not_offered_again() -> None:
     assert stands(one_step(), evidence("one")).view("one").may_run  # type: ignore[union-attr]
 
 
-def test_a_closed_candidate_takes_nothing_more() -> None:
-    found = stands(one_step(), closed="done")
-    assert not found.view("one").may_run  # type: ignore[union-attr]
+def test_a_release_that_is_over_takes_nothing_more_but_the_first_step_of_another() -> None:
+    book = runbook(("first", (), (step("aa"), step("bb", needs=("aa",)))), ("later", ("first",), (step("cc"),)))
+    found = stands(book, evidence("aa"), evidence("bb"), evidence("cc", Result.FAILED), closed="stopped")
+    assert {view.step.id: view.may_run for view in found.steps} == {"aa": True, "bb": False, "cc": False}
+    assert "the first step begins another" in found.view("cc").why_not  # type: ignore[union-attr]
     assert found.next_for_me == ""
+    assert not stands(book, closed="done", me=WATCHER).view("aa").may_run  # type: ignore[union-attr]
 
 
 # Of any evidence

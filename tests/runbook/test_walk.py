@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import ClassVar
@@ -207,6 +208,25 @@ async def test_a_skip_is_signed_and_has_a_reason(console: Opened) -> None:
     assert (skipped.state, skipped.reason) == (State.SKIPPED, f"skipped by {MARIA}: nothing changed in the core")
 
 
+async def test_a_runbook_that_is_done_closes_by_itself_and_its_first_step_begins_another(console: Opened) -> None:
+    walk = await console()
+    await walk.sign("word")
+    await walk.run("build")
+    await walk.sign("lead")
+    await walk.sign("last")
+    found = await until(walk, lambda found: found.closed == "done")
+    assert found.done
+    with pytest.raises(BlockedError, match="begins another"):
+        await walk.sign("last")
+    former = walk.candidate_id
+    while walk.now().strftime("%H%M%S") in former:
+        await walk.changed()
+    await walk.sign("word")
+    assert walk.candidate_id != former
+    assert view(walk, "word").state is State.PASSED
+    assert view(walk, "build").state is State.OPEN
+
+
 async def test_a_step_that_is_not_there_is_a_sentence(console: Opened) -> None:
     walk = await console()
     with pytest.raises(UsageError, match="no step 'wrd'"):
@@ -327,6 +347,34 @@ async def test_a_seat_that_was_left_is_taken_with_the_next_step(console: Opened)
     assert carlos.candidate is not None
     assert carlos.candidate.driver is not None
     assert carlos.candidate.driver.email == CARLOS
+
+
+async def test_of_two_who_reach_for_a_free_seat_at_once_one_runs_the_step(console: Opened) -> None:
+    maria = await console()
+    await maria.sign("word")
+    await left(maria)
+    carlos, juan = await console(CARLOS), await console("juan@acme.example")
+    assert (carlos.drives, juan.drives) == (True, True)
+    results = await asyncio.gather(carlos.run("build"), juan.run("build"), return_exceptions=True)
+    assert len(Machine.runs) == 1
+    (refused,) = [result for result in results if isinstance(result, BaseException)]
+    assert isinstance(refused, BlockedError)
+    assert "just now" in str(refused)
+
+
+async def test_evidence_of_an_earlier_image_is_not_told_as_of_the_present_one(console: Opened) -> None:
+    walk = await console()
+    await walk.run("build")
+    build = walk.latest.view("build")
+    assert build is not None
+    assert build.evidence is not None
+    image = walk.subject.image_id
+    of_another = replace(build.evidence, subject="repo/app:1")
+    bound = BOOK.model_copy(
+        update={"phases": (Phase(id="first", title=Words(en="First"), steps=(step("build", bound_to="image"),)),)}
+    )
+    walk.runbook = bound
+    assert (walk._image_of(replace(of_another, subject=image)), walk._image_of(of_another)) == (image, "")
 
 
 # Crashes

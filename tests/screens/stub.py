@@ -353,13 +353,17 @@ class StubEngine:
         self.stopped = True
 
 
-def make_app(latest: Snapshot | None, *, demo: object = None, settings: Settings | None = None) -> ConsoleApp:
+def make_app(
+    latest: Snapshot | None, *, demo: object = None, settings: Settings | None = None, walk: object = None
+) -> ConsoleApp:
     """An app on a stub; `app.stub` is the engine."""
     chosen = settings or Settings(
         environments={"production": {"name": "production", "service": "wa-backend", "project": "acme-prod"}}  # type: ignore[dict-item]
     )
     environment = chosen.environment("production")
     stub = StubEngine(chosen.rules(environment), latest, environment)
+    if stub.session is not None:
+        stub.session.walk = walk
     app = ConsoleApp(
         chosen,
         environment,

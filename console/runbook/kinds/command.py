@@ -6,6 +6,7 @@ in `.canario/` of the checkout, which keeps itself out of git.
 
 from __future__ import annotations
 
+import asyncio
 import shlex
 import shutil
 from collections.abc import Mapping
@@ -139,11 +140,11 @@ class Command(StepKind):
             lines=lambda lines: context.report(Progress(lines=lines)),
             shown=shlex.join(argv),
         )
-        kept = keep_reports(context, reports)
+        kept = await asyncio.to_thread(keep_reports, context, reports)  # a rollback waits for no large report
         if ran.timed_out:
             judged = timed_out(settings.timeout)
         else:
-            judged = self._judge(context, ran, kept)
+            judged = await asyncio.to_thread(self._judge, context, ran, kept)
         return context.evidence(
             Result.PASSED if judged.passed else Result.FAILED,
             judged.sentence,

@@ -117,7 +117,7 @@ class LoadTest(StepKind):
                 lines=lambda lines: context.report(Progress(lines=lines)),
                 shown=shlex.join(argv),
             )
-        kept = keep_reports(context, reports)
+        kept = await asyncio.to_thread(keep_reports, context, reports)
         if ran.timed_out:
             judged = timed_out(limit)
         else:

@@ -227,7 +227,15 @@ def rollback_revision(snapshot: Snapshot | None, watched: str) -> str:
         return target
     release = snapshot.release
     if release is not None and release.canary == watched:
-        return largest({name: share for name, share in release.baseline_shares().items() if name != watched}) or ""
+        before = largest({name: share for name, share in release.baseline_shares().items() if name != watched})
+        if before:
+            return before
+    own = next((revision.created for revision in snapshot.revisions if revision.name == watched), None)
+    for revision in snapshot.revisions:  # newest first
+        older = own is None or revision.created is None or revision.created < own
+        back = release is not None and release.was_rolled_back(revision.name) is not None
+        if revision.name != watched and revision.ready and not revision.deleted and older and not back:
+            return revision.name
     return ""
 
 

@@ -1,0 +1,361 @@
+"""An operator walks the runbook: what Enter does, where the cursor goes, what is asked first."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import checklists as made
+import pytest
+from pictures import screen_text
+from stub import ME, NOON, make_app, snapshot
+from textual.pilot import Pilot
+
+from console.app import ConsoleApp
+from console.errors import CanarioError
+from console.runbook.evidence import Progress, Result
+from console.runbook.kinds.base import Answer, Observation
+from console.runbook.progress import Checklist, Running
+from screens.dialogs.base import Dialog
+from screens.dialogs.move import MoveDialog
+from widgets.step_list import StepList
+
+REASON = "the change touches no message handling"
+
+
+def opened(checklist: Checklist, canary: int = 0) -> tuple[ConsoleApp, made.StubWalk]:
+    walk = made.StubWalk(checklist)
+    return make_app(snapshot(canary), walk=walk), walk
+
+
+async def settle(pilot: Pilot[int]) -> None:
+    for _ in range(3):
+        await pilot.pause()
+        pilot.app.repaint()  # type: ignore[attr-defined]
+    await pilot.pause()
+
+
+async def press(pilot: Pilot[int], *keys: str) -> None:
+    for key in keys:
+        await pilot.press(key)
+        await settle(pilot)
+
+
+@pytest.fixture(autouse=True)
+def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No quiet time: tests press on."""
+    monkeypatch.setattr("screens.dialogs.base.QUIET_S", 0.0)
+    monkeypatch.setattr("screens.checklist.SETTLE_S", 0.0)
+
+
+def chosen(app: ConsoleApp) -> str:
+    return app.screen.query_one(StepList).chosen
+
+
+def words(app: ConsoleApp) -> str:
+    return " ".join(screen_text(app).replace("│", " ").split())
+
+
+async def test_the_step_that_is_next_is_chosen_and_enter_runs_it() -> None:
+    app, walk = opened(made.stands(("git_current",)))
+    async with app.run_test(size=(120, 40)) as pilot:
+        await press(pilot, "k")
+        assert chosen(app) == "tests"
+        await press(pilot, "enter")
+        assert walk.asked == [("run", "tests")]
+
+
+async def test_once_a_step_has_passed_the_next_one_is_chosen_by_itself() -> None:
+    app, walk = opened(made.stands(("git_current",)))
+    async with app.run_test(size=(120, 40)) as pilot:
+        await press(pilot, "k", "enter")
+        walk.latest = made.stands(("git_current", "tests"))
+        await settle(pilot)
+        assert chosen(app) == "lint"
+
+
+async def test_the_cursor_stays_where_the_operator_has_put_it() -> None:
+    app, walk = opened(made.stands(("git_current",)))
+    async with app.run_test(size=(120, 40)) as pilot:
+        await press(pilot, "k", "enter", "down")
+        assert chosen(app) == "lint"
+        walk.latest = made.stands(("git_current", "tests", "lint"))
+        await settle(pilot)
+        assert chosen(app) == "lint"
+        await press(pilot, "n")
+        assert chosen(app) == "security"
+
+
+async def test_a_step_that_failed_keeps_the_cursor_and_says_what_to_do() -> None:
+    app, walk = opened(made.stands(("git_current",)))
+    async with app.run_test(size=(120, 40)) as pilot:
+        await press(pilot, "k", "enter")
+        failed = made.passed(
+            "tests", result=Result.FAILED, sentence="coverage 74 %", remedy="Fix it, commit, and press Enter again."
+        )
+        walk.latest = made.stands(("git_current",), known=(failed,))
+        await settle(pilot)
+        assert chosen(app) == "tests"
+        assert "coverage 74 %" in words(app)
+        assert "→ Fix it, commit, and press Enter again." in words(app)
+
+
+async def test_enter_typed_ahead_of_the_cursors_own_move_runs_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("screens.checklist.SETTLE_S", 60.0)
+    app, walk = opened(made.stands(("git_current",)))
+    async with app.run_test(size=(120, 40)) as pilot:
+        await press(pilot, "k", "enter")
+        walk.latest = made.stands(("git_current", "tests"))
+        await settle(pilot)
+        await press(pilot, "enter")
+        assert walk.asked == [("run", "tests")]
+
+
+async def test_output_is_followed_until_it_is_scrolled_back() -> None:
+    app, walk = opened(made.running_tests(60))
+    async with app.run_test(size=(120, 24)) as pilot:
+        await press(pilot, "k")
+        assert "test_slot_59" in words(app)
+        await press(pilot, "pageup", "pageup")
+        assert "test_slot_59" not in words(app)
+        walk.latest = made.running_tests(61)
+        await settle(pilot)
+        assert "test_slot_60" not in words(app)
+        await press(pilot, *["pagedown"] * 4)
+        walk.latest = made.running_tests(62)
+        await settle(pilot)
+        assert "test_slot_61" in words(app)
+
+
+async def test_x_stops_what_runs_here() -> None:
+    app, walk = opened(made.running_tests())
+    async with app.run_test(size=(120, 40)) as pilot:
+        await press(pilot, "k", "x")
+        assert walk.asked == [("cancel", "tests")]
+
+
+async def test_what_can_not_be_done_twice_is_asked_for_once_more() -> None:
+    app, walk = opened(made.stands(made.before("pr_merged")))
+    async with app.run_test(size=(120, 40)) as pilot:
+        await press(pilot, "k", "enter")
+        assert walk.asked == []
+        assert "Enter Do it" in words(app)
+        await press(pilot, "enter")
+        assert walk.asked == [("run", "pr_merged")]
+
+
+async def test_a_word_is_signed_by_name_and_may_be_no() -> None:
+    app, walk = opened(made.stands(made.before("on_call")))
+    async with app.run_test(size=(120, 40)) as pilot:
+        await press(pilot, "k")
+        assert "#incidents" in words(app)
+        await press(pilot, "enter")
+        assert f"Signed as {ME}." in words(app)
+        await press(pilot, *"ana", "enter")
+        assert walk.answers == [Answer(word="yes", note="ana")]
+        await press(pilot, "enter", "f2")
+        assert walk.answers[-1] == Answer(word="no")
+
+
+async def test_cases_are_answered_one_after_the_other() -> None:
+    before = made.before("uat")
+
+    def after(*results: str) -> Checklist:
+        return made.stands(before, known=(made.passed("uat", result=Result.PARTIAL, items=made.cases(*results)),))
+
+    app, walk = opened(after("pass", "pass"))
+    async with app.run_test(size=(120, 40)) as pilot:
+        walk.then = [after(*["pass"] * 3), after(*["pass"] * 4)]
+        await press(pilot, "k", "enter")
+        assert "UAT-03 · critical" in words(app)
+        await press(pilot, "enter")
+        assert "UAT-04 · critical" in words(app)
+        await press(pilot, "enter")
+        assert [answer.item for answer in walk.answers] == ["UAT-03", "UAT-04"]
+        await press(pilot, "escape")
+        assert not isinstance(app.screen, Dialog)
+
+
+async def test_a_case_that_failed_needs_a_note_which_is_offered_for_the_pull_request() -> None:
+    before = made.before("uat")
+    noted = tuple(
+        replace(item, note="hora llena") if item.id == "UAT-03" else item for item in made.cases("pass", "pass", "fail")
+    )
+    app, walk = opened(
+        made.stands(before, known=(made.passed("uat", result=Result.PARTIAL, items=made.cases("pass", "pass")),))
+    )
+    walk.then = [made.stands(before, known=(made.passed("uat", result=Result.FAILED, items=noted),))]
+    async with app.run_test(size=(120, 40)) as pilot:
+        await press(pilot, "k", "enter", "f2")
+        assert walk.answers == []
+        assert "Write in one line what you saw, then Enter." in words(app)
+        await press(pilot, *"hora", "space", *"llena", "enter")
+        assert walk.answers == [Answer(word="fail", item="UAT-03", note="hora llena")]
+        assert "UAT-03 failed: note it on the pull request?" in words(app)
+        await press(pilot, "enter")
+        assert walk.answers[-1] == Answer(word="post", item="UAT-03")
+
+
+async def test_a_step_is_skipped_with_a_reason_only_where_the_runbook_allows_it() -> None:
+    app, walk = opened(made.stands((*made.before("uat"), "uat")))
+    async with app.run_test(size=(120, 40)) as pilot:
+        await press(pilot, "k")
+        assert chosen(app) == "load_test"
+        await press(pilot, "s")
+        assert "nothing changed in core message handling" in words(app)
+        await press(pilot, *"short", "enter")
+        assert walk.asked == []
+        await press(pilot, *[" " if key == "_" else key for key in REASON.replace(" ", "_")], "enter")
+        assert walk.asked == [("skip", "load_test", f"short{REASON}")]
+
+
+async def test_a_move_of_the_plan_opens_the_dialog_of_the_canary_screen() -> None:
+    app, walk = opened(made.stands(made.before("canary_10")))
+    async with app.run_test(size=(120, 40)) as pilot:
+        await press(pilot, "k")
+        assert chosen(app) == "canary_10"
+        await press(pilot, "enter")
+        assert isinstance(app.screen, MoveDialog)
+        assert app.screen.proposal.action.percent == 10
+        assert walk.asked == []
+
+
+async def test_a_bake_passes_by_itself_and_the_next_move_is_chosen() -> None:
+    baking = {"bake_10": Observation("running", "3:12 of 5:00 observed", 0.64)}
+    app, walk = opened(made.stands(made.before("bake_10"), observations=baking), canary=10)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await press(pilot, "k")
+        assert chosen(app) == "bake_10"
+        assert "3:12 of 5:00 observed" in words(app)
+        walk.latest = made.stands(made.before("canary_50"), observations={"bake_10": Observation("passed", "PASS")})
+        await settle(pilot)
+        assert chosen(app) == "canary_50"
+
+
+async def test_a_run_that_was_cut_off_asks_what_became_of_it() -> None:
+    app, walk = opened(made.stands(made.before("pr_merged"), unsettled={"pr_merged": "GitHub does not tell"}))
+    async with app.run_test(size=(120, 40)) as pilot:
+        await press(pilot, "k", "enter")
+        assert "was it done?" in words(app)
+        assert "Enter It was done" in words(app)
+        await press(pilot, "f2")
+        assert walk.answers == [Answer(word="no")]
+
+
+async def test_a_second_console_is_read_only_and_says_whose_the_seat_is() -> None:
+    app, walk = opened(made.stands(made.before("load_test"), me=made.READER))
+    async with app.run_test(size=(120, 40)) as pilot:
+        await press(pilot, "k", "enter")
+        assert f"READ-ONLY: {made.JUAN} drives" in words(app)
+        assert walk.asked == []
+        assert "Take over?" in words(app)
+
+
+@pytest.mark.parametrize("key", ["t", "enter"])
+async def test_taking_the_seat_of_a_live_console_needs_a_reason(key: str) -> None:
+    app, walk = opened(made.stands(made.before("load_test"), me=made.READER, driver_expires=NOON.replace(hour=13)))
+    async with app.run_test(size=(120, 40)) as pilot:
+        await press(pilot, "k", key, "enter")
+        assert walk.asked == []
+        await press(pilot, *"juan_has_gone_to_lunch", "enter")
+        assert walk.asked == [("take_over", "juan_has_gone_to_lunch")]
+        walk.latest = made.stands(made.before("load_test"))
+        await settle(pilot)
+        assert "you drive" in words(app)
+
+
+async def test_a_second_console_signs_its_own_step() -> None:
+    waiting = {"approve_code": Observation("waiting", waiting_for="code")}
+    app, walk = opened(made.stands(made.before("approve_code"), me=made.READER, observations=waiting))
+    async with app.run_test(size=(120, 40)) as pilot:
+        await press(pilot, "k")
+        assert chosen(app) == "approve_code"
+        await press(pilot, "enter")
+        assert "Enter Approve" in words(app)
+        await press(pilot, "enter")
+        assert walk.asked == [("run", "approve_code")]
+
+
+@pytest.mark.parametrize("screen", ["c", "k", "l", "h"])
+async def test_a_forged_approval_is_told_on_every_screen_with_who_forged_it(screen: str) -> None:
+    app, _walk = opened(made.forged())
+    async with app.run_test(size=(120, 40)) as pilot:
+        await press(pilot, screen)
+        assert f"FORGED APPROVAL (tech lead): mallory@acme.example wrote it in the name of {made.JUAN}" in words(app)
+
+
+async def test_what_the_walk_refuses_is_said_and_nothing_crashes() -> None:
+    app, walk = opened(made.stands(("git_current",)))
+    walk.error = CanarioError("pytest is not installed here.", remedy="Install it.")
+    async with app.run_test(size=(120, 40)) as pilot:
+        await press(pilot, "k", "enter")
+        assert "pytest is not installed here." in words(app)
+
+
+async def test_a_dialog_that_is_answered_twice_is_answered_once() -> None:
+    app, walk = opened(made.stands(made.before("pr_merged")))
+    async with app.run_test(size=(120, 40)) as pilot:
+        await press(pilot, "k", "enter")
+        dialog: Any = app.screen
+        dialog.confirm()
+        dialog.confirm()
+        await settle(pilot)
+        assert walk.asked == [("run", "pr_merged")]
+
+
+async def test_the_canary_screen_says_what_the_runbooks_next_step_is() -> None:
+    app, _walk = opened(made.uat_half_done())
+    for size in ((120, 40), (80, 24)):
+        async with app.run_test(size=size) as pilot:
+            await settle(pilot)
+            assert "next: ○ UAT checklist, 26 cases (13 of 26) · k" in words(app)
+        app, _walk = opened(made.uat_half_done())
+
+
+async def test_the_footer_names_the_checklist_at_120_columns() -> None:
+    app, _walk = opened(made.fresh())
+    async with app.run_test(size=(120, 40)) as pilot:
+        await settle(pilot)
+        assert "k Checklist" in screen_text(app).splitlines()[-1]
+
+
+async def test_until_the_runbook_is_read_the_screen_says_so() -> None:
+    app = make_app(snapshot(0))
+    async with app.run_test(size=(120, 40)) as pilot:
+        await press(pilot, "k", "enter")
+        assert "reading the runbook" in words(app)
+        assert "The runbook is not read yet" in str([told.message for told in app._notifications])
+
+
+async def test_a_load_test_shows_its_curves_while_it_runs() -> None:
+    told = Progress(
+        "50 users, 44 requests/s", 0.5, ("line",) * 60, curves={"P95 ms": (120.0, 140.0), "errors %": (0.0, 0.2)}
+    )
+    app, _walk = opened(made.stands(made.before("load_test"), running={"load_test": Running(ME, NOON, told)}))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await press(pilot, "k")
+        assert "50 users, 44 requests/s" in words(app)
+        assert "140" in words(app)
+        assert "50 %" in words(app)
+
+
+async def test_a_limit_crossed_in_the_24_hours_opens_the_rollback_with_the_way_back_chosen_once() -> None:
+    app, walk = opened(made.stands(made.before("watch_24h")), canary=100)
+    crossed = made.passed(
+        "watch_24h",
+        result=Result.FAILED,
+        sentence="3.1 % errors in 9,120 requests, limit 1 %",
+        figures=(("rollback_to", "wa-backend-00041-kud"),),
+    )
+    async with app.run_test(size=(120, 40)) as pilot:
+        await settle(pilot)
+        assert not isinstance(app.screen, Dialog)
+        walk.latest = made.stands(made.before("watch_24h"), known=(crossed,))
+        await settle(pilot)
+        assert "A limit was crossed: roll back to 00041-kud?" in words(app)
+        assert "3.1 % errors in 9,120 requests" in words(app)
+        await press(pilot, "escape")
+        walk.latest = made.stands(made.before("watch_24h"), known=(crossed,))
+        await settle(pilot)
+        assert not isinstance(app.screen, Dialog)
+        assert app.stub.actions.asked == []  # type: ignore[attr-defined]
