@@ -239,7 +239,7 @@ class MigrationsScreen(ConsoleScreen):
         if board.phase is Phase.READING:
             self._say(_("Folder and database are being read: a moment."), "warning")
             return
-        if board.next_line is None and not board.late:
+        if board.next_line is None and not board.late and not board.unsettled:
             self._say(_("Nothing is left to apply."))
             return
         self._before = ("", "")

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from console.migrations import locking
 from console.migrations.board import Board, Line, Phase, Sending
+from console.migrations.facts import TableFacts
 from console.migrations.showing import picture
 from console.migrations.values import Question, ReplicaState, State, Statement, Transaction
-from console.migrations.verdict import Finding
+from console.migrations.verdict import Finding, Verdict
 from console.text import clean
 from console.words import _, ngettext
 from screens import present
@@ -76,11 +77,10 @@ def status(view: View, board: Board) -> str:
     """The line over the list: which database, which folder, what is left or in the way."""
     if board.phase is Phase.NO_DATABASE:
         return no_database(board)
-    where = (
-        f"{locking.NAMES.get(board.server.engine, board.server.engine)} {board.server.version} · {board.where}"
-        if board.server
-        else board.where
-    )
+    where, server = board.where, board.server
+    if server is not None:
+        version = server.version.removesuffix("-MariaDB")
+        where = f"{locking.NAMES.get(server.engine, server.engine)} {version} · {where}"
     parts = [clean(where, 120) or _("reading the database …"), _("folder {folder}").format(folder=clean(board.folder))]
     left = sum(line.pending and not line.statement.session for line in board.lines)
     if board.lines:
@@ -97,10 +97,12 @@ def no_database(board: Board) -> str:
     return _(
         "No database is set for {environment}, so nothing can be applied here. Write into the settings file:\n\n"
         "  [environments.{environment}.database]\n"
-        '  url = "mysql://canario@10.0.0.5/wa"       # or postgresql://, sqlite:///wa.db\n'
-        '  replicas = ["mysql://canario@10.0.0.6/wa"]  # each must have a statement before the next is sent\n\n'
-        "Its password is a secret: CANARIO_DATABASE_PASSWORD, the keyring (keyring set canario database-password), or "
-        "IAM. What a file does to running code can be read without a database: canario migrations lint FILE..."
+        '  url = "mysql://canario@10.0.0.5/wa"\n'
+        '  replicas = ["mysql://canario@10.0.0.6/wa"]\n\n'
+        "The url may also begin with postgresql:// or sqlite:///. Each replica must have a statement before the next "
+        "is sent. The password is a secret: CANARIO_DATABASE_PASSWORD, the keyring (keyring set canario "
+        "database-password), or IAM.\n\n"
+        "What a file does to running code can be read without a database: canario migrations lint FILE..."
     ).format(environment=board.environment)
 
 
@@ -133,7 +135,7 @@ def panel(view: View, board: Board, line: Line, now: float, key: Callable[[str],
     question = board.question if board.question is not None and board.question.statement.key == line.key else None
     sending = board.sending if board.sending is not None and board.sending.key == line.key else None
     return replace(
-        described(line.statement, board, line),
+        described(line.statement, board, line, (question.facts if question is not None else {}) or board.tables),
         place=place(line.statement),
         state="intent" if sending is not None else line.state.value,
         state_word=_("at the server") if sending is not None else summary_word(line.state.value),
@@ -147,16 +149,24 @@ def panel(view: View, board: Board, line: Line, now: float, key: Callable[[str],
 def question_state(question: Question, board: Board) -> StatementState:
     """The statement as a dialog asks for it."""
     line = board.line(question.statement.key) or Line(question.statement, State.PLANNED)
-    return replace(statement_state(line, board), first=in_the_way(question))
+    tables = question.facts or board.tables
+    return replace(described(question.statement, board, line, tables), first=in_the_way(question))
 
 
 def statement_state(line: Line, board: Board) -> StatementState:
     """What is true of a statement whatever its state."""
-    return described(line.statement, board, line)
+    return described(line.statement, board, line, board.tables)
 
 
-def described(statement: Statement, board: Board, line: Line) -> StatementState:
-    """What is true of a statement whatever its state."""
+def described(statement: Statement, board: Board, line: Line, tables: Mapping[str, TableFacts]) -> StatementState:
+    """What is true of a statement whatever its state.
+
+    Args:
+        statement: which.
+        board: what is known.
+        line: the statement's.
+        tables: as the database said last.
+    """
     shown, verdict = picture(statement.sql), verdict_of(line)
     # judged anew, an applied statement would only be told that what it adds is there already
     findings = [one for one in statement.findings if not (line.row and line.row.applied) or not _there(one)]
@@ -166,12 +176,12 @@ def described(statement: Statement, board: Board, line: Line) -> StatementState:
         (_("locks"), locking.locks(statement, engine)),
         (_("limits"), locking.limits(engine, RETRIES)),
     ]
-    if size := locking.sizes(statement, board.tables, board.server):
+    if size := locking.sizes(statement, tables, board.server):
         facts.append((_("table"), size))
     if statement.loses_data:
         facts.append((_("data"), _("is lost: refused in protected environments")))
-    safer = [finding.safer for finding in findings if finding.safer]
-    facts += [(_("instead"), one) for one in dict.fromkeys(safer)]
+    safer = [one.safer for one in findings if one.safer and one.rule.verdict is not Verdict.ADDITIVE]
+    facts += [(_("instead"), one[:1].upper() + one[1:]) for one in dict.fromkeys(safer)]
     if line.approvals:
         facts.append((_("approved"), ", ".join(one.by for one in line.approvals)))
     if line.row is not None and line.row.flag:
@@ -189,8 +199,7 @@ def described(statement: Statement, board: Board, line: Line) -> StatementState:
         verdict_word=verdict_word(verdict),
         facts=tuple(facts),
         reasons=tuple(
-            Reason(finding.id, _reason(finding.reason, finding.safer), finding.source, finding.rule.verdict.value)
-            for finding in findings
+            Reason(finding.id, _reason(finding), finding.source, finding.rule.verdict.value) for finding in findings
         ),
         why=_("why"),
     )
@@ -200,9 +209,11 @@ def _there(finding: Finding) -> bool:
     return finding.id == "exists-already"
 
 
-def _reason(reason: str, safer: str) -> str:
-    """The rule's sentence alone: the safer form stands in a line of its own."""
-    return reason.removesuffix(safer).strip() if safer else reason
+def _reason(finding: Finding) -> str:
+    """The rule's sentence alone where the safer form stands in a line of its own."""
+    if finding.safer and finding.rule.verdict is not Verdict.ADDITIVE:
+        return finding.reason.removesuffix(finding.safer).strip()
+    return finding.reason
 
 
 def place(statement: Statement) -> str:
@@ -265,7 +276,7 @@ def press(board: Board, line: Line, key: Callable[[str], str]) -> tuple[tuple[st
     following = board.next_line
     if line.state is State.UNKNOWN:
         found.append((go, _("say what became of it")))
-    elif following is not None and any(one.state is State.INTENT for one in board.lines):
+    elif board.unsettled:
         found.append((go, _("look what became of it, then go on")))
     elif following is not None:
         found.append((go, _("go on: {place} is next").format(place=f"{following.statement.file}, {following.key[1]}")))

@@ -8,6 +8,7 @@ from datetime import datetime
 
 from console.commands.output import SCHEMA, say, say_fields, say_json, say_table
 from console.commands.running import Place, session_at
+from console.commands.schema import schema_for
 from console.errors import ExitCode
 from console.release.guardrails import EnvironmentRules, duration, shares_text
 from console.release.service import Revision, Service
@@ -26,8 +27,15 @@ async def status(place: Place, *, as_json: bool) -> int:
         identity = session.identity
     rules = place.settings.rules(place.environment)
     window = rules.window.state(now) if now and rules.protected else None
+    target = snapshot.readiness.target
+    made = next((revision.created for revision in snapshot.revisions if revision.name == target), None)
+    schema = await schema_for(place.environment, made) if target else None
     if as_json:
-        say_json(status_document(place, snapshot, window, now, identity))
+        document = status_document(place, snapshot, window, now, identity)
+        if schema is not None:
+            found = {"runs": schema.runs, "sentence": schema.sentence, "warnings": schema.warnings}
+            document["rollback_on_schema"] = found
+        say_json(document)
         return ExitCode.DONE
     service, release = snapshot.service, snapshot.release
     desired = service.desired_shares() if service else {}
@@ -59,6 +67,7 @@ async def status(place: Place, *, as_json: bool) -> int:
             (_("auto"), _auto_words(release)),
             (_("verdict"), f"{word}: {sentence}" if snapshot.canary else ""),
             (_("rollback"), way_back),
+            (_("schema"), " ".join((schema.sentence, *schema.warnings)) if schema is not None else ""),
             (_("warnings"), "; ".join(ready.warnings)),
             (_("problem"), snapshot.release_problem),
         )

@@ -78,6 +78,8 @@ class Ground:
     clock: Clock
     address: Address
     replicas: tuple[Address, ...] = field(default=())
+    remember: Callable[[Sequence[str]], Awaitable[None]] | None = None
+    """Notes names of applied files in the release's candidate; None where no cloud is asked."""
 
     def database(self) -> Database:
         """Not yet connected."""
@@ -109,6 +111,7 @@ async def ground(where: Where, target: Target) -> AsyncIterator[Ground]:
                 session.clock,
                 address,
                 replicas,
+                session.actions.note_migrations,
             )
             await session.actions.door.flush()
         return
@@ -183,7 +186,13 @@ async def apply(where: Where, target: Target, given: Given, *, as_json: bool) ->
     async with ground(where, target) as here:
         files = await read_files(here, target)
         database = here.database()
-        report = _reporter(as_json)
+        tell, brought = _reporter(as_json), list[str]()
+
+        def report(progress: Progress) -> None:
+            if progress.state is State.VERIFIED and progress.statement is not None and not progress.statement.session:
+                brought.append(progress.statement.file)
+            tell(progress)
+
         gate = _gate(here, database, report)
         around = Surroundings(here.door, here.rules, here.operator, here.facts, here.clock, gate)
 
@@ -192,9 +201,22 @@ async def apply(where: Where, target: Target, given: Given, *, as_json: bool) ->
                 _show(question)
             return await _confirm(question, given, database)
 
-        result = await Applier(database, around, report).run(files, ask)
+        try:
+            result = await Applier(database, around, report).run(files, ask)
+        finally:
+            await _remember(here, brought)
         _end(result, gate is not None, as_json)
     return ExitCode.DONE
+
+
+async def _remember(here: Ground, files: Sequence[str]) -> None:
+    """Let the release remember what was applied, also where the run stopped after it; best effort, and said."""
+    if here.remember is None or not files:
+        return
+    try:
+        await here.remember(tuple(dict.fromkeys(files)))
+    except CanarioError as error:
+        warn(_("Note: {note}").format(note=str(error)))
 
 
 def _gate(here: Ground, database: Database, report: Callable[[Progress], None]) -> ReplicationGate | None:

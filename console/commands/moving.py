@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
 from console.actions.outcome import Outcome, RollbackProgress
 from console.commands.output import say, warn
 from console.commands.running import Place, session_at
-from console.errors import ExitCode
+from console.commands.schema import schema_for
+from console.errors import CanarioError, ExitCode
 from console.release.guardrails import shares_text
 from console.words import _
+
+if TYPE_CHECKING:
+    from console.session import Session
 
 
 async def deploy(place: Place, image: str, tag: str, reason: str) -> int:
@@ -64,7 +71,24 @@ async def rollback(place: Place, to: str | None, reason: str) -> int:
         else:
             _say_moved(_("Rolled back {where}: {before} → {after} ({took:.1f} s)."), place, outcome)
         _notes(outcome)
+        if place.environment.database is not None:  # only now: nothing of it may stand before the rollback
+            await _say_schema(place, session, outcome)
     return ExitCode.DONE
+
+
+async def _say_schema(place: Place, session: Session, outcome: Outcome) -> None:
+    """Whether what serves now runs on the schema as it is."""
+    target = max(outcome.after, key=lambda name: outcome.after[name], default=None)
+    made = None
+    if target is not None:
+        with suppress(CanarioError):
+            made = (await session.cloud.run.get_revision(place.environment.service, target)).created
+    schema = await schema_for(place.environment, made)
+    if schema is None:
+        return
+    (say if schema.runs else warn)(_("Schema: {sentence}").format(sentence=schema.sentence))
+    for warning in schema.warnings:
+        warn(_("Note: {note}").format(note=warning))
 
 
 def _say_moved(words: str, place: Place, outcome: Outcome) -> None:

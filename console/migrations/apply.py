@@ -159,6 +159,12 @@ class Applier:
             *confirming.answers(question, given, self._around.operator),
         )
         refuse(answers, given.reason)
+        if not await in_thread(self._database.locked):
+            raise DatabaseError(
+                _("This session no longer holds the lock that keeps other consoles out."),
+                traffic=_("Nothing was sent."),
+                remedy=_("Connect to the server itself, not to a pooler that shares sessions; then run it again."),
+            )
         row = await self._row(server, statement, given, fingerprint(shape), unmet)
         await self._guarded(server, statement, given, row, answers)
         await self._verify(statement, row)
@@ -188,7 +194,7 @@ class Applier:
             server=str(server),
             before=before,
             atomic=atomic,
-            changes_rows=statement.changes_rows,
+            changes_rows=statement.changes_rows or statement.unseen,
             replicated="" if self._around.gate else "none",
             tables=statement.probed,
             expects=unmet,

@@ -146,6 +146,11 @@ class Board:
         return next((line for line in self.lines if line.pending), None)
 
     @property
+    def unsettled(self) -> bool:
+        """Whether a statement's end was not seen or not written down: the next run looks."""
+        return any(row.state in ("intent", "applied") for row in self.rows)
+
+    @property
     def late(self) -> bool:
         """Whether something is applied of which nobody has seen that the replicas have it."""
         return bool(self.replica_names) and any(row.applied and not row.replicated for row in self.rows)

@@ -95,6 +95,13 @@ class Database(ABC):
         """Take the lock without waiting; where another holds it, who."""
 
     @abstractmethod
+    def locked(self) -> bool:
+        """Whether the very session that would send holds the lock.
+
+        A statement, or a pooler that hands sessions around, may have lost it.
+        """
+
+    @abstractmethod
     def query(self, sql: str, values: Sequence[object] = ()) -> list[Row]:
         """Rows of a query of ours."""
 

@@ -9,23 +9,23 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING
 
 from console.errors import CanarioError, ConflictError, UsageError
-from console.migrations.board import Board, JournalWord, Key, Phase, Sending, lines_of
-from console.migrations.memory import Compatibility, runs_on
+from console.migrations.board import Board, Key, Phase, Sending, lines_of
+from console.migrations.ground import Ground
+from console.migrations.memory import Compatibility, told_of
+from console.migrations.reading import Reader, Reading, journal_words
 from console.migrations.threads import in_thread
 from console.migrations.values import (
     OLD_TRANSACTION_S,
     Approval,
     Confirmation,
-    LedgerRow,
-    MigrationFile,
     Progress,
     Question,
     RunResult,
@@ -37,14 +37,10 @@ from console.text import clean
 from console.words import _
 
 if TYPE_CHECKING:
-    from console.actions.door import Door
-    from console.clock import Clock
     from console.migrations.apply import Applier
     from console.migrations.around import Surroundings
     from console.migrations.database import Address, Database
-    from console.migrations.facts import Facts as DatabaseFacts
     from console.migrations.watching import ReplicaWatch
-    from console.release.guardrails import EnvironmentRules, Facts
 
 log = logging.getLogger("canario.migrations")
 
@@ -56,53 +52,6 @@ LEDGER_S = 60.0
 
 CLOSE_S = 2.0
 """Wall seconds that a run may take to stop when the console leaves."""
-
-JOURNAL_ROWS = 2_000
-"""Newest journal rows that are looked through."""
-
-
-@dataclass(frozen=True)
-class Ground:
-    """What the desk stands on.
-
-    Args:
-        environment: its name.
-        folder: of the `*.sql` files.
-        addresses: database and replicas with their passwords, looked up in a thread; None where no database is set.
-        door: guard, journal, people.
-        rules: of the environment.
-        identity: e-mail of the operator.
-        facts: what the guardrails know of the release now.
-        clock: the wall.
-        replica_wait_s: how long a replica may take.
-        lag_limit_s: seconds of lag that are too many.
-        remember: writes the names of applied files into the release's candidate; returns what went wrong, or empty.
-    """
-
-    environment: str
-    folder: str
-    addresses: Callable[[], tuple[Address, tuple[Address, ...]]] | None
-    door: Door
-    rules: EnvironmentRules
-    identity: Callable[[], str]
-    facts: Callable[[], Awaitable[Facts]]
-    clock: Clock
-    replica_wait_s: float = 600.0
-    lag_limit_s: float = 60.0
-    remember: Callable[[Sequence[str]], Awaitable[str]] | None = None
-    retry_waits_s: tuple[float, ...] | None = None
-    """Seconds between attempts; None: `apply.RETRY_WAITS_S`."""
-
-
-@dataclass(frozen=True)
-class _Read:
-    """One reading of folder and database."""
-
-    server: Server
-    facts: DatabaseFacts
-    files: tuple[MigrationFile, ...]
-    rows: Mapping[Key, LedgerRow]
-    approvals: tuple[Approval, ...]
 
 
 class MigrationDesk:
@@ -126,7 +75,7 @@ class MigrationDesk:
         self._applier: Applier | None = None
         self._answer: asyncio.Future[Confirmation | None] | None = None
         self._looking = asyncio.Lock()
-        self._kept: tuple[object, tuple[MigrationFile, ...]] = (None, ())
+        self._reader = Reader(ground.folder, ground.identity)
         self._brought: list[str] = []
         self._watch: ReplicaWatch | None = None
         self._told: tuple[object, Compatibility | None] = (None, None)
@@ -144,19 +93,25 @@ class MigrationDesk:
             try:
                 await self._look()
             except CanarioError as error:
-                self._set(phase=self.latest.phase if self.latest.busy else Phase.IDLE, read_problem=str(error))
+                problem = str(error)
+            except Exception as error:  # a bug is told once, here, and not with every look
+                log.exception("looking failed")
+                problem = _failed(error)
+            else:
+                return
+            self._set(phase=self.latest.phase if self.latest.busy else Phase.IDLE, read_problem=problem)
 
     async def _look(self) -> None:
         database, replicas = await self._addresses()
         self._set(engine=database.engine, where=database.shown)
-        read = await in_thread(lambda: self._read(database, keep=True))
+        read = await in_thread(lambda: self._reader.read(database, keep=True))
         await self._put(read)
         await self._look_at_replicas(read.server, replicas)
 
-    async def _put(self, read: _Read) -> None:
+    async def _put(self, read: Reading) -> None:
         from console.migrations import ledger
 
-        words = await in_thread(self._journal_words)
+        words = await in_thread(lambda: journal_words(self._ground.door.journal, self.latest.where))
         changed = ""
         try:
             ledger.check_unchanged(read.files, read.rows)
@@ -182,51 +137,6 @@ class MigrationDesk:
             self._set(replica_names=tuple(_replica_name(address) for address in replicas))
         return self._places
 
-    def _read(self, address: Address, *, keep: bool) -> _Read:
-        """Blocks; `keep`: take files that have not changed as they were judged last."""
-        from pathlib import Path
-
-        from console.migrations import ledger
-        from console.migrations.database import make_database
-        from console.migrations.files import read_folder, stamp
-        from console.migrations.lint import lint
-        from console.migrations.verdict import Dialect
-
-        database = make_database(address, who=self._ground.identity())
-        database.connect()
-        try:
-            server, facts = database.server(), database.facts()
-            rows, approvals = ledger.rows(database), ledger.approvals(database)
-        finally:
-            database.close()
-        folder, dialect = Path(self._ground.folder), Dialect(address.engine)
-        shape = {name: (table.columns, table.indexes) for name, table in facts.tables.items()}
-        mark = (stamp(folder), facts.version, facts.sql_mode, facts.enum_types, shape)
-        if not keep or self._kept[0] != mark:
-            self._kept = mark, read_folder(folder, lambda text: lint(text, dialect, facts), dialect)
-        return _Read(server, facts, self._kept[1], rows, approvals)
-
-    def _journal_words(self) -> dict[Key, JournalWord]:
-        """What the journal says last of each statement of this database. Blocks."""
-        from console.migrations.settling import CHECK, KIND
-
-        here = self.latest.where
-        found: dict[Key, JournalWord] = {}
-        intents: dict[int, tuple[Key, str]] = {}
-        for entry in sorted(self._ground.door.journal.entries(JOURNAL_ROWS), key=lambda entry: entry.id):
-            if entry.kind not in (KIND, CHECK):
-                continue
-            if entry.phase == "intent" and entry.payload.get("database") == here:
-                number = entry.payload.get("statement")
-                key = str(entry.payload.get("file")), number if isinstance(number, int) else 0
-                intents[entry.id] = key, str(entry.payload.get("statement_digest", ""))
-                found[key] = JournalWord("", "", intents[entry.id][1])
-            elif entry.intent in intents:
-                key, digest = intents[entry.intent]
-                why = clean(str(entry.payload.get("error") or entry.payload.get("found") or ""), 300)
-                found[key] = JournalWord(entry.result, why, digest)
-        return found
-
     async def _look_at_replicas(self, server: Server, replicas: tuple[Address, ...]) -> None:
         if not replicas or self.latest.busy:
             return
@@ -245,22 +155,11 @@ class MigrationDesk:
                 try:
                     database, _replicas = await self._addresses()
                     self._set(engine=database.engine, where=database.shown)
-                    rows = await in_thread(partial(self._rows, database))
+                    rows = await in_thread(partial(self._reader.rows, database))
                     self._set(rows=rows, rows_problem="")
                 except CanarioError as error:
                     self._set(rows_problem=error.what)
             await self._ground.clock.sleep(LEDGER_S)
-
-    def _rows(self, address: Address) -> tuple[LedgerRow, ...]:
-        from console.migrations import ledger
-        from console.migrations.database import make_database
-
-        database = make_database(address, who=self._ground.identity())
-        database.connect()
-        try:
-            return tuple(ledger.rows(database).values())
-        finally:
-            database.close()
 
     def compatibility(self, target: str | None, made: datetime | None) -> Compatibility | None:
         """Whether `target` runs on the schema as it now is; None where there is no target or no database. Any thread.
@@ -306,9 +205,7 @@ class MigrationDesk:
             problem = _("Stopped. What was sent is looked for in the schema when you go on.")
         except Exception as error:  # a bug must not take the screen, nor the picture of what was sent
             log.exception("applying failed")
-            problem = _("canario failed inside ({kind}: {words}).").format(
-                kind=type(error).__name__, words=clean(str(error), 200)
-            )
+            problem = _failed(error)
         finally:
             around.cancel()
             with suppress(asyncio.CancelledError):
@@ -318,7 +215,7 @@ class MigrationDesk:
         self._set(question=None, sending=None)
         try:
             address, _replicas = await self._addresses()
-            await self._put(await in_thread(lambda: self._read(address, keep=True)))
+            await self._put(await in_thread(lambda: self._reader.read(address, keep=True)))
         except CanarioError as error:
             self._set(read_problem=str(error))
         self._set(phase=Phase.IDLE, step="", problem=problem, notes=tuple(notes))
@@ -340,7 +237,7 @@ class MigrationDesk:
         ground = self._ground
         address, replicas = await self._addresses()
         self._set(engine=address.engine, where=address.shown)
-        read = await in_thread(lambda: self._read(address, keep=False))
+        read = await in_thread(lambda: self._reader.read(address, keep=False))
         await self._put(read)
         database = make_database(address, who=ground.identity())
         gate = None
@@ -502,7 +399,9 @@ class MigrationDesk:
         if self.latest.busy:
             raise ConflictError(_("A run is under way here already."))
         address, _replicas = await self._addresses()
-        row = next((row for row in await in_thread(lambda: self._rows(address)) if (row.file, row.index) == key), None)
+        row = next(
+            (row for row in await in_thread(lambda: self._reader.rows(address)) if (row.file, row.index) == key), None
+        )
         if row is None or row.state not in ("intent", "applied"):
             raise UsageError(_("{file}, statement {number}, is not undecided.").format(file=key[0], number=key[1]))
         database = make_database(address, who=self._ground.identity())
@@ -569,12 +468,8 @@ class MigrationDesk:
             await asyncio.wait({task}, timeout=CLOSE_S)
 
 
-def told_of(made: datetime | None, rows: Sequence[LedgerRow], problem: str) -> Compatibility:
-    """Whether a revision made at `made` runs on the schema; not known where the ledger could not be read. Pure."""
-    if problem:
-        words = _("Nobody knows whether it runs on the schema as it now is: {problem}")
-        return Compatibility(None, words.format(problem=problem))
-    return runs_on(made, rows)
+def _failed(error: Exception) -> str:
+    return _("canario failed inside ({kind}: {words}).").format(kind=type(error).__name__, words=clean(str(error), 200))
 
 
 def _of(approvals: Sequence[Approval], digest: str) -> tuple[Approval, ...]:

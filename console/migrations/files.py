@@ -23,6 +23,24 @@ _ROWS = re.compile(
 )
 
 
+_SHAPES = re.compile(
+    r"(?:CREATE\s+(?:(?:OR\s+REPLACE|UNIQUE|FULLTEXT|SPATIAL|UNLOGGED|ONLINE|OFFLINE)\s+)*|ALTER\s+(?:IGNORE\s+|ONLINE\s+)*"
+    r"|DROP\s+)(?:TABLE|INDEX)\b",
+    re.I,
+)
+"""What changes the shape of tables wherever it takes effect,"""
+_SHAPELESS = re.compile(
+    r"\b(?:PARTITION|PARTITIONS|TABLESPACE|RENAME|FORCE|ENGINE|KEYS|CONVERT|ORDER\s+BY|AUTO_INCREMENT|SECONDARY_LOAD|VISIBLE|INVISIBLE|IGNORED|ENFORCED)\b",
+    re.I,
+)
+"""but for these words of ALTER TABLE."""
+
+
+def unseen(sql: str) -> bool:
+    """Whether a statement may take effect without the shape of its tables changing; comments only make it likelier."""
+    return _SHAPES.match(sql) is None or (sql[:5].upper() == "ALTER" and _SHAPELESS.search(sql) is not None)
+
+
 def read_folder(folder: Path, judge: Judge, dialect: Dialect) -> tuple[MigrationFile, ...]:
     """Every `*.sql` in `folder` (or the one file that it is), sorted by name.
 
@@ -69,6 +87,7 @@ def _read(path: Path, judge: Judge, dialect: Dialect) -> MigrationFile:
 
 def statement_of(file: str, file_digest: str, verdict: StatementVerdict, dialect: Dialect) -> Statement:
     """A judged statement as it is applied: with what the schema must show afterwards."""
+    expects = _expects(verdict, dialect)
     return Statement(
         file=file,
         file_digest=file_digest,
@@ -79,9 +98,10 @@ def statement_of(file: str, file_digest: str, verdict: StatementVerdict, dialect
         reasons=tuple(finding.reason for finding in verdict.rules),
         tables=verdict.tables,
         loses_data=verdict.loses_data,
-        expects=_expects(verdict, dialect),
+        expects=expects,
         session=verdict.kind == "set_timeout",
         changes_rows=_ROWS.match(verdict.sql) is not None,
+        unseen=not expects and unseen(verdict.sql),
         findings=verdict.rules,
         kind=verdict.kind,
     )

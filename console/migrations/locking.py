@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 from console.migrations.facts import TableFacts
 from console.migrations.values import LOCK_TIMEOUT_S, Server, Statement
-from console.words import _
+from console.words import _, ngettext
 
 NAMES = {"mysql": "MySQL", "mariadb": "MariaDB", "postgres": "PostgreSQL", "sqlite": "SQLite"}
 """Engines as people write them."""
@@ -100,7 +100,7 @@ def sizes(statement: Statement, facts: Mapping[str, TableFacts], server: Server 
         name = NAMES.get(server.engine, server.engine) if server is not None else _("the server")
         parts.append(f"{table}: {told or _('{server} does not say how large it is').format(server=name)}")
         if known.columns:
-            parts[-1] += ", " + _("{columns} columns, {indexes} indexes").format(
-                columns=len(known.columns), indexes=len(known.indexes)
-            )
+            columns, indexes = len(known.columns), len(known.indexes)
+            parts[-1] += ", " + ngettext("{count} column", "{count} columns", columns).format(count=columns)
+            parts[-1] += ", " + ngettext("{count} index", "{count} indexes", indexes).format(count=indexes)
     return "; ".join(parts)

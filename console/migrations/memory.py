@@ -114,6 +114,20 @@ def runs_on(released: datetime | None, rows: Iterable[LedgerRow]) -> Compatibili
     return Compatibility(None, _("Nobody knows whether it runs on the schema as it now is."), doubtful)
 
 
+def told_of(released: datetime | None, rows: Iterable[LedgerRow], problem: str) -> Compatibility:
+    """As `runs_on`; not known where the ledger could not be read.
+
+    Args:
+        released: see `runs_on`.
+        rows: the ledger's.
+        problem: why the ledger could not be read, or empty.
+    """
+    if problem:
+        words = _("Nobody knows whether it runs on the schema as it now is: {problem}")
+        return Compatibility(None, words.format(problem=problem))
+    return runs_on(released, rows)
+
+
 def rows_by_record(records: Iterable[Mapping[str, object]]) -> tuple[LedgerRow, ...]:
     """The release's own records as ledger rows, where the database cannot be asked."""
     return tuple(

@@ -40,6 +40,9 @@ _DENIED = {1044, 1045, 1142, 1143, 1227}
 _LOST = {1053, 1927, 2006, 2013, 2014, 2055}
 """Server shutdown, connection killed, and the client's own words for a lost one."""
 
+_MAINTENANCE = ["Table", "Op", "Msg_type", "Msg_text"]
+"""Columns of what OPTIMIZE, ANALYZE, REPAIR and CHECK TABLE answer."""
+
 _KEEP_S = 3600
 """Seconds after which the server ends an idle connection of ours: a lost one must not keep the lock for ever."""
 
@@ -177,7 +180,8 @@ class MySQL(Database):
         return number == other_number and abs(int(began) - int(other_began)) <= _RESTART_SLACK_S
 
     def _lock_name(self) -> str:
-        return f"{LOCK_NAME}.{hashlib.sha256(self.address.database.encode()).hexdigest()[:32]}"
+        # in lower case, as a server may take `WA` and `wa` for one database
+        return f"{LOCK_NAME}.{hashlib.sha256(self.address.database.lower().encode()).hexdigest()[:32]}"
 
     def acquire(self) -> Holder | None:
         """See `Database.acquire`: GET_LOCK, which the server lets go with our connection."""
@@ -196,6 +200,10 @@ class MySQL(Database):
             return Holder(name)
         return Holder(name, clean(f"{found[0][0]}@{found[0][1]}"), clean(str(found[0][2]), 200))
 
+    def locked(self) -> bool:
+        """See `Database.locked`."""
+        return self.query("SELECT IS_USED_LOCK(?) = CONNECTION_ID()", (self._lock_name(),))[0][0] == 1
+
     def query(self, sql: str, values: Sequence[object] = ()) -> list[Row]:
         """See `Database.query`."""
         return rows_of(self._open, sql, values)
@@ -210,7 +218,7 @@ class MySQL(Database):
         if not alone:
             self._transaction(statement, marks)
             return
-        self._raw(statement)
+        self._operators(statement)
         if marks:
             after_the_fact(lambda: self._transaction(b"", marks))
 
@@ -218,7 +226,7 @@ class MySQL(Database):
         self._raw(b"START TRANSACTION")
         try:
             if statement:
-                self._raw(statement)
+                self._operators(statement)
             try:
                 for sql, values in marks:
                     self.query(sql, values)
@@ -230,6 +238,19 @@ class MySQL(Database):
             with suppress(Exception):
                 self._raw(b"ROLLBACK")
             raise
+
+    def _operators(self, statement: bytes) -> None:
+        """Send the operator's statement. OPTIMIZE, ANALYZE, REPAIR and CHECK TABLE tell of errors in rows only."""
+        try:
+            with self._open.cursor() as cursor:
+                cursor.execute(statement)  # PyMySQL sends bytes as they are
+                heads = [column[0] for column in cursor.description or ()]
+                found = cursor.fetchall() if heads == _MAINTENANCE else ()
+        except (pymysql.Error, OSError) as error:
+            raise told(error) from error
+        problems = [clean(str(words), 200) for _table, _op, kind, words in found if str(kind).lower() == "error"]
+        if problems:
+            raise DatabaseError(_("The database says: {problem}.").format(problem="; ".join(problems)))
 
     def _raw(self, statement: bytes) -> None:
         try:
@@ -380,7 +401,11 @@ def table_shape(ask: Any) -> TableShape | None:
     ):
         key = str(name).lower()
         indexes[key] = f"{indexes.get(key, unique)} {column}({part})"
-    return TableShape(columns, indexes, " ".join(str(part) for part in found[0]))
+    constraints = ask(
+        "SELECT constraint_name, constraint_type FROM information_schema.table_constraints"
+        " WHERE table_schema = ? AND table_name = ? ORDER BY constraint_name, constraint_type"
+    )
+    return TableShape(columns, indexes, " ".join(str(part) for row in (found[0], *constraints) for part in row))
 
 
 def version_numbers(version: str) -> tuple[int, ...]:

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from console.errors import CanarioError
-from console.migrations.desk import Ground, MigrationDesk
+from console.migrations.desk import MigrationDesk
+from console.migrations.ground import Ground
 
 if TYPE_CHECKING:
     from console.migrations.database import Address

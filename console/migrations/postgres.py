@@ -176,6 +176,15 @@ class Postgres(Database):
         pid, began, user, name, host, doing = found[0]
         return Holder(f"{pid}@{began}", clean(f"{user}@{host} {name}"), clean(str(doing), 200))
 
+    def locked(self) -> bool:
+        """See `Database.locked`."""
+        found = self.query(
+            "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND granted AND classid = ? AND objid = 0"
+            " AND pid = pg_backend_pid()",
+            (_LOCK_KEY,),
+        )
+        return found[0][0] != 0
+
     def query(self, sql: str, values: Sequence[object] = ()) -> list[Row]:
         """See `Database.query`."""
         return rows_of(self._open, sql, values)

@@ -91,6 +91,10 @@ class SQLite(Database):
         self._lock = lock
         return None
 
+    def locked(self) -> bool:
+        """See `Database.locked`."""
+        return self._lock is not None
+
     def query(self, sql: str, values: Sequence[object] = ()) -> list[Row]:
         """See `Database.query`."""
         try:

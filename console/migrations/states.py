@@ -36,6 +36,7 @@ class Evidence:
     before: bool | None = None
     """Whether the schema is as it was before it; None where that was not kept."""
     changes_rows: bool = False
+    """Whether it may take effect without any shape changing."""
     invalid: tuple[str, ...] = ()
     """Names of indexes that are there and INVALID."""
 
@@ -61,7 +62,7 @@ def decide(evidence: Evidence) -> tuple[Decision, str]:
     if evidence.after:
         return Decision.VERIFIED, _("the schema shows it")
     if evidence.changes_rows:
-        return Decision.PERSON, _("it changes rows, and no schema shows whether it did")
+        return Decision.PERSON, _("it changes what no schema shows, so that nobody sees whether it did")
     if evidence.before:
         return Decision.ASK_AGAIN, _("the schema is as it was before it")
     return Decision.PERSON, _("the schema is neither as before it nor as after it")

@@ -64,6 +64,9 @@ class Statement:
     """Whether it sets only this session (timeouts): sent again in every session, remembered by no ledger."""
     changes_rows: bool = False
     """Whether it changes rows and no schema."""
+    unseen: bool = False
+    """Whether it may take effect without the shape of its tables changing, e.g. TRUNCATE, or RENAME of two into each
+    other."""
     findings: tuple[Finding, ...] = ()
     """The rules behind `reasons`, in the same order, with their sources and the forms that do no harm."""
     kind: str = "other"
@@ -234,6 +237,7 @@ class LedgerRow:
     atomic: bool = False
     """Whether the ledger's `applied` commits with the statement or not at all."""
     changes_rows: bool = False
+    """Whether a schema that is as before proves nothing, since the statement changes rows or is `Statement.unseen`."""
     replicated: str = ""
     """When every replica had it, RFC 3339; empty where not yet, `none` where there is no replica."""
     tables: tuple[str, ...] = ()

@@ -20,7 +20,7 @@ from console.release.guardrails import REASON_LENGTH, Answer, blocked_by
 from console.words import _
 from screens import migrations_present as made
 from screens.base import Banner
-from screens.dialogs.base import Dialog, field, plain, titled
+from screens.dialogs.base import Dialog, field, hanging, plain, titled
 from screens.dialogs.move import answer_lines
 from screens.view import View
 from widgets.statement_panel import StatementPanel
@@ -182,7 +182,12 @@ class StatementDialog(Dialog[Confirmation | None]):
             label += " " + _("{count} more characters").format(count=missing)
         self.query_one("#reason-label", Static).update(Content(label))
         left = blocked_by(self._answers, self.typed("reason"))
-        words = "   ".join(f"✖ {answer.title}" for answer in left if answer.rule != "name")
+        # what nothing mends comes first
+        left = tuple(sorted((one for one in left if one.rule != "name"), key=lambda one: one.rule in MENDED))
+        words = f"✖ {left[0].title}: {left[0].reason}" if left else ""
+        if len(left) > 1:
+            words = _("{first} (and {count} more)").format(first=words, count=len(left) - 1)
+        words = "\n".join(hanging(words, self.width, 2).split("\n")[:2])
         line = self.query_one("#left", Static)
         line.update(Content.styled(words, "bold $text-error"))
         line.display = bool(words)

@@ -13,7 +13,8 @@ import pytest
 from console.actions.door import Door
 from console.clock import SystemClock
 from console.migrations.board import Board, Phase
-from console.migrations.desk import Ground, MigrationDesk
+from console.migrations.desk import MigrationDesk
+from console.migrations.ground import Ground
 from console.migrations.offline import NoCloud
 from console.migrations.values import Confirmation, Question, State
 from console.notify import Notifier
@@ -216,3 +217,46 @@ async def test_a_database_that_cannot_be_read_is_no_database_without_changes(lit
     (tmp_path / "wa.db").unlink()
     await desk.look()
     assert "There is no database" in desk.latest.read_problem
+
+
+async def test_on_the_pair_the_replica_is_waited_for_and_tells_how_far_it_is(maria_crew: Crew) -> None:
+    maria_crew.write("ALTER TABLE reservas ADD COLUMN notes VARCHAR(500);")
+    desk = desk_on(maria_crew, gate=True)
+    desk.start()
+    desk.answer(None)  # before there is a question: means nothing
+    question = await asked(desk)
+    desk.answer(yes(question))
+    board = await until(desk, lambda b: not b.busy, "the end")
+    assert board.problem == ""
+    assert [line.state for line in board.lines] == [State.VERIFIED]
+    assert not board.late
+    (replica,) = board.replicas
+    assert replica.position
+    assert replica.lag_s is not None
+    await desk.look()
+    (seen,) = desk.latest.replicas
+    assert (seen.state, bool(seen.position)) == ("seen", True)
+
+
+async def test_a_statement_that_waits_says_for_what_and_is_cancelled_on_the_server(maria_crew: Crew) -> None:
+    maria_crew.write("ALTER TABLE reservas ADD COLUMN notes VARCHAR(500);")
+    desk = desk_on(maria_crew)
+    pair = maria_crew.pair
+    assert pair is not None
+    with pair.connect(maria_crew.database) as other:
+        cursor = other.cursor()
+        cursor.execute("START TRANSACTION")
+        cursor.execute("SELECT * FROM reservas")
+        desk.start()
+        question = await asked(desk)
+        desk.answer(yes(question))
+        board = await until(
+            desk, lambda b: b.sending and b.sending.running and "metadata lock" in b.sending.running.doing, "the wait"
+        )
+        assert board.sending is not None
+        assert board.sending.transactions
+        await desk.cancel()
+        board = await until(desk, lambda b: not b.busy, "the end")
+        cursor.execute("ROLLBACK")
+    assert [line.state for line in board.lines] == [State.FAILED]
+    assert "notes" not in maria_crew.columns()

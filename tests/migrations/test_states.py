@@ -20,6 +20,7 @@ FOUND = [
     ("its mark was rolled back with it", Evidence(False, atomic=True, after=False, before=True), Decision.ASK_AGAIN),
     ("rolled back, yet changed by somebody", Evidence(False, atomic=True, before=False), Decision.PERSON),
     ("rows of a table that cannot roll back", Evidence(False, before=True, changes_rows=True), Decision.PERSON),
+    ("what no schema shows, e.g. TRUNCATE", Evidence(False, before=True, changes_rows=True), Decision.PERSON),
     ("rows that rolled back", Evidence(False, atomic=True, before=True, changes_rows=True), Decision.ASK_AGAIN),
 ]
 
