@@ -15,7 +15,7 @@ from console.runbook.load import load_runbook, packaged
 from console.simulator.checkout import write_checkout
 from console.simulator.options import parse_time
 from console.simulator.process import SimulatorProcess
-from tests.e2e.walker import CARLOS, MARIA, Walker, slack
+from tests.e2e.walker import CARLOS, MARIA, Walker, paced, slack
 
 START = "2026-11-25T10:05:00Z"
 UNTIL_WATCH, IN_WATCH = 20.0, 60.0
@@ -46,7 +46,10 @@ def test_the_whole_runbook_is_walked_and_each_step_told_with_its_evidence(
     )
     steps: dict[str, dict[str, object]] = {}
 
+    pace = paced(running, UNTIL_WATCH)
+
     def heard(line: str) -> None:
+        pace(line)
         event = json.loads(line)
         if event["event"] == "step":
             steps[event["id"]] = event
