@@ -85,6 +85,8 @@ class Standing:
         self._tasks: set[asyncio.Task[None]] = set()
         self._wake = asyncio.Event()
         self._opening = asyncio.Lock()
+        self._keys: set[str] = set()
+        """Keys of runs whose end is known or looked after here."""
         self._to_restart: tuple[str, ...] = ()
         self._sharing = asyncio.Lock()
         self._tried = self._looked = float("-inf")
