@@ -43,6 +43,10 @@ KEEP_S = 30
 """Live seconds that are written to the file at once, at most; what a crash loses of them is read from the log."""
 
 
+ABOUT = timedelta(minutes=5)
+"""Two watches of one revision that end no further apart are the same."""
+
+
 class End(StrEnum):
     """Why a watch ended."""
 
@@ -134,7 +138,7 @@ class Watch:
         if self.file is not None:
             kept = await asyncio.to_thread(self.file.read)
         wanted = Lasting(since, length, grace_s=self.grace_s)
-        if kept is None or kept.header.revision != self.revision or kept.header.until != wanted.until:
+        if kept is None or not _same(kept.header, self.revision, wanted.until):
             if self.file is not None:
                 await self._keep(lambda f: f.begin(Header(self.revision, wanted.since, wanted.until)))
             return wanted, False
@@ -241,6 +245,11 @@ class Watch:
         if self.file is not None:
             with contextlib.suppress(OSError):
                 await asyncio.to_thread(self.file.put_aside)
+
+
+def _same(header: Header, revision: str, until: datetime) -> bool:
+    """Whether what is kept is of this watch: its beginning is told a little differently once the release is read."""
+    return header.revision == revision and abs(header.until - until) <= ABOUT
 
 
 def _unbroken(live: tuple[Tick, ...], start: int) -> list[Tick]:

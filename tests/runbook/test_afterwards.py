@@ -61,6 +61,7 @@ async def opened(
             full: bool = True,
             running: SimulatorProcess | None = None,
             shared: bool = True,
+            look_first: bool = True,
         ) -> tuple[Walk, SimulatorProcess]:
             first = running is None
             process = running or simulator(scenario=scenario, speed=speed)
@@ -70,7 +71,8 @@ async def opened(
                 settings, settings.environment("production"), endpoint=process.grpc, as_email=MARIA, watch=True
             )
             stack.push_async_callback(session.close)
-            await session.watcher.refresh()
+            if look_first:
+                await session.watcher.refresh()
             if first and full:
                 await give_all(session)
             walk = await Walk.open(session, settings, loaded, shared=shared, checkout=tmp_path)
@@ -157,6 +159,20 @@ async def test_the_watch_step_fails_with_an_alarm_that_a_screen_can_open_the_rol
     assert alarm is not None
     assert alarm.back_to == STABLE
     assert len(await asyncio.to_thread(messages, process)) == 1
+
+
+async def test_a_console_that_comes_back_goes_on_watching_by_itself(opened: Opened) -> None:
+    first, process = await opened(only("watch_24h"), scenario="quiet-service", speed=20.0)
+    first.start("watch_24h")
+    while not any(file.read_text() for file in first.store.folder(first.candidate_id).glob("watch-*.jsonl")):
+        await first.changed()
+    await first.close()
+    again, _process = await opened(only("watch_24h"), running=process, look_first=False)
+    async with asyncio.timeout(60):
+        while (view := again.checklist().view("watch_24h")) is None or view.running is None or view.fraction is None:
+            await again.changed()
+    assert view.state is State.RUNNING
+    assert len(list(again.store.folder(again.candidate_id).glob("watch-*.jsonl"))) == 1
 
 
 async def test_the_validation_reads_every_limit_and_asks_the_service_itself(opened: Opened) -> None:

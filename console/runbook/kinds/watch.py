@@ -8,7 +8,7 @@ happened meanwhile is read from the log. A limit crossed rings, tells Slack, and
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Annotated, ClassVar
 
@@ -30,6 +30,9 @@ if TYPE_CHECKING:
     from console.watch.snapshot import Snapshot
 
 
+PICTURE_S = 30.0
+"""Wall seconds that the first picture may take."""
+LOOK_S = 0.2
 LEAST_LEFT = timedelta(minutes=1)
 """Less than this left of a watch that is run again after a limit: it lasts its whole time once more."""
 
@@ -66,7 +69,9 @@ class WatchStep(StepKind):
         Raises:
             CanarioError: there is no revision to watch, or the cloud cannot be reached.
         """
+        await _picture(context)
         revision, began = self._what(context)
+        context.subject = replace(context.subject, canary=revision)
         since, length = began, self._length(context)
         cloud, environment = await context.tools.cloud()
         file = TickFile(context.paths.evidence / f"watch-{self.step.id}-{re.sub(r'[^a-z0-9-]', '_', revision)}.jsonl")
@@ -168,14 +173,16 @@ class WatchStep(StepKind):
             if moved is None or not revision:
                 raise UsageError(_("{step} has not moved the traffic yet.").format(step=settings.revision_of))
             return revision, moved.at
-        revision = context.subject.canary
-        if not revision:
-            raise UsageError(_("There is no new revision to watch."), remedy=_("Deploy it first."))
         snapshot = context.tools.snapshot()
         release = snapshot.release if snapshot is not None else None
+        moved = context.others.get(settings.after)
+        revision = context.subject.canary or (moved.subject if moved is not None else "")
+        if not revision and release is not None and release.started >= context.now() - LONGEST:
+            revision = release.canary
+        if not revision:
+            raise UsageError(_("There is no new revision to watch."), remedy=_("Deploy it first."))
         if release is not None and release.canary == revision and release.moves and release.moves[-1].percent == 100:
             return revision, release.moves[-1].at
-        moved = context.others.get(settings.after)
         return revision, moved.at if moved is not None else context.now()
 
     def _length(self, context: StepContext) -> timedelta:
@@ -185,6 +192,13 @@ class WatchStep(StepKind):
     def _settings(self) -> WatchSettings:
         assert isinstance(self.settings, WatchSettings)
         return self.settings
+
+
+async def _picture(context: StepContext) -> None:
+    """Wait, not for ever, until the service is seen: a console that has just opened goes on with its watch at once."""
+    give_up = context.clock.monotonic() + PICTURE_S
+    while context.tools.snapshot() is None and context.clock.monotonic() < give_up:
+        await context.clock.sleep(LOOK_S)
 
 
 BACK_TO = "rollback_to"
