@@ -371,3 +371,12 @@ async def test_a_limit_crossed_in_the_24_hours_opens_the_rollback_with_the_way_b
         await settle(pilot)
         assert not isinstance(app.screen, Dialog)
         assert app.stub.actions.asked == []  # type: ignore[attr-defined]
+
+
+async def test_whose_seat_was_taken_is_told_by_whom_on_any_screen() -> None:
+    app, walk = opened(made.stands(("git_current",)))
+    async with app.run_test(size=(120, 40)) as pilot:
+        await settle(pilot)
+        walk.latest = made.stands(("git_current",), me=made.READER)
+        await settle(pilot)
+        assert f"{made.JUAN} took the driver's seat of the runbook" in words(app)
