@@ -287,7 +287,11 @@ def figures_of(stand: Stand) -> tuple[tuple[str, str], ...]:
 
 def standing_sentence(stand: Stand) -> str:
     """How a watch stands, while it goes on."""
-    rate = percent(stand.error_rate) if stand.error_rate is not None else _("no requests")
+    if stand.error_rate is None:
+        return _("{watched} of {whole}; no request seen yet").format(
+            watched=hours(stand.upto - stand.since), whole=hours(stand.until - stand.since)
+        )
+    rate = percent(stand.error_rate)
     return _("{watched} of {whole}; {rate} errors in {requests} requests; {word}").format(
         watched=hours(stand.upto - stand.since),
         whole=hours(stand.until - stand.since),
