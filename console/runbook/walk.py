@@ -73,6 +73,8 @@ class Walk(Keeping):
         walk = cls(session, settings, loaded, drive=drive, shared=shared, checkout=checkout, variables=variables)
         await walk._resume()
         await walk._settle()
+        if not look:
+            walk._writes, _problem = await session.actions.access.approval_writes(walk.candidate)
         walk._publish()
         if look:
             walk._spawn(walk._look())

@@ -110,3 +110,16 @@ def test_a_walk_without_anybodys_word_stops_where_one_is_needed_and_goes_on_with
     assert more.walk() == 0
     assert not any("> machine" in line for line in more.said), "what was done is not done again"
     assert any("ana@example.com says yes" in line for line in more.said)
+    shown = json.loads(more.show("--runbook", str(book), "--json"))
+    assert (shown["closed"], shown["done"]) == ("done", True), "the last release is what is shown"
+    assert [step["state"] for phase in shown["phases"] for step in phase["steps"]] == ["passed", "passed"]
+
+
+@pytest.mark.slow
+def test_show_asks_the_audit_log_who_approved(simulator: Callable[..., SimulatorProcess], tmp_path: Path) -> None:
+    running = simulator(scenario="healthy", now=START)
+    checkout = write_checkout(tmp_path, parse_time(START))
+    walker = Walker(tmp_path, running, running.parts(checkout.path))
+    lines = walker.show().splitlines()
+    for step in ("approve_code", "approve_tech_lead", "prod_healthz"):
+        assert any(line.startswith(f"  passed     {step} ") for line in lines), lines

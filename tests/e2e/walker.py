@@ -62,6 +62,19 @@ class Walker:
         }
         self.said: list[str] = []
 
+    def show(self, *arguments: str) -> str:
+        """What `canario runbook show` prints."""
+        return subprocess.run(
+            [self._command[0], "runbook", "show", "--endpoint", self._running.grpc, *arguments],
+            env=self._environment,
+            cwd=self._folder,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=120,
+        ).stdout
+
     def walk(
         self,
         killed_in: Sequence[str] = (),
