@@ -158,6 +158,8 @@ class WatchStep(StepKind):
             ),)  # fmt: skip
             sentence = _("rolled back: {sentence}").format(sentence=ended.sentence) if back else ended.sentence
             return context.evidence(result, sentence, figures=figures, problems=problems)
+        limit = context.tools.settings.limits_for(context.tools.environment).error_rate_percent / 100
+        problems += worst_minutes(stand, limit)
         return context.evidence(Result.PASSED, ended.sentence, figures=figures, problems=problems)
 
     def _what(self, context: StepContext) -> tuple[str, datetime]:
@@ -232,6 +234,24 @@ def alarm_of(checklist: Checklist) -> Alarm | None:
     return found
 
 
+def worst_minutes(stand: Stand, limit: float) -> tuple[str, ...]:
+    """Where Monitoring counted more errors in a minute than the limit, in a stretch of which few requests were read.
+
+    A minute is too short for what was read of it to tell, so it is said and does not fail the watch.
+
+    Args:
+        stand: how the watch ended.
+        limit: share of errors, 0 to 1.
+    """
+    return tuple(
+        _(
+            "{start:%m-%d %H:%M} to {end:%H:%M} UTC Monitoring counted a minute with {worst:.1%} errors; look at it"
+        ).format(start=thinned.start, end=thinned.end, worst=thinned.worst_minute)
+        for thinned in stand.thinned
+        if thinned.worst_minute is not None and thinned.worst_minute > limit
+    )
+
+
 def rollback_revision(snapshot: Snapshot | None, watched: str) -> str:
     """The revision that a rollback from `watched` goes to, as the live picture knows it; empty where it does not."""
     if snapshot is None:
@@ -253,4 +273,4 @@ def rollback_revision(snapshot: Snapshot | None, watched: str) -> str:
     return ""
 
 
-__all__ = ["Alarm", "BACK_TO", "WatchSettings", "WatchStep", "alarm_of", "rollback_revision"]
+__all__ = ["Alarm", "BACK_TO", "WatchSettings", "WatchStep", "alarm_of", "rollback_revision", "worst_minutes"]
