@@ -335,6 +335,8 @@ class ConsoleApp(OpensLate, inherit_bindings=False):
         from screens import watch_alarm
 
         self._alarm = self._alarm or watch_alarm.WatchAlarm()
+        if ousted := self._alarm.ousted(view):
+            self.say(ousted, "warning", keep=True)
         alarm = self._alarm.news(view)
         if alarm is None:
             return

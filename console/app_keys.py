@@ -216,8 +216,8 @@ class KeyActions(App[int], inherit_bindings=False):
             return contacts_present.as_markdown(checklist.runbook)
 
         documents = (
-            Document(_("Incident playbook"), place.playbook, playbook),
-            Document(_("Runbook"), place.runbook, runbook),
+            Document(_("Incident playbook"), library.shown_place(place.playbook), playbook),
+            Document(_("Runbook"), library.shown_place(place.runbook), runbook),
         )
         cards = contacts_present.cards(self.settings)
         self.open_dialog(ContactsDialog(self.current, cards, documents), lambda _answer: None)

@@ -13,6 +13,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from console.clock import SystemClock
+from console.cloud.target import is_loopback
 from console.errors import CanarioError, UsageError
 from console.text import clean
 from console.words import _
@@ -39,6 +40,14 @@ def fetch(place: str, checkout: Path) -> str:
     if urlsplit(place).scheme in ("http", "https"):
         return cleaned(asyncio.run(_from_url(place)))
     return cleaned(_from_file(Path(place).expanduser(), checkout))
+
+
+def shown_place(place: str) -> str:
+    """A place as it may be shown: an address without the password that somebody may have put into it."""
+    parts = urlsplit(place)
+    if parts.scheme in ("http", "https") and "@" in parts.netloc:
+        place = parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
+    return clean(place, 200)
 
 
 def cleaned(raw: bytes) -> str:
@@ -75,16 +84,21 @@ async def _from_url(url: str) -> bytes:
     from console.runbook.probe import Probe
 
     parts = urlsplit(url)
+    if parts.username or not (parts.scheme == "https" or is_loopback(parts.hostname or "")):
+        raise UsageError(
+            _("{url} is no https address.").format(url=shown_place(url)),
+            remedy=_("Write it like https://HOST/PATH in canario.toml, table [contacts], without a password."),
+        )
     origin = f"{parts.scheme}://{parts.netloc}"
     path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     async with Probe(origin, SystemClock(), timeout_s=TIMEOUT_S) as probe:
         reply = await probe.ask("GET", path, largest=LARGEST)
     if reply.status != 200:
         raise CanarioError(
-            _("{url} answers {status}.").format(url=clean(url, 200), status=reply.status),
+            _("{url} answers {status}.").format(url=shown_place(url), status=reply.status),
             remedy=_("Look at the address in canario.toml, table [contacts]; canario signs in nowhere for it."),
         )
     return reply.body
 
 
-__all__ = ["LARGEST", "cleaned", "fetch"]
+__all__ = ["LARGEST", "MOST_LINES", "cleaned", "fetch", "shown_place"]

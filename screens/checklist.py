@@ -19,7 +19,7 @@ from textual.widgets import Static
 from console.registry import ACTIONS, Place
 from console.release.approvals import short_image
 from console.runbook.kinds.base import Ask
-from console.runbook.progress import Checklist, StepView
+from console.runbook.progress import Checklist, State, StepView
 from console.words import _, language
 from screens import checklist_present as made
 from screens import footer, present
@@ -122,7 +122,10 @@ class ChecklistScreen(ConsoleScreen):
         if not self._followed or self.app.screen is not self:
             return
         followed = checklist.view(self._followed)
-        if followed is not None and followed.done and followed.running is None and wanted != self._followed:
+        if followed is None or wanted == self._followed:
+            return
+        beside = followed.traits.background and followed.state is State.RUNNING  # it runs for a day; the rest goes on
+        if beside or (followed.done and followed.running is None):
             self._followed, self._jumped = wanted, monotonic()
             steps.choose(wanted)
 

@@ -200,8 +200,15 @@ class ChecklistHand:
         )
 
         def then(signed: Signed | None) -> None:
-            if signed is not None:
-                self._start(chosen.step.id, Answer(word=signed.word, note=signed.note))
+            if signed is None:
+                return
+            now = self._host.current.checklist
+            if sign and (now is None or now.subject.image_id != checklist.subject.image_id):
+                self._host.say(
+                    _("The image has changed since you read it: nothing was signed. Look again."), "error", keep=True
+                )
+                return
+            self._start(chosen.step.id, Answer(word=signed.word, note=signed.note))
 
         self._host.open_dialog(dialog, then)
 

@@ -185,7 +185,7 @@ def card(
         reason=reason,
         alarm=forged(checklist, view),
         press=tuple(press(view, checklist.me, keys, bool(items), checklist.next_for_me not in ("", step.id))),
-        why_not="" if view.may_run or view.done or view.running is not None else view.why_not,
+        why_not="" if view.may_run or view.done or view.state is State.RUNNING else view.why_not,
         contact=contact,
         does=does,
         fraction=view.fraction,

@@ -1,4 +1,4 @@
-"""A limit crossed in the 24 hours after a release: told once, loudly, with the way back chosen."""
+"""What the runbook has to tell on any screen, once: a limit crossed hours later, a seat that was taken."""
 
 from __future__ import annotations
 
@@ -15,11 +15,22 @@ if TYPE_CHECKING:
 
 
 class WatchAlarm:
-    """Remembers which alarm was told."""
+    """Remembers what was told."""
 
     def __init__(self) -> None:
+        self._sat = False
         self._told: tuple[str, datetime] | None = None
         self._seen: object = None
+
+    def ousted(self, view: View) -> str:
+        """What to tell whoever walked the runbook until now, once another console has the seat; empty otherwise."""
+        if view.checklist is None:
+            return ""
+        me, sat = view.checklist.me, self._sat
+        self._sat = me.drives and bool(me.driver)
+        if not sat or me.drives or not me.driver or view.checklist.closed:
+            return ""
+        return _("{who} took the driver's seat of the runbook: it is read-only here now.").format(who=me.driver)
 
     def news(self, view: View) -> Alarm | None:
         """An alarm that was not told yet; asked ten times a second, looked for where the checklist is a new one."""

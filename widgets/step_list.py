@@ -85,12 +85,19 @@ class StepList(OptionList):
             return
         wanted = step if step in ids else ids[0]
         self.highlighted = next(index for index, row in enumerate(self._rows) if row.id == wanted)
-        self.call_after_refresh(self.scroll_to_highlight)  # the rows may not be laid out yet
+        self.call_after_refresh(self._bring_in)  # the rows may not be laid out yet
+
+    def _bring_in(self) -> None:
+        """Scroll the chosen row in, with what comes after it."""
+        row, height = self.highlighted or 0, self.scrollable_content_region.height
+        after = min(3, height // 3)
+        if not self.scroll_y <= row < self.scroll_y + height - after:
+            self.scroll_to(y=max(row - height // 2, 0), animate=False)
 
     def on_resize(self) -> None:
         """Lay the lines out for the new width, and keep the chosen one in sight."""
         self.show(self._rows)
-        self.call_after_refresh(self.scroll_to_highlight)
+        self.call_after_refresh(self._bring_in)
 
     def on_option_list_option_highlighted(self, event: OptionList.OptionHighlighted) -> None:
         """Tell the screen, in its own words."""

@@ -299,7 +299,7 @@ def watch(
 def report(
     where: Where,
     release: Annotated[
-        str, typer.Argument(metavar="[RELEASE]", help=_("Id, revision or candidate, as `canario history` tells it."))
+        str, typer.Argument(metavar="RELEASE", help=_("Id, revision or candidate, as `canario history` tells it."))
     ] = "",
     out: Annotated[
         Path, typer.Option("--out", metavar="FOLDER", help=_("Where to write it (default: here)."))

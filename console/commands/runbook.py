@@ -77,6 +77,8 @@ async def show(place: Place, file: Path | None, *, rollback: bool, as_json: bool
             driver=checklist.me.driver or "-",
         )
     )
+    if checklist.closed:
+        say(_("closed: {how}").format(how=checklist.closed))
     for problem in checklist.problems:
         say(f"  ! {problem}")
     for phase in checklist.phases:

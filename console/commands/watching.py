@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import sys
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING
 from console.commands.output import say, say_json, warn
 from console.commands.running import Place
 from console.errors import CanarioError, ExitCode, JournalError, UnavailableError, UsageError
-from console.notify import limit_crossed
+from console.notify import Message, limit_crossed
 from console.release.moves import largest
 from console.runbook.kinds.watch import rollback_revision
 from console.runbook.watching import End, Ended, Watch, figures_of, standing_sentence
@@ -64,6 +65,8 @@ async def watch(place: Place, length: timedelta | None, *, anew: bool, as_json: 
     )
     try:
         await _first_picture(session)
+        if place.settings.notify.bell:
+            session.notifier.bell = _ring
         return await _watch(session, place, wanted, anew=anew, as_json=as_json)
     finally:
         await session.close()
@@ -138,6 +141,13 @@ async def _first_picture(session: Session) -> None:
                 await session.clock.sleep(0.05)
     except TimeoutError:
         raise UnavailableError(_("The service cannot be read."), remedy=_("Try again.")) from None
+
+
+def _ring(_message: Message) -> None:
+    """Ring the terminal, where there is one."""
+    if sys.stderr.isatty():
+        sys.stderr.write("\a")
+        sys.stderr.flush()
 
 
 def _serving(session: Session) -> str:

@@ -10,7 +10,8 @@ from dataclasses import replace
 
 from console.actions.recovery import process_alive as alive
 from console.errors import BlockedError, CanarioError, JournalError
-from console.release.state import LEASE, Candidate, Driver, StepRecord, image_identity
+from console.journal.scrub import scrub_text
+from console.release.state import LEASE, SENTENCE_LIMIT, Candidate, Driver, StepRecord, image_identity
 from console.runbook.evidence import Evidence, Result
 from console.runbook.kinds.base import (
     Answer,
@@ -143,6 +144,44 @@ class Keeping(Standing):
             if newest is not None and (record is None or record.at < newest.at or record.result == "running"):
                 self._tell(newest)
 
+    async def _begun_elsewhere(self, step_id: str, kind: StepKind) -> Evidence | None:
+        """What became of a run that another console began and never ended: its journal may lie on another machine.
+
+        Raises:
+            CanarioError: the world cannot be asked.
+        """
+        records = self._candidate.steps if self._candidate is not None else ()
+        record = next((known for known in records if known.step == step_id), None)
+        if record is None or record.result != "running" or not record.key or record.key in self._keys:
+            return None
+        run = Run(step_id, record.by, record.at, self.session.clock.monotonic(), key=record.key)
+        context = self._context(run, Answer())
+        evidence = await kind.settle(context, record.at)
+        self._keys.add(record.key)
+        if evidence is None:
+            return None
+        subject = context.subject.bound(context.step.bound_to)
+        try:
+            number = await self.store.begin(self.candidate_id, self.runbook.id, step_id, record.key, subject, record.by)
+        except JournalError as error:
+            raise BlockedError((error.what,), overridable=False, remedy=error.remedy) from error
+        return await self._keep(number, evidence)
+
+    async def _tell_begun(self, run: Run) -> None:
+        """Tell other consoles of a run before it begins: whoever takes over must know to ask the world."""
+        self._keys.add(run.key)
+        run.told = True
+        self._shared.records[run.step] = _running_record(run, self.subject)
+        await self._shared_soon()
+
+    def _tell_refused(self, run: Run, problem: str) -> None:
+        """A run that could not be tried runs no more, for other consoles too."""
+        if (before := counted(self._past.evidence.get(run.step, ()))) is not None:
+            self._tell(before)
+            return
+        told = {"result": "cancelled", "at": self.now(), "sentence": scrub_text(problem, SENTENCE_LIMIT - 40)}
+        self._shared.records[run.step] = _running_record(run, self.subject).model_copy(update=told)
+
     async def _settle(self) -> None:
         """Settle what processes that are no more left unfinished."""
         for begun in self._past.begun:
@@ -152,6 +191,7 @@ class Keeping(Standing):
         self._past.begun = [b for b in self._past.begun if b.step in self._unsettled]
 
     async def _settle_one(self, begun: Begun) -> None:
+        self._keys.add(begun.key)
         kind = self.loaded.kinds.get(begun.step)
         if kind is None:
             await self.store.end_without(begun.number, INTERRUPTED, _("the runbook has no such step any more"))

@@ -21,7 +21,7 @@ from typing import TextIO
 
 from console.clock import Clock
 from console.errors import CanarioError, UsageError
-from console.journal.scrub import scrub_text
+from console.journal.scrub import HIDDEN, scrub_text
 from console.runbook.evidence import EXCERPT_LINES
 from console.secrets import SECRETS, looks_secret
 from console.text import clean
@@ -136,6 +136,7 @@ async def run(
     timeout_s: float,
     lines: Callable[[tuple[str, ...]], None] = lambda _lines: None,
     shown: str = "",
+    hidden: Sequence[str] = (),
 ) -> Ran:
     """Run a program to its end.
 
@@ -148,6 +149,7 @@ async def run(
         timeout_s: seconds after which it is stopped.
         lines: told of new lines, cleaned, some ten times a second.
         shown: the command line as people were told it, written before the output; empty: nothing is written.
+        hidden: secrets that it was given: its lines are told and written without them.
 
     Raises:
         UsageError: the folder or the program is missing.
@@ -163,7 +165,7 @@ async def run(
     output.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     loop = asyncio.get_running_loop()
     with _opened(output) as file:
-        reader = _Reader(file, lines)
+        reader = _Reader(file, lines, hidden)
         if shown:
             reader.say(f"$ {shown}")
         try:
@@ -270,7 +272,8 @@ def _signal(group: int, number: int) -> bool:
 class _Reader(asyncio.SubprocessProtocol):
     """Takes both streams apart into lines as they come."""
 
-    def __init__(self, file: TextIO, lines: Callable[[tuple[str, ...]], None]) -> None:
+    def __init__(self, file: TextIO, lines: Callable[[tuple[str, ...]], None], hidden: Sequence[str] = ()) -> None:
+        self._hidden = tuple(value for value in hidden if value.strip())
         self._loop = asyncio.get_running_loop()
         self.ended: asyncio.Future[None] = self._loop.create_future()
         self.drained: asyncio.Future[None] = self._loop.create_future()
@@ -348,6 +351,8 @@ class _Reader(asyncio.SubprocessProtocol):
 
     def say(self, line: str) -> None:
         """Take one line."""
+        for value in self._hidden:
+            line = line.replace(value, HIDDEN)
         line = scrub_text(line.rstrip(), LONGEST_LINE)
         self.tail.append(line)
         self._unshown += len(self._pending) == self._pending.maxlen

@@ -9,7 +9,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from console.release.approvals import check_approvals
+from console.release.approvals import ApprovalWrite, check_approvals
 from console.release.state import Candidate, plan_digest
 from console.runbook.folding import subject_of
 from console.runbook.kinds.base import (
@@ -85,6 +85,10 @@ class Standing:
         self._tasks: set[asyncio.Task[None]] = set()
         self._wake = asyncio.Event()
         self._opening = asyncio.Lock()
+        self._writes: tuple[ApprovalWrite, ...] = ()
+        """Who wrote the approvals, as read once where nothing is watched."""
+        self._keys: set[str] = set()
+        """Keys of runs whose end is known or looked after here."""
         self._to_restart: tuple[str, ...] = ()
         self._sharing = asyncio.Lock()
         self._tried = self._looked = float("-inf")
@@ -190,7 +194,7 @@ class Standing:
         snapshot = self._snapshot()
         checks = check_approvals(
             self._candidate,
-            snapshot.approval_writes if snapshot is not None else (),
+            (snapshot.approval_writes if snapshot is not None else ()) or self._writes,
             image_id=subject.image_id,
             plan=self._plan,
             people=self.settings.rules(self.session.environment).people,

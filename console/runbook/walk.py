@@ -73,6 +73,8 @@ class Walk(Keeping):
         walk = cls(session, settings, loaded, drive=drive, shared=shared, checkout=checkout, variables=variables)
         await walk._resume()
         await walk._settle()
+        if not look:
+            walk._writes, _problem = await session.actions.access.approval_writes(walk.candidate)
         walk._publish()
         if look:
             walk._spawn(walk._look())
@@ -163,7 +165,11 @@ class Walk(Keeping):
             await self._ensure(rescue=kind.rescue)
             if self._is_shared and self.drives:
                 await self._record_seen()  # while it can be seen: what comes now may take it out of sight
-            evidence = await self._carried_out(run, answer)
+            lasting = self._is_shared and kind.once and kind.ask is Ask.NOTHING and not kind.again
+            found = await self._begun_elsewhere(step_id, kind) if lasting else None
+            if lasting and found is None:
+                await self._tell_begun(run)
+            evidence = found or await self._carried_out(run, answer)
         finally:
             self._runs.pop(step_id, None)
             self._publish()
@@ -355,6 +361,8 @@ class Walk(Keeping):
             raise
         except CanarioError as error:
             self._refused[run.step] = str(error)
+            if run.told:
+                self._tell_refused(run, str(error))
             if number:
                 await self.store.end_without(number, REFUSED, str(error))
             raise

@@ -43,6 +43,10 @@ KEEP_S = 30
 """Live seconds that are written to the file at once, at most; what a crash loses of them is read from the log."""
 
 
+ABOUT = timedelta(minutes=5)
+"""Two watches of one revision that end no further apart are the same."""
+
+
 class End(StrEnum):
     """Why a watch ended."""
 
@@ -134,7 +138,7 @@ class Watch:
         if self.file is not None:
             kept = await asyncio.to_thread(self.file.read)
         wanted = Lasting(since, length, grace_s=self.grace_s)
-        if kept is None or kept.header.revision != self.revision or kept.header.until != wanted.until:
+        if kept is None or not _same(kept.header, self.revision, wanted.until):
             if self.file is not None:
                 await self._keep(lambda f: f.begin(Header(self.revision, wanted.since, wanted.until)))
             return wanted, False
@@ -243,6 +247,11 @@ class Watch:
                 await asyncio.to_thread(self.file.put_aside)
 
 
+def _same(header: Header, revision: str, until: datetime) -> bool:
+    """Whether what is kept is of this watch: its beginning is told a little differently once the release is read."""
+    return header.revision == revision and abs(header.until - until) <= ABOUT
+
+
 def _unbroken(live: tuple[Tick, ...], start: int) -> list[Tick]:
     """Live seconds from `start` on up to the first hole; a few unseen ones are taken as they are."""
     run: list[Tick] = []
@@ -278,7 +287,11 @@ def figures_of(stand: Stand) -> tuple[tuple[str, str], ...]:
 
 def standing_sentence(stand: Stand) -> str:
     """How a watch stands, while it goes on."""
-    rate = percent(stand.error_rate) if stand.error_rate is not None else _("no requests")
+    if stand.error_rate is None:
+        return _("{watched} of {whole}; no request seen yet").format(
+            watched=hours(stand.upto - stand.since), whole=hours(stand.until - stand.since)
+        )
+    rate = percent(stand.error_rate)
     return _("{watched} of {whole}; {rate} errors in {requests} requests; {word}").format(
         watched=hours(stand.upto - stand.since),
         whole=hours(stand.until - stand.since),

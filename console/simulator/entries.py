@@ -18,6 +18,7 @@ from typing import Any
 from google.cloud.logging_v2.types import LogEntry
 
 from console.simulator.filter_fields import ENTRY_CLASS, MISSING, Entry
+from console.simulator.filter_terms import SampledIds
 from console.simulator.lines import FAILED, KINDS, REJECTED, Kind, Line, address, chatter, complaint, hostile
 from console.simulator.traffic import TICK_NS, TICKS_PER_S, Arm, Fate, Request, ServiceTraffic, Tally
 
@@ -188,7 +189,7 @@ class EntryMaker:
         made: list[Kept] = []
         for fate in _FATES[group]:
             prefix = f"{tick:x}{arm.key:08x}{fate:d}"
-            if chosen is not None and not any(chosen(f"{prefix}{number:x}") for number in range(tally[fate])):
+            if isinstance(chosen, SampledIds) and not chosen.any_of(prefix, tally[fate]):
                 continue  # in a log thinned to little most ticks have none, and drawing them is most of the work
             requests = traffic.requests(tick, arm, tally[fate], fate)
             failed = fate is Fate.FAILED

@@ -275,10 +275,39 @@ def _sample(path: Token, fraction: Token) -> Opaque:
         value = get(entry)
         return value is not MISSING and sample_hash(str(value)) < limit
 
-    def of_id(insert_id: str) -> bool:
-        return sample_hash(insert_id) < limit
+    return Opaque(test, SampledIds(limit) if str(path) == "insertId" else None)
 
-    return Opaque(test, of_id if str(path) == "insertId" else None)
+
+class SampledIds:
+    """Whether an insertId is in the sample.
+
+    Args:
+        limit: of `sample_hash`, exclusive.
+    """
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+
+    def __call__(self, insert_id: str) -> bool:
+        """Whether `insert_id` is."""
+        return sample_hash(insert_id) < self._limit
+
+    def any_of(self, prefix: str, count: int) -> bool:
+        """Whether one of `prefix` with 0, 1, ... `count` - 1 behind it, in hexadecimal, is.
+
+        The same hash, in one loop: a day's log that is thinned to little is nothing else.
+        """
+        limit, begun = self._limit, crc32(prefix.encode())
+        for number in _HEX[:count] if count <= len(_HEX) else (b"%x" % n for n in range(count)):
+            value = crc32(number, begun)
+            value = ((value ^ (value >> 16)) * 0x85EBCA6B) & 0xFFFFFFFF
+            value = ((value ^ (value >> 13)) * 0xC2B2AE35) & 0xFFFFFFFF
+            if (value ^ (value >> 16)) < limit:
+                return True
+        return False
+
+
+_HEX = tuple(b"%x" % number for number in range(256))
 
 
 def sample_hash(text: str) -> int:

@@ -15,7 +15,7 @@ from console.runbook.load import load_runbook, packaged
 from console.simulator.checkout import write_checkout
 from console.simulator.options import parse_time
 from console.simulator.process import SimulatorProcess
-from tests.e2e.walker import CARLOS, MARIA, Walker, slack
+from tests.e2e.walker import CARLOS, MARIA, Walker, paced, slack
 
 START = "2026-11-25T10:05:00Z"
 UNTIL_WATCH, IN_WATCH = 20.0, 60.0
@@ -46,7 +46,10 @@ def test_the_whole_runbook_is_walked_and_each_step_told_with_its_evidence(
     )
     steps: dict[str, dict[str, object]] = {}
 
+    pace = paced(running, UNTIL_WATCH)
+
     def heard(line: str) -> None:
+        pace(line)
         event = json.loads(line)
         if event["event"] == "step":
             steps[event["id"]] = event
@@ -107,3 +110,16 @@ def test_a_walk_without_anybodys_word_stops_where_one_is_needed_and_goes_on_with
     assert more.walk() == 0
     assert not any("> machine" in line for line in more.said), "what was done is not done again"
     assert any("ana@example.com says yes" in line for line in more.said)
+    shown = json.loads(more.show("--runbook", str(book), "--json"))
+    assert (shown["closed"], shown["done"]) == ("done", True), "the last release is what is shown"
+    assert [step["state"] for phase in shown["phases"] for step in phase["steps"]] == ["passed", "passed"]
+
+
+@pytest.mark.slow
+def test_show_asks_the_audit_log_who_approved(simulator: Callable[..., SimulatorProcess], tmp_path: Path) -> None:
+    running = simulator(scenario="healthy", now=START)
+    checkout = write_checkout(tmp_path, parse_time(START))
+    walker = Walker(tmp_path, running, running.parts(checkout.path))
+    lines = walker.show().splitlines()
+    for step in ("approve_code", "approve_tech_lead", "prod_healthz"):
+        assert any(line.startswith(f"  passed     {step} ") for line in lines), lines

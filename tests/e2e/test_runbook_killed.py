@@ -17,8 +17,10 @@ from console.settings import Settings
 from console.simulator.checkout import write_checkout
 from console.simulator.options import parse_time
 from console.simulator.process import SimulatorProcess
-from tests.e2e.walker import CARLOS, MARIA, Walker, dispatches, slack
+from tests.e2e.walker import CARLOS, MARIA, Walker, dispatches, paced, slack
 
+FAST = 20.0
+"""Simulated seconds a wall second."""
 NOON = "2026-11-25T10:05:00Z"
 
 KILLED_AT = (
@@ -134,7 +136,7 @@ STEPS = [id for id in re.findall(r'^id = "(\w+)"$', BOOK, re.MULTILINE) if f'tit
 async def test_killed_at_ten_moments_it_does_nothing_twice_and_ends_the_same(
     simulator: Callable[..., SimulatorProcess], tmp_path: Path
 ) -> None:
-    running = simulator(scenario="healthy", speed=20, bare=True, now=NOON)
+    running = simulator(scenario="healthy", speed=FAST, bare=True, now=NOON)
     checkout = write_checkout(tmp_path, parse_time(NOON))
     earlier = dispatches(running.post("/github", {"origin": str(checkout.origin)}))
     book = tmp_path / "short.toml"
@@ -151,11 +153,11 @@ async def test_killed_at_ten_moments_it_does_nothing_twice_and_ends_the_same(
     chance = random.Random(20261125)
     killed = 0
     for moment in KILLED_AT:
-        code = walker.walk(KILLED_AT[KILLED_AT.index(moment) :], chance)
+        code = walker.walk(KILLED_AT[KILLED_AT.index(moment) :], chance, paced(running, FAST))
         assert code in (None, 0), "\n".join(walker.said[-40:])
         killed += code is None
     assert killed == 10, "a process ended before it could be killed"
-    code = walker.walk()
+    code = walker.walk(heard=paced(running, FAST))
     told = "\n".join(walker.said[-60:])
     assert code == 0, told
     assert "The whole runbook is done." in walker.said

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import re
 import selectors
 import signal
 import subprocess
@@ -19,6 +20,10 @@ from console.simulator.process import LocalParts, SimulatorProcess
 MARIA, CARLOS = "maria@example.com", "carlos.lopez@example.com"
 ENDS_S = 300.0
 """Wall seconds that one process may take; far more than it needs."""
+
+
+LIFE = 2.0
+"""Simulated seconds a wall second while traffic moves."""
 
 
 class Walker:
@@ -56,6 +61,19 @@ class Walker:
             **variables,
         }
         self.said: list[str] = []
+
+    def show(self, *arguments: str) -> str:
+        """What `canario runbook show` prints."""
+        return subprocess.run(
+            [self._command[0], "runbook", "show", "--endpoint", self._running.grpc, *arguments],
+            env=self._environment,
+            cwd=self._folder,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=120,
+        ).stdout
 
     def walk(
         self,
@@ -106,6 +124,20 @@ class Walker:
                     begun = line.decode().partition("> ")[2]
                     if begun in killed_in and kill_at is None and moment is not None:
                         kill_at = time.monotonic() + moment
+
+
+def paced(running: SimulatorProcess, fast: float) -> Callable[[str], None]:
+    """Hears each line, and lets the simulator's clock run fast but for the moves after a bake, as the demo does.
+
+    A guardrail asks for a verdict of the last two minutes; on a busy machine a clock that runs fast makes it older.
+    """
+
+    def heard(line: str) -> None:
+        told = re.search(r'passed +(bake|canary)_\d+ |"id": "(bake|canary)_\d+".*"state": "passed"', line)
+        if told is not None:
+            running.set_speed(LIFE if "bake" in told.groups() else fast)
+
+    return heard
 
 
 def slack(running: SimulatorProcess) -> list[str]:

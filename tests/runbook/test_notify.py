@@ -117,7 +117,9 @@ async def test_deployment_successful_has_figures_and_the_rollback_command(told: 
         "Author: @carlos.lopez",
         "Status: ✅ Healthy",
         "Metrics (5 min post-deploy):",
-        "- Error rate: 0.3 % (&lt; 1.0 %)",
+        "- Error rate: 0.3 %",
+        "- Latency P95: 620 ms",
+        "- Requests: 1,250 RPS (normal)",
         'gcloud run services update-traffic wa-backend --to-revisions "wa-backend-00041-kem=100" --region=us-central1',
     ):
         assert line in text.splitlines()

@@ -403,6 +403,26 @@ async def test_what_the_world_has_is_not_done_again(console: Opened) -> None:
         await again.run("build")
 
 
+async def test_nor_is_it_by_a_console_with_another_journal(console: Opened) -> None:
+    await crashed(console, Once)
+    Machine.done = set(Machine.runs)
+    carlos = await console(CARLOS, kind=Once)  # his journal knows nothing of it
+    evidence = await carlos.run("build")
+    assert (evidence.result, evidence.sentence, evidence.by) == (Result.PASSED, "the world has it", MARIA)
+    assert len(Machine.runs) == 1
+
+
+async def test_what_another_journals_console_had_not_done_yet_is_done(console: Opened) -> None:
+    await crashed(console, Once)
+    carlos = await console(CARLOS, kind=Once)
+    await carlos.run("build")
+    assert len(Machine.runs) == 2
+    assert carlos.candidate is not None
+    assert [(r.step, r.result, r.by) for r in carlos.candidate.steps if r.step == "build"] == [
+        ("build", "passed", CARLOS)
+    ]
+
+
 async def test_what_the_world_has_not_is_open_again(console: Opened) -> None:
     await crashed(console, Once)
     again = await console(kind=Once)

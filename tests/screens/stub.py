@@ -13,10 +13,22 @@ from console.app import ConsoleApp
 from console.cloud.logs import AuditEntry
 from console.errors import CanarioError
 from console.release import moves
+from console.release.approvals import ApprovalCheck, ApprovalState
 from console.release.guardrails import Action, Facts
 from console.release.service import Revision, Service
 from console.release.split import TrafficSplit
-from console.release.state import Driver, Line, Move, Release, RolledBack, VerdictRecord
+from console.release.state import (
+    Approval,
+    Candidate,
+    Driver,
+    Line,
+    Move,
+    Release,
+    RolledBack,
+    StepRecord,
+    VerdictRecord,
+    image_identity,
+)
 from console.settings import Settings
 from console.verdict.base import Counts, Evidence, RuleReading, Verdict, Word
 from console.watch.ring import LogLine, LogRing
@@ -186,6 +198,35 @@ def snapshot(canary: int = 10, *, now: datetime = NOON, bad: bool = False, **res
     return Snapshot(**values)  # type: ignore[arg-type]
 
 
+def approved() -> Candidate:
+    """The release of the canary's image, tested at 0 % and approved by two people."""
+    made = revision(CANARY, 0.007)
+    image = image_identity(made.image, made.digest)
+    steps = ("prod_healthz", "prod_metrics")
+    people = (("code", "juan@acme.example"), ("tech_lead", "carlos@acme.example"))
+    return Candidate(
+        id="2026-11-25-1005",
+        opened=NOON - timedelta(hours=2),
+        opened_by=ME,
+        approvals=tuple(
+            Approval(
+                id=f"{number:016d}",
+                role=role,
+                by=who,
+                at=NOON - timedelta(hours=1),
+                digest=image,
+                plan="p",
+                candidate="2026-11-25-1005",
+            )
+            for number, (role, who) in enumerate(people)
+        ),
+        steps=tuple(
+            StepRecord(step=step, result="passed", by=ME, at=NOON - timedelta(minutes=30), digest=image)
+            for step in steps
+        ),
+    )
+
+
 @dataclass
 class StubActions:
     """Records what was asked for; proposals are the real, pure ones."""
@@ -196,6 +237,12 @@ class StubActions:
     rolling_back: bool = False
     asked: list[tuple[str, tuple[object, ...]]] = field(default_factory=list)
     answers: dict[str, object] = field(default_factory=dict)
+    candidate: Candidate = field(default_factory=lambda: approved())
+    """What is on record of the release: smoke tests and both approvals, unless a test says otherwise."""
+
+    @property
+    def checks(self) -> tuple[ApprovalCheck, ...]:
+        return tuple(ApprovalCheck(given, ApprovalState.VERIFIED) for given in self.candidate.approvals)
 
     def propose(self, action: Action, opened: Snapshot) -> moves.Proposal:
         seen_in = self.latest()
@@ -220,6 +267,8 @@ class StubActions:
             verdict=record,
             identity=ME,
             session_id=SESSION,
+            candidate=self.candidate,
+            approvals=self.checks,
         )
         return moves.propose(action, self.rules, facts, seen_in.time.now if seen_in.time else None)  # type: ignore[arg-type]
 

@@ -276,6 +276,18 @@ async def test_a_second_console_signs_its_own_step() -> None:
         assert walk.asked == [("run", "approve_code")]
 
 
+async def test_an_image_that_changed_while_the_dialog_was_read_is_not_signed() -> None:
+    waiting = {"approve_code": Observation("waiting", waiting_for="code")}
+    app, walk = opened(made.stands(made.before("approve_code"), me=made.READER, observations=waiting))
+    async with app.run_test(size=(120, 40)) as pilot:
+        await press(pilot, "k", "enter")
+        walk.latest = made.stale_after_a_new_image()
+        await settle(pilot)
+        await press(pilot, "enter")
+        assert walk.asked == []
+        assert "The image has changed since you read it" in words(app), words(app)
+
+
 @pytest.mark.parametrize("screen", ["c", "k", "l", "h"])
 async def test_a_forged_approval_is_told_on_every_screen_with_who_forged_it(screen: str) -> None:
     app, _walk = opened(made.forged())
@@ -359,3 +371,12 @@ async def test_a_limit_crossed_in_the_24_hours_opens_the_rollback_with_the_way_b
         await settle(pilot)
         assert not isinstance(app.screen, Dialog)
         assert app.stub.actions.asked == []  # type: ignore[attr-defined]
+
+
+async def test_whose_seat_was_taken_is_told_by_whom_on_any_screen() -> None:
+    app, walk = opened(made.stands(("git_current",)))
+    async with app.run_test(size=(120, 40)) as pilot:
+        await settle(pilot)
+        walk.latest = made.stands(("git_current",), me=made.READER)
+        await settle(pilot)
+        assert f"{made.JUAN} took the driver's seat of the runbook" in words(app)

@@ -164,3 +164,14 @@ def test_what_was_thinned_is_told_with_what_monitoring_counted() -> None:
     assert "1 in 1,000" in told
     assert "2,000,000" in told
     assert "0.70%" in told
+
+
+def test_a_bad_minute_that_only_monitoring_saw_is_said() -> None:
+    from console.runbook.kinds.watch import worst_minutes
+
+    lasting = Lasting(SINCE, timedelta(hours=2))
+    lasting.note(Thinned(SINCE, SINCE + timedelta(hours=1), 0.001, 900, 1e6, 0.003, 0.05))
+    lasting.note(Thinned(SINCE + timedelta(hours=1), SINCE + timedelta(hours=2), 0.001, 900, 1e6, 0.003, 0.004))
+    (told,) = worst_minutes(lasting.stand(), 0.01)
+    assert "11-25 12:00 to 13:00 UTC" in told
+    assert "5.0%" in told

@@ -38,6 +38,18 @@ def test_nothing_of_an_attacker_acts_on_the_terminal() -> None:
     assert "[bold]loud[/bold]" in text
 
 
+def test_a_steps_output_and_a_document_act_on_the_terminal_no_more_than_a_log_line() -> None:
+    with Terminal("-m", "tests.widgets.hostile_checklist", columns=200, rows=60) as terminal:
+        raw = terminal.read_until(b"DRAWN")
+    assert b"OPEN" in raw
+    drawn = OURS.sub(b"", raw)
+    assert b"\x1b" not in drawn, re.findall(rb".{20}\x1b.{20}", drawn, re.DOTALL)
+    assert b"\x1b]52" not in raw
+    text = drawn.decode("utf-8", "replace")
+    assert not set("\x00\x07\x08\x7f\u202e\u2066\x9b\x9d\u2028") & set(text)
+    assert "[bold]loud[/bold]" in text
+
+
 def test_a_copied_line_reaches_the_clipboard_clean() -> None:
     import base64
 

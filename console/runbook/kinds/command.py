@@ -130,10 +130,12 @@ class Command(StepKind):
             prepare_reports(folder, reports)
         output = output_file(context)
         context.report(Progress(shlex.join(argv)))
+        variables = await environment(context, settings.variables, settings.secrets)
         ran = await process.run(
             argv,
             cwd=folder,
-            environment=await environment(context, settings.variables, settings.secrets),
+            environment=variables,
+            hidden=tuple(variables[name] for name in settings.secrets),
             output=output,
             clock=context.clock,
             timeout_s=settings.timeout.total_seconds(),

@@ -111,6 +111,7 @@ class LoadTest(StepKind):
                 argv,
                 cwd=folder,
                 environment=variables,
+                hidden=tuple(variables[name] for name in settings.secrets),
                 output=output,
                 clock=context.clock,
                 timeout_s=limit.total_seconds(),

@@ -76,7 +76,9 @@ class Traffic(StepKind):
 
     def explain(self) -> tuple[str, ...]:
         """The move."""
-        return (_("Moves the canary to {percent} %, past every guardrail.").format(percent=self._settings.percent),)
+        return (
+            _("Moves the canary to {percent} %, once every guardrail lets it.").format(percent=self._settings.percent),
+        )
 
     @property
     def _settings(self) -> TrafficSettings:

@@ -8,7 +8,7 @@ happened meanwhile is read from the log. A limit crossed rings, tells Slack, and
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Annotated, ClassVar
 
@@ -30,6 +30,9 @@ if TYPE_CHECKING:
     from console.watch.snapshot import Snapshot
 
 
+PICTURE_S = 30.0
+"""Wall seconds that the first picture may take."""
+LOOK_S = 0.2
 LEAST_LEFT = timedelta(minutes=1)
 """Less than this left of a watch that is run again after a limit: it lasts its whole time once more."""
 
@@ -66,7 +69,9 @@ class WatchStep(StepKind):
         Raises:
             CanarioError: there is no revision to watch, or the cloud cannot be reached.
         """
+        await _picture(context)
         revision, began = self._what(context)
+        context.subject = replace(context.subject, canary=revision)
         since, length = began, self._length(context)
         cloud, environment = await context.tools.cloud()
         file = TickFile(context.paths.evidence / f"watch-{self.step.id}-{re.sub(r'[^a-z0-9-]', '_', revision)}.jsonl")
@@ -153,6 +158,8 @@ class WatchStep(StepKind):
             ),)  # fmt: skip
             sentence = _("rolled back: {sentence}").format(sentence=ended.sentence) if back else ended.sentence
             return context.evidence(result, sentence, figures=figures, problems=problems)
+        limit = context.tools.settings.limits_for(context.tools.environment).error_rate_percent / 100
+        problems += worst_minutes(stand, limit)
         return context.evidence(Result.PASSED, ended.sentence, figures=figures, problems=problems)
 
     def _what(self, context: StepContext) -> tuple[str, datetime]:
@@ -168,14 +175,16 @@ class WatchStep(StepKind):
             if moved is None or not revision:
                 raise UsageError(_("{step} has not moved the traffic yet.").format(step=settings.revision_of))
             return revision, moved.at
-        revision = context.subject.canary
-        if not revision:
-            raise UsageError(_("There is no new revision to watch."), remedy=_("Deploy it first."))
         snapshot = context.tools.snapshot()
         release = snapshot.release if snapshot is not None else None
+        moved = context.others.get(settings.after)
+        revision = context.subject.canary or (moved.subject if moved is not None else "")
+        if not revision and release is not None and release.started >= context.now() - LONGEST:
+            revision = release.canary
+        if not revision:
+            raise UsageError(_("There is no new revision to watch."), remedy=_("Deploy it first."))
         if release is not None and release.canary == revision and release.moves and release.moves[-1].percent == 100:
             return revision, release.moves[-1].at
-        moved = context.others.get(settings.after)
         return revision, moved.at if moved is not None else context.now()
 
     def _length(self, context: StepContext) -> timedelta:
@@ -185,6 +194,13 @@ class WatchStep(StepKind):
     def _settings(self) -> WatchSettings:
         assert isinstance(self.settings, WatchSettings)
         return self.settings
+
+
+async def _picture(context: StepContext) -> None:
+    """Wait, not for ever, until the service is seen: a console that has just opened goes on with its watch at once."""
+    give_up = context.clock.monotonic() + PICTURE_S
+    while context.tools.snapshot() is None and context.clock.monotonic() < give_up:
+        await context.clock.sleep(LOOK_S)
 
 
 BACK_TO = "rollback_to"
@@ -218,6 +234,24 @@ def alarm_of(checklist: Checklist) -> Alarm | None:
     return found
 
 
+def worst_minutes(stand: Stand, limit: float) -> tuple[str, ...]:
+    """Where Monitoring counted more errors in a minute than the limit, in a stretch of which few requests were read.
+
+    A minute is too short for what was read of it to tell, so it is said and does not fail the watch.
+
+    Args:
+        stand: how the watch ended.
+        limit: share of errors, 0 to 1.
+    """
+    return tuple(
+        _(
+            "{start:%m-%d %H:%M} to {end:%H:%M} UTC Monitoring counted a minute with {worst:.1%} errors; look at it"
+        ).format(start=thinned.start, end=thinned.end, worst=thinned.worst_minute)
+        for thinned in stand.thinned
+        if thinned.worst_minute is not None and thinned.worst_minute > limit
+    )
+
+
 def rollback_revision(snapshot: Snapshot | None, watched: str) -> str:
     """The revision that a rollback from `watched` goes to, as the live picture knows it; empty where it does not."""
     if snapshot is None:
@@ -239,4 +273,4 @@ def rollback_revision(snapshot: Snapshot | None, watched: str) -> str:
     return ""
 
 
-__all__ = ["Alarm", "BACK_TO", "WatchSettings", "WatchStep", "alarm_of", "rollback_revision"]
+__all__ = ["Alarm", "BACK_TO", "WatchSettings", "WatchStep", "alarm_of", "rollback_revision", "worst_minutes"]
