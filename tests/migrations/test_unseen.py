@@ -3,22 +3,28 @@
 from __future__ import annotations
 
 from contextlib import closing
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from console.errors import ConflictError
+from console.migrations import ledger
 from console.migrations.apply import Applier
+from console.migrations.deciding import decide
 from console.migrations.errors import DatabaseError, LostError, lost
 from console.migrations.files import unseen
 from console.migrations.settling import UndecidedError
-from console.migrations.values import Approval, Confirmation, Question
+from console.migrations.values import Approval, Confirmation, LedgerRow, Question
 from tests.migrations.crew import PEDRO, Crew, agree
 
 
 async def together(question: Question) -> Confirmation:
     """Types the name, gives a reason and a flag, and has Pedro's approval."""
     statement = question.statement
-    return Confirmation(statement.digest, statement.name, "as agreed at noon", "flag", Approval(PEDRO, statement.digest))
+    return Confirmation(
+        statement.digest, statement.name, "as agreed at noon", "flag", Approval(PEDRO, statement.digest)
+    )
 
 
 class Behind:
@@ -46,6 +52,13 @@ class Unlocking(Behind):
         self._database.send(statement, marks, alone=alone)
         maria = self._database.address.engine == "mysql"
         self._database.query("SELECT RELEASE_ALL_LOCKS()" if maria else "SELECT pg_advisory_unlock_all()")
+
+
+def ledger_row(crew: Crew) -> LedgerRow:
+    database = crew.open()
+    database.connect()
+    with closing(database):
+        return ledger.rows(database)["0001.sql", 1]
 
 
 async def _lose(crew: Crew, sql: str) -> None:
@@ -93,6 +106,16 @@ async def test_nothing_is_sent_by_a_session_that_has_lost_the_lock(crew: Crew) -
     assert crew.states() == ["verified"]
     await crew.apply()
     assert crew.states() == ["verified", "verified"]
+
+
+@pytest.mark.parametrize("crew", ["sqlite"], indirect=True)
+async def test_a_decision_on_what_another_console_has_settled_meanwhile_is_refused(crew: Crew) -> None:
+    await crew.apply(crew.runbook)
+    row = ledger_row(crew)
+    stale = replace(row, state="intent")
+    with pytest.raises(ConflictError, match="has changed"):
+        await decide(crew.open(), crew.surroundings(), stale, applied=False, reason="I have looked")
+    assert crew.states() == ["verified", "verified"], "not asked for again"
 
 
 @pytest.mark.parametrize(
