@@ -88,6 +88,15 @@ async def test_what_no_schema_shows_is_asked_of_a_person_and_never_called_not_ap
 
 
 @pytest.mark.parametrize("crew", ["maria"], indirect=True)
+async def test_a_file_changed_before_anybody_knew_that_it_was_applied_is_an_error(crew: Crew) -> None:
+    await _lose(crew, "ALTER TABLE reservas ADD COLUMN notes VARCHAR(500);")
+    changed = "ALTER TABLE reservas ADD COLUMN notes VARCHAR(100);\nALTER TABLE reservas ADD COLUMN more INT;"
+    with pytest.raises(ledger.ChangedFileError):
+        await crew.apply(changed)
+    assert "more" not in crew.columns()
+
+
+@pytest.mark.parametrize("crew", ["maria"], indirect=True)
 async def test_an_error_that_the_server_tells_in_a_row_is_an_error(crew: Crew) -> None:
     database = crew.open()
     database.connect()
