@@ -143,7 +143,8 @@ class StubDesk:
     def start(self) -> None:
         self.did.append("start")
 
-    def answer(self, confirmation: Confirmation | None) -> None:
+    def answer(self, confirmation: Confirmation | None, *, to: object) -> None:
+        assert self.latest.question is None or to == self.latest.question.statement.key
         self.did.append(confirmation)
         self.latest = replace(self.latest, question=None, phase=Phase.WORKING)
 
