@@ -230,7 +230,6 @@ class MigrationsScreen(ConsoleScreen):
 
     def _go(self, view: View, board: Board) -> None:
         if board.busy:
-            self._asked = None  # a question whose dialog was left is asked again
             return
         chosen = self._chosen(board)
         if chosen is not None and chosen.state is State.UNKNOWN:
@@ -307,7 +306,7 @@ class MigrationsScreen(ConsoleScreen):
                 self._before = (answer.reason, answer.flag)
 
             async def reply(session: Session) -> None:
-                _desk(session).answer(answer)
+                _desk(session).answer(answer, to=question.statement.key)
 
             self._send(reply)
 

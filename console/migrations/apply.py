@@ -101,6 +101,7 @@ class Applier:
             rows = await in_thread(lambda: ledger.rows(self._database))
             ledger.check_unchanged(files, rows)
             rows, settled, again = await self._settler.settle(files, rows)
+            ledger.check_unchanged(files, rows)  # what turned out to be applied may have been changed since
             await self._catch_up(rows)
             await self._all(server, ledger.pending(files, rows), ask, again)
         finally:

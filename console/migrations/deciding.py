@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 from console.actions.door import guarded
-from console.errors import UsageError
+from console.errors import ConflictError, UsageError
 from console.migrations import ledger
 from console.migrations.around import Surroundings
 from console.migrations.database import Database
@@ -20,12 +20,13 @@ async def decide(database: Database, around: Surroundings, row: LedgerRow, *, ap
     """A person's word on a statement of which nobody knows whether it was applied; journalled.
 
     Raises:
-        ConflictError: another console is at it.
+        ConflictError: another console is at it, or has settled it meanwhile.
         JournalError: it could not be journalled.
     """
     await in_thread(database.connect)
     try:
         await Settler(database, around.door, around.clock, lambda _progress: None).lock()
+        await _still(database, row)
         word = "verified" if applied else "again"
         payload = {"file": row.file, "statement": row.index, "decided": word, "reason": reason}
         number = await around.door.intent("migration decision", payload)
@@ -34,6 +35,18 @@ async def decide(database: Database, around: Surroundings, row: LedgerRow, *, ap
         await around.door.outcome(number, "done", {"decided": word})
     finally:
         await close(database)
+
+
+async def _still(database: Database, row: LedgerRow) -> None:
+    """Under the lock: refuse where another console has found out meanwhile what became of the statement."""
+    if (await in_thread(lambda: ledger.rows(database))).get((row.file, row.index)) != row:
+        raise ConflictError(
+            _("{file}, statement {number}, has changed since it was looked at.").format(
+                file=row.file, number=row.index
+            ),
+            traffic=_("Nothing was sent."),
+            remedy=_("`canario migrations status` lists what is."),
+        )
 
 
 async def drop_leftovers(
@@ -58,6 +71,7 @@ async def drop_leftovers(
     await in_thread(database.connect)
     try:
         await Settler(database, around.door, around.clock, lambda _progress: None).lock()
+        await _still(database, row)
         statements = await in_thread(lambda: database.leftovers(row.tables))
         if not statements:
             raise UsageError(_("There is no INVALID index on {tables}.").format(tables=", ".join(row.tables)))

@@ -264,18 +264,25 @@ class MigrationDesk:
             self._answer = None
             self._set(phase=Phase.WORKING, question=None)
 
-    def answer(self, confirmation: Confirmation | None) -> None:
-        """The operator's word on the question that stands; None: do not go on. Without a question nothing happens."""
-        if self._answer is not None and not self._answer.done():
-            self._answer.set_result(confirmation)
+    def answer(self, confirmation: Confirmation | None, *, to: Key) -> None:
+        """The operator's word on the question that stands.
+
+        Args:
+            confirmation: of what was shown; None: do not go on.
+            to: the statement that was asked for; where another is asked for by now, nothing happens.
+        """
+        question = self.latest.question
+        if self._answer is None or self._answer.done() or question is None or question.statement.key != to:
+            return
+        self._answer.set_result(confirmation)
 
     async def cancel(self) -> None:
         """Stop the run: a statement under way is cancelled on the server, nothing more is sent."""
         board, applier, task = self.latest, self._applier, self._task
         if not board.busy or task is None:
             return
-        if board.phase is Phase.ASKING:
-            self.answer(None)
+        if board.phase is Phase.ASKING and board.question is not None:
+            self.answer(None, to=board.question.statement.key)
         elif board.phase is Phase.SENDING and applier is not None and board.sending is not None:
             self._set(sending=replace(board.sending, cancelled=True))
             await applier.cancel()
@@ -336,6 +343,8 @@ class MigrationDesk:
                     log.info("looking around: %s", error)
                     if self.latest.sending is not None:
                         self._set(sending=replace(self.latest.sending, told=False))
+                except Exception:  # what is only shown must not end a run
+                    log.exception("looking around failed")
         finally:
             if observer is not None:
                 await asyncio.shield(in_thread(observer.close))

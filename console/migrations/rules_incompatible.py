@@ -292,6 +292,37 @@ DROP_OTHER = Rule(
         (Dialect.MYSQL, "DROP TRIGGER tr"),
     ),
 )
+DROP_CASCADE = Rule(
+    id="drop-cascade",
+    verdict=Verdict.INCOMPATIBLE,
+    reason=N_("CASCADE drops the columns of its kind too, in every table, with their values."),
+    source="https://www.postgresql.org/docs/current/sql-droptype.html",
+    safer=N_("Drop what uses it in a later release, then it without CASCADE."),
+    examples=((Dialect.POSTGRES, "DROP TYPE estado CASCADE"),),
+    loses_data=True,
+)
+ENGINE_CHANGED = Rule(
+    id="engine-changed",
+    verdict=Verdict.INCOMPATIBLE,
+    reason=N_(
+        "In another storage engine {table} keeps rows otherwise (MEMORY until a restart, BLACKHOLE never, MyISAM without transactions), and it is copied under {lock}."
+    ),
+    source="https://dev.mysql.com/doc/refman/8.4/en/storage-engines.html",
+    safer=N_("Keep it in InnoDB."),
+    examples=((Dialect.MYSQL, "ALTER TABLE reservas ENGINE=MEMORY"),),
+    loses_data=True,
+)
+ROWS_MOVED = Rule(
+    id="rows-moved",
+    verdict=Verdict.INCOMPATIBLE,
+    reason=N_("Old code no longer finds rows of {table}, or finds others in their place; {lock} meanwhile."),
+    source="https://www.postgresql.org/docs/current/sql-altertable.html#SQL-ALTERTABLE-DETACH-PARTITION",
+    safer=N_("Do it once no running code reads those rows."),
+    examples=(
+        (Dialect.POSTGRES, "ALTER TABLE reservas DETACH PARTITION reservas_2020"),
+        (Dialect.MYSQL, "ALTER TABLE reservas EXCHANGE PARTITION p1 WITH TABLE otra"),
+    ),
+)
 RIGHTS = Rule(
     id="rights",
     verdict=Verdict.INCOMPATIBLE,
@@ -331,5 +362,8 @@ INCOMPATIBLE = (
     INDEX_DROPPED,
     CONSTRAINT_DROPPED,
     DROP_OTHER,
+    DROP_CASCADE,
+    ENGINE_CHANGED,
+    ROWS_MOVED,
     RIGHTS,
 )

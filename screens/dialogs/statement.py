@@ -201,6 +201,12 @@ class StatementDialog(Dialog[Confirmation | None]):
         rest += banner.size.height if banner.display else 0
         self.query_one("#body").styles.max_height = max(height - 2 - rest, 3)
 
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        """Enter counts with what stood there when it was pressed, not with what was typed after it."""
+        event.stop()
+        if event.input.id != "name" or event.value.strip() == self._question.statement.name:
+            self.action_confirm()
+
     def on_input_changed(self, event: Input.Changed) -> None:
         """Say at once what is missing."""
         event.stop()

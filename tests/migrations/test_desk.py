@@ -94,7 +94,7 @@ async def test_each_statement_waits_for_its_word_and_ends_verified(lite: Crew) -
     desk.start()
     for _statement in range(2):
         question = await asked(desk)
-        desk.answer(yes(question))
+        desk.answer(yes(question), to=question.statement.key)
         await until(desk, lambda b, q=question: b.question is not q, "the next")  # type: ignore[misc]
     board = await until(desk, lambda b: not b.busy, "the end")
     assert board.problem == ""
@@ -107,8 +107,10 @@ async def test_an_operator_who_does_not_go_on_has_sent_nothing(lite: Crew) -> No
     lite.write(lite.runbook)
     desk = desk_on(lite)
     desk.start()
-    await asked(desk)
-    desk.answer(None)
+    question = await asked(desk)
+    desk.answer(None, to=("0002.sql", 1))
+    assert desk.latest.question is question
+    desk.answer(None, to=question.statement.key)
     board = await until(desk, lambda b: not b.busy, "the end")
     assert [line.state for line in board.lines] == [State.PLANNED, State.PLANNED]
     assert "notes" not in lite.columns()
@@ -167,7 +169,7 @@ async def test_a_second_persons_approval_reaches_the_question_that_stands_open(l
     board = await until(hers, lambda b: b.lines[0].approvals, "his approval")
     approval = board.lines[0].approvals[0]
     assert approval.by == PEDRO
-    hers.answer(yes(question, flag="sin_quien", approval=approval))
+    hers.answer(yes(question, flag="sin_quien", approval=approval), to=question.statement.key)
     board = await until(hers, lambda b: not b.busy, "the end")
     assert board.problem == ""
     assert "quien" not in lite.columns()
@@ -178,7 +180,7 @@ async def test_what_a_guardrail_refuses_is_said_and_not_sent(lite: Crew) -> None
     desk = desk_on(lite)
     desk.start()
     question = await asked(desk)
-    desk.answer(yes(question))
+    desk.answer(yes(question), to=question.statement.key)
     board = await until(desk, lambda b: not b.busy, "the refusal")
     assert "feature flag" in board.problem
     assert "quien" in lite.columns()
@@ -189,7 +191,7 @@ async def test_bytes_that_no_screen_can_show_are_never_sent(lite: Crew) -> None:
     desk = desk_on(lite)
     desk.start()
     question = await asked(desk)
-    desk.answer(yes(question, reason="because it is needed now"))
+    desk.answer(yes(question, reason="because it is needed now"), to=question.statement.key)
     board = await until(desk, lambda b: not b.busy, "the refusal")
     assert "U+202E" in board.problem
     assert not lite.sql_or_none("SELECT 1 FROM avisos")
@@ -203,7 +205,7 @@ async def test_a_rollback_hears_what_was_forced_since_its_target_was_made(lite: 
     question = await asked(desk)
     await his.approve(question.statement.key, question.statement.digest)
     board = await until(desk, lambda b: b.lines[0].approvals, "the approval")
-    desk.answer(yes(question, flag="sin_quien", approval=board.lines[0].approvals[0]))
+    desk.answer(yes(question, flag="sin_quien", approval=board.lines[0].approvals[0]), to=question.statement.key)
     await until(desk, lambda b: not b.busy, "the end")
     told = desk.compatibility("wa-backend-00041-kud", None)
     assert told is not None
@@ -223,9 +225,8 @@ async def test_on_the_pair_the_replica_is_waited_for_and_tells_how_far_it_is(mar
     maria_crew.write("ALTER TABLE reservas ADD COLUMN notes VARCHAR(500);")
     desk = desk_on(maria_crew, gate=True)
     desk.start()
-    desk.answer(None)  # before there is a question: means nothing
     question = await asked(desk)
-    desk.answer(yes(question))
+    desk.answer(yes(question), to=question.statement.key)
     board = await until(desk, lambda b: not b.busy, "the end")
     assert board.problem == ""
     assert [line.state for line in board.lines] == [State.VERIFIED]
@@ -249,7 +250,7 @@ async def test_a_statement_that_waits_says_for_what_and_is_cancelled_on_the_serv
         cursor.execute("SELECT * FROM reservas")
         desk.start()
         question = await asked(desk)
-        desk.answer(yes(question))
+        desk.answer(yes(question), to=question.statement.key)
         board = await until(
             desk, lambda b: b.sending and b.sending.running and "metadata lock" in b.sending.running.doing, "the wait"
         )

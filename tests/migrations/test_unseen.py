@@ -3,22 +3,28 @@
 from __future__ import annotations
 
 from contextlib import closing
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from console.errors import ConflictError
+from console.migrations import ledger
 from console.migrations.apply import Applier
+from console.migrations.deciding import decide
 from console.migrations.errors import DatabaseError, LostError, lost
 from console.migrations.files import unseen
 from console.migrations.settling import UndecidedError
-from console.migrations.values import Approval, Confirmation, Question
+from console.migrations.values import Approval, Confirmation, LedgerRow, Question
 from tests.migrations.crew import PEDRO, Crew, agree
 
 
 async def together(question: Question) -> Confirmation:
     """Types the name, gives a reason and a flag, and has Pedro's approval."""
     statement = question.statement
-    return Confirmation(statement.digest, statement.name, "as agreed at noon", "flag", Approval(PEDRO, statement.digest))
+    return Confirmation(
+        statement.digest, statement.name, "as agreed at noon", "flag", Approval(PEDRO, statement.digest)
+    )
 
 
 class Behind:
@@ -48,6 +54,13 @@ class Unlocking(Behind):
         self._database.query("SELECT RELEASE_ALL_LOCKS()" if maria else "SELECT pg_advisory_unlock_all()")
 
 
+def ledger_row(crew: Crew) -> LedgerRow:
+    database = crew.open()
+    database.connect()
+    with closing(database):
+        return ledger.rows(database)["0001.sql", 1]
+
+
 async def _lose(crew: Crew, sql: str) -> None:
     crew.write(sql)
     database: Any = Silent(crew.open())
@@ -75,6 +88,15 @@ async def test_what_no_schema_shows_is_asked_of_a_person_and_never_called_not_ap
 
 
 @pytest.mark.parametrize("crew", ["maria"], indirect=True)
+async def test_a_file_changed_before_anybody_knew_that_it_was_applied_is_an_error(crew: Crew) -> None:
+    await _lose(crew, "ALTER TABLE reservas ADD COLUMN notes VARCHAR(500);")
+    changed = "ALTER TABLE reservas ADD COLUMN notes VARCHAR(100);\nALTER TABLE reservas ADD COLUMN more INT;"
+    with pytest.raises(ledger.ChangedFileError):
+        await crew.apply(changed)
+    assert "more" not in crew.columns()
+
+
+@pytest.mark.parametrize("crew", ["maria"], indirect=True)
 async def test_an_error_that_the_server_tells_in_a_row_is_an_error(crew: Crew) -> None:
     database = crew.open()
     database.connect()
@@ -93,6 +115,16 @@ async def test_nothing_is_sent_by_a_session_that_has_lost_the_lock(crew: Crew) -
     assert crew.states() == ["verified"]
     await crew.apply()
     assert crew.states() == ["verified", "verified"]
+
+
+@pytest.mark.parametrize("crew", ["sqlite"], indirect=True)
+async def test_a_decision_on_what_another_console_has_settled_meanwhile_is_refused(crew: Crew) -> None:
+    await crew.apply(crew.runbook)
+    row = ledger_row(crew)
+    stale = replace(row, state="intent")
+    with pytest.raises(ConflictError, match="has changed"):
+        await decide(crew.open(), crew.surroundings(), stale, applied=False, reason="I have looked")
+    assert crew.states() == ["verified", "verified"], "not asked for again"
 
 
 @pytest.mark.parametrize(

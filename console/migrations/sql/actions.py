@@ -63,11 +63,22 @@ def _rule(reader: Reader) -> tuple[Rule, str]:
             return incompatible.RENAME, ""
     if word == "OWNER":
         return incompatible.RIGHTS, ""
+    if word in _REWRITES and not _keeps_engine(reader):
+        return incompatible.ENGINE_CHANGED, ""
+    if word in {"DETACH", "EXCHANGE"} or (word == "NO" and reader.word(1) == "INHERIT"):
+        return incompatible.ROWS_MOVED, ""
     if word in _REWRITES:
         return blocking.TABLE_REWRITE, ""
     if word in _PARTITIONING:
         return blocking.PARTITION, ""
     return unknown.NOT_UNDERSTOOD, ""
+
+
+def _keeps_engine(reader: Reader) -> bool:
+    """Whether every ENGINE among the options is InnoDB."""
+    words = [token.value.upper() for token in reader.tokens if token.text != "="]
+    named = [words[at + 1 : at + 2] for at, word in enumerate(words) if word in {"ENGINE", "TYPE"}]
+    return all(name == ["INNODB"] for name in named)
 
 
 def _added(reader: Reader) -> tuple[Rule, str]:

@@ -13,8 +13,7 @@ from console.migrations.sql.columns import Column, at_constraint, read_column, r
 from console.migrations.sql.defaults import Default, read_default
 from console.migrations.sql.forms import Context, Outcome
 from console.migrations.sql.grammar import Reader, Refused
-from console.migrations.sql.indexes import read_algorithm, read_parts
-from console.migrations.sql.tokens import Kind
+from console.migrations.sql.indexes import read_algorithm, read_parts, read_wait
 from console.migrations.verdict import Dialect, Rule, Verdict
 
 
@@ -50,10 +49,7 @@ def read_alter_table(reader: Reader, context: Context) -> Outcome:
     if dialect is Dialect.POSTGRES:
         reader.take_sign("*")
     if dialect is Dialect.MYSQL:
-        if reader.take("WAIT"):
-            reader.need_kind(Kind.NUMBER)
-        else:
-            reader.take("NOWAIT")
+        read_wait(reader, outcome)
     seen = _Seen()
     parts = reader.commas()
     if dialect is Dialect.SQLITE and len(parts) > 1:

@@ -22,6 +22,8 @@ _CALM_SIGNS = frozenset(
     {"(", ")", "[", "]", ",", ".", "=", "<>", "!=", "<", ">", "<=", ">=", "||", "&&", "@>", "<@", "?"}
 )
 _ARROWS = frozenset({"->", "->>", "#>", "#>>"})
+LONGEST_OWN_WAIT_S = 5
+"""Seconds that a statement may say itself to wait for its lock: the applier's limit, which it would undo."""
 _ALGORITHMS = frozenset({"DEFAULT", "INSTANT", "INPLACE", "NOCOPY"})
 
 
@@ -176,15 +178,26 @@ def read_create_index(reader: Reader, context: Context) -> Outcome:
     return outcome
 
 
+def read_wait(reader: Reader, outcome: Outcome) -> bool:
+    """Read MariaDB's `WAIT n` or `NOWAIT`, and whether one came; it stands over the session's limit.
+
+    Source: https://mariadb.com/kb/en/wait-and-nowait/
+    """
+    if not reader.take("WAIT"):
+        return reader.take("NOWAIT")
+    seconds = reader.need_kind(Kind.NUMBER).text
+    if not (seconds.isdecimal() and len(seconds) < 9 and int(seconds) <= LONGEST_OWN_WAIT_S):
+        outcome.find(blocking.LONG_LOCK_TIMEOUT)
+    return True
+
+
 def _read_tail(reader: Reader, context: Context, outcome: Outcome, table: str, asked: list[str]) -> bool:
     """Read what follows an index's brackets: whether it is calm."""
     if context.dialect is Dialect.MYSQL:
         while not reader.done:
             if read_mysql_index_option(reader):
                 continue
-            if reader.take("WAIT"):
-                reader.need_kind(Kind.NUMBER)
-            elif not reader.take("NOWAIT"):
+            if not read_wait(reader, outcome):
                 word = read_algorithm(reader, context, outcome, table)
                 if not word:
                     raise Refused

@@ -68,7 +68,7 @@ def _rule(reader: Reader, context: Context) -> Rule:
     words = {token.upper for token in reader.tokens if token.kind is Kind.WORD}
     match first:
         case "DROP":
-            return _dropped(second)
+            return _dropped(second, cascade="CASCADE" in words)
         case "CREATE":
             return _created(reader, context, words)
         case "ALTER":
@@ -122,7 +122,7 @@ def _with(words: set[str]) -> Rule:
     return blocking.INSERT_ROWS if "INSERT" in words else unknown.NOT_UNDERSTOOD
 
 
-def _dropped(second: str) -> Rule:
+def _dropped(second: str, *, cascade: bool) -> Rule:
     match second:
         case "TABLE" | "TABLES" | "TEMPORARY" | "FOREIGN":
             return incompatible.DROP_TABLE
@@ -130,6 +130,8 @@ def _dropped(second: str) -> Rule:
             return incompatible.DROP_DATABASE
         case "INDEX":
             return incompatible.INDEX_DROPPED
+        case "TYPE" | "DOMAIN" | "EXTENSION" if cascade:
+            return incompatible.DROP_CASCADE
         case _:
             return incompatible.DROP_OTHER if second in _OBJECTS else unknown.NOT_UNDERSTOOD
 
