@@ -8,7 +8,7 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Mapping
 
-from console.words import _
+from console.words import N_, _
 
 RESERVED_KEYS: Mapping[str, str] = {}
 """Keys kept free for screens that are still to come."""
