@@ -72,9 +72,9 @@ async def test_a_rollback_that_is_typed_before_the_settings_are_known_leaves_onc
 
 
 async def test_a_key_typed_early_means_what_the_settings_say_it_means() -> None:
-    slow = Slow(Settings(keymap={"logs": "x"}))
+    slow = Slow(Settings(keymap={"logs": "z"}))
     async with slow.app.run_test(size=(120, 40)) as pilot:
-        await pilot.press("x")
+        await pilot.press("z")
         await until_open(pilot, slow)
         async with asyncio.timeout(60):
             while slow.app.current_mode != "logs":
