@@ -496,7 +496,7 @@ async def test_outside_the_demo_the_clocks_keys_mean_nothing() -> None:
 
 async def test_a_keymap_adds_to_rollback_and_moves_the_others() -> None:
     settings = Settings(
-        keymap={"rollback": "x", "rollback_anywhere": "f8", "step_2": "f2"},
+        keymap={"rollback": "z", "rollback_anywhere": "f8", "step_2": "f2"},
         environments={"production": {"name": "production", "service": "wa-backend", "project": "acme-prod"}},  # type: ignore[dict-item]
     )
     app = make_app(healthy(), settings=settings)
@@ -505,9 +505,9 @@ async def test_a_keymap_adds_to_rollback_and_moves_the_others() -> None:
         assert not isinstance(app.screen, Dialog)
         await press(pilot, "f2")
         assert isinstance(app.screen, MoveDialog)
-        await press(pilot, "f8", "escape", "x", "r", "f9")
+        await press(pilot, "f8", "escape", "z", "r", "f9")
         assert asked(app) == ["rollback"] * 4
-        assert "r x F9 F8 Roll back" in screen_text(app)
+        assert "r z F9 F8 Roll back" in screen_text(app)
 
 
 async def test_the_palette_lists_the_registrys_actions() -> None:
