@@ -74,7 +74,7 @@ class StepCard(Vertical):
     DEFAULT_CSS = """
     StepCard { height: 1fr; width: 1fr; }
     StepCard #card-head { height: auto; max-height: 50%; }
-    StepCard #card-body { height: 1fr; margin: 1 0 0 0; scrollbar-size-vertical: 1; }
+    StepCard #card-body { height: 1fr; scrollbar-gutter: stable; margin: 1 0 0 0; scrollbar-size-vertical: 1; }
     StepCard #card-text { height: auto; width: 1fr; }
     """
 

@@ -507,7 +507,7 @@ async def test_a_keymap_adds_to_rollback_and_moves_the_others() -> None:
         assert isinstance(app.screen, MoveDialog)
         await press(pilot, "f8", "escape", "z", "r", "f9")
         assert asked(app) == ["rollback"] * 4
-        assert "r x F9 F8 Roll back" in screen_text(app)
+        assert "r z F9 F8 Roll back" in screen_text(app)
 
 
 async def test_the_palette_lists_the_registrys_actions() -> None:
