@@ -204,6 +204,7 @@ class StatementDialog(Dialog[Confirmation | None]):
     def on_input_submitted(self, event: Input.Submitted) -> None:
         """Enter counts with what stood there when it was pressed, not with what was typed after it."""
         event.stop()
+        event.prevent_default()  # the base's handler would count it too
         if event.input.id != "name" or event.value.strip() == self._question.statement.name:
             self.action_confirm()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
 import signal
 import sqlite3
@@ -16,6 +17,9 @@ from terminal import Terminal
 from console.simulator.process import SimulatorProcess
 
 ROOT = Path(__file__).parents[2]
+
+EMPTY = r"type \w+ to send it:.*\n.*▌ │"
+"""The name's field with nothing in it."""
 
 CONSOLE = """
 import os, sys
@@ -70,6 +74,16 @@ def columns(folder: Path, table: str) -> list[str]:
         connection.close()
 
 
+def write(screen: Terminal, text: str) -> None:
+    """Type into the name's field, over what stands there."""
+    screen.wait_for("(Enter does nothing yet)", 90.0)
+    if re.search(EMPTY, screen.text()) is None:  # Textual hears Ctrl+U after letters that follow it at once
+        screen.press("C-u")
+        screen.wait_for(lambda shown: re.search(EMPTY, shown) is not None, 90.0)
+    screen.press(text)
+    screen.wait_for(f"▌ {text}", 90.0)
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(300)
 def test_statements_are_sent_one_by_one_by_name_and_a_killed_console_is_followed_by_one_that_knows(
@@ -83,10 +97,11 @@ def test_statements_are_sent_one_by_one_by_name_and_a_killed_console_is_followed
     first.wait_for("6 statements left", patience)
     first.press("Enter")
     first.wait_for("type clientes to send it", patience)
-    first.press("reservas", "Enter")
+    write(first, "reservas")
+    first.press("Enter")
     first.wait_for("(Enter does nothing yet)", patience)
     assert "idioma" not in columns(tmp_path, "clientes")
-    first.press("C-u", "clientes")
+    write(first, "clientes")
     first.confirm("Enter Send it")
     first.wait_for("Send 0006_reservas_estado.sql", patience)
     assert "idioma" in columns(tmp_path, "clientes")
@@ -96,7 +111,7 @@ def test_statements_are_sent_one_by_one_by_name_and_a_killed_console_is_followed
     second.start(console_on(child, tmp_path))
     second.wait_for("F9 Roll back", patience)
     second.press("g")
-    second.wait_for("5 statements left", patience)
+    second.wait_for(lambda shown: "5 statements left" in " ".join(shown.split()), patience)
     assert "✔ 1 verified" in second.text()
     second.press("Enter")
     second.wait_for("Send 0006_reservas_estado.sql", patience)
