@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from typing import Annotated
 
 import typer
 
 from console.commands.running import Where, run
+from console.commands.spoken import SpokenCommand
 from console.words import _
 
 app = typer.Typer(
@@ -18,13 +20,15 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
 )
 
+command = partial(app.command, cls=SpokenCommand)
+
 
 @app.callback()
 def migrations() -> None:
     """`canario migrations`: only its commands do anything."""
 
 
-@app.command(
+@command(
     help=_("What each statement does to code that still runs, and to locks. Exit 0 all additive, 1 not, 2 wrong usage.")
 )
 def lint(
@@ -71,7 +75,7 @@ def _where(context: typer.Context, env: str | None, endpoint: str | None, email:
     return Where(env, endpoint, email).under(outer if isinstance(outer, Where) else Where())
 
 
-@app.command(
+@command(
     help=_(
         "Apply what is pending, statement by statement, each confirmed by its table's name. Guarded. "
         "After a crash: first finds out what became of what was sent."
@@ -114,7 +118,7 @@ def apply(
     raise typer.Exit(run(lambda: asyncio.run(go())))
 
 
-@app.command(help=_("What is pending, and what was applied, when and by whom. Reads only."))
+@command(help=_("What is pending, and what was applied, when and by whom. Reads only."))
 def status(
     context: typer.Context,
     folder: FolderArgument = None,
@@ -138,7 +142,7 @@ def status(
     raise typer.Exit(run(lambda: asyncio.run(go())))
 
 
-@app.command(help=_("Approve, as the second person, what is pending on a table and more than additive."))
+@command(help=_("Approve, as the second person, what is pending on a table and more than additive."))
 def approve(
     context: typer.Context,
     folder: FolderArgument = None,
@@ -163,7 +167,7 @@ def approve(
     raise typer.Exit(run(lambda: asyncio.run(go())))
 
 
-@app.command(help=_("Say what became of a statement of which nobody knows whether it was applied."))
+@command(help=_("Say what became of a statement of which nobody knows whether it was applied."))
 def decide(
     context: typer.Context,
     file: Annotated[str, typer.Argument(metavar="FILE", help=_("The file's name."))],

@@ -22,6 +22,8 @@ app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode=None,
 )
+
+command = partial(app.command, cls=SpokenCommand)
 command = partial(app.command, cls=SpokenCommand)
 
 FileOption = Annotated[
