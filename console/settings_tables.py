@@ -197,7 +197,7 @@ class NotifySettings(Table):
     """Who is told. The Slack webhook itself is a secret: CANARIO_SLACK_WEBHOOK or the keyring."""
 
     slack: bool = True
-    """Whether to announce in Slack where a webhook is known (never from the demo)."""
+    """Whether to announce in Slack where a webhook is known (from the demo to its own simulated one alone)."""
     bell: bool = True
     """Whether to ring the terminal's bell when a countdown starts or a rollback ends."""
 

@@ -190,7 +190,7 @@ class Candidate(_Model):
     commit: str = ""
     pull_request: str = ""
     author: str = ""
-    """E-mail or login of the change's author, who may not approve it."""
+    """E-mail or login of the change's author, who may give one of the two approvals, never both."""
     author_login: str = ""
     version: str = ""
     """Version that the service must tell, where it is known."""
