@@ -31,7 +31,8 @@ def own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     home.mkdir()
     for variable in [v for v in os.environ if v.startswith(("CANARIO_", "GOOGLE_", "CLOUDSDK_"))]:
         monkeypatch.delenv(variable)
-    for variable in ("LANGUAGE", "LC_ALL", "LC_MESSAGES", "NO_COLOR", "TMUX"):
+    # textual's screenshots leave COLUMNS and LINES behind, and every terminal opened later would be drawn at that size
+    for variable in ("LANGUAGE", "LC_ALL", "LC_MESSAGES", "NO_COLOR", "TMUX", "COLUMNS", "LINES"):
         monkeypatch.delenv(variable, raising=False)
     monkeypatch.setenv("LANG", "C.UTF-8")
     monkeypatch.setenv("HOME", str(home))

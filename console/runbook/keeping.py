@@ -235,7 +235,7 @@ class Keeping(Standing):
         self._publish()
         if self._is_shared and self._candidate is None:
             return
-        if self._is_shared and self.drives and self._candidate is not None and self._candidate.open:
+        if self._is_shared and self.at_work and self._candidate is not None and self._candidate.open:
             await self._record_seen()
             if self.latest.done and not self._runs:
                 await self.finish("done")

@@ -119,6 +119,22 @@ class Standing:
         return self._drive and (driver is None or driver.session == self.session.session_id)
 
     @property
+    def at_work(self) -> bool:
+        """Whether this console writes down what it sees; one that only looks writes nothing on the service.
+
+        It sits in the candidate's seat or, that being free, drives the release under way.
+        """
+        if not self._is_shared or self._candidate is None:
+            return self._drive
+        session, driver = self.session.session_id, self._candidate.driver
+        if driver is not None:
+            return self._drive and driver.session == session
+        snapshot = self._snapshot()
+        release = snapshot.release if snapshot is not None else None
+        seat = release.driver if release is not None and release.under_way else None
+        return self._drive and seat is not None and seat.session == session
+
+    @property
     def over(self) -> str:
         """`done` or `stopped` where the candidate is closed, or its release was taken back; else empty."""
         candidate, snapshot = self._candidate, self._snapshot()
