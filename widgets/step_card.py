@@ -106,7 +106,7 @@ class StepCard(Vertical):
         self.query_one("#card-head", Static).update(head(state, width))
         self.query_one("#card-text", Static).update(card(state, width))
         if follows and state.lines:
-            body.scroll_end(animate=False)
+            self.call_after_refresh(body.scroll_end, animate=False)
         elif other or before is None or before.live != state.live or _chosen(before) != _chosen(state):
             self.call_after_refresh(self._show_case, line_of_case(state, width))
 

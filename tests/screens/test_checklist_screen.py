@@ -41,6 +41,15 @@ async def press(pilot: Pilot[int], *keys: str) -> None:
         await settle(pilot)
 
 
+async def shows(pilot: Pilot[int], text: str) -> bool:
+    """Whether `text` comes to be seen: a pane that has just been filled scrolls once its size is known."""
+    for _ in range(60):
+        if text in words(pilot.app):  # type: ignore[arg-type]
+            return True
+        await settle(pilot)
+    return False
+
+
 @pytest.fixture(autouse=True)
 def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """No quiet time: tests press on."""
@@ -115,7 +124,7 @@ async def test_output_is_followed_until_it_is_scrolled_back() -> None:
     app, walk = opened(made.running_tests(60))
     async with app.run_test(size=(120, 24)) as pilot:
         await press(pilot, "k")
-        assert "test_slot_59" in words(app)
+        assert await shows(pilot, "test_slot_59")
         await press(pilot, "pageup", "pageup")
         assert "test_slot_59" not in words(app)
         walk.latest = made.running_tests(61)
@@ -124,7 +133,7 @@ async def test_output_is_followed_until_it_is_scrolled_back() -> None:
         await press(pilot, *["pagedown"] * 4)
         walk.latest = made.running_tests(62)
         await settle(pilot)
-        assert "test_slot_61" in words(app)
+        assert await shows(pilot, "test_slot_61")
 
 
 async def test_x_stops_what_runs_here() -> None:
