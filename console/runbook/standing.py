@@ -126,9 +126,9 @@ class Standing:
         """
         if not self._is_shared or self._candidate is None:
             return self._drive
-        session, driver = self.session.session_id, self._candidate.driver
-        if driver is not None:
-            return self._drive and driver.session == session
+        session = self.session.session_id
+        if self._candidate.driver is not None:
+            return self.drives
         snapshot = self._snapshot()
         release = snapshot.release if snapshot is not None else None
         seat = release.driver if release is not None and release.under_way else None
