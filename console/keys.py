@@ -10,9 +10,6 @@ from collections.abc import Mapping
 
 from console.words import N_, _
 
-RESERVED_KEYS: Mapping[str, str] = {}
-"""Keys kept free for screens that are still to come."""
-
 TERMINAL_CLASHES: Mapping[str, str] = {
     "ctrl+s": N_("it freezes many terminals"),
     "ctrl+q": N_("it thaws a frozen terminal"),
@@ -109,8 +106,6 @@ def key_problem(key: str) -> str:
     name = canonical_key(key)
     if name in TERMINAL_CLASHES:
         return _(TERMINAL_CLASHES[name])
-    if name in RESERVED_KEYS:
-        return _("it is kept for {screen}").format(screen=_(RESERVED_KEYS[name]))
     *modifiers, last = name.split("+")
     if not name or not last or any(m not in ("ctrl", "alt", "shift") for m in modifiers):
         return _("there is no such key; use a letter, a figure, a sign, F1 to F12, or ctrl+ and a letter")

@@ -8,7 +8,8 @@ from typing import Annotated
 
 import typer
 
-from console.commands.running import Where, run
+from console.commands.options import ending, placed
+from console.commands.running import Where
 from console.commands.spoken import SpokenCommand
 from console.words import _
 
@@ -31,6 +32,7 @@ def migrations() -> None:
 @command(
     help=_("What each statement does to code that still runs, and to locks. Exit 0 all additive, 1 not, 2 wrong usage.")
 )
+@ending
 def lint(
     files: Annotated[list[str], typer.Argument(metavar="FILE...", help=_("SQL files; - is standard input."))],
     dialect: Annotated[
@@ -39,15 +41,11 @@ def lint(
     as_json: Annotated[
         bool, typer.Option("--json", help=_("Print one JSON object a statement (docs/json.md)."))
     ] = False,
-) -> None:
+) -> int:
     """`canario migrations lint`."""
+    from console.commands import migrations as implementation
 
-    def go() -> int:
-        from console.commands import migrations as implementation
-
-        return implementation.lint(files, dialect, as_json=as_json)
-
-    raise typer.Exit(run(go))
+    return implementation.lint(files, dialect, as_json=as_json)
 
 
 FolderArgument = Annotated[
@@ -63,16 +61,6 @@ ReplicaOption = Annotated[
 DialectOption = Annotated[
     str | None, typer.Option("--dialect", metavar="NAME", help=_("mysql, postgres or sqlite (default: the URL's)."))
 ]
-EnvOption = Annotated[str | None, typer.Option("--env", metavar="NAME", help=_("Environment."))]
-EndpointOption = Annotated[
-    str | None, typer.Option("--endpoint", metavar="HOST:PORT", help=_("A simulator on this machine."))
-]
-AsOption = Annotated[str | None, typer.Option("--as", metavar="EMAIL", help=_("Who you are at the simulator."))]
-
-
-def _where(context: typer.Context, env: str | None, endpoint: str | None, email: str | None) -> Where:
-    outer = context.find_root().obj
-    return Where(env, endpoint, email).under(outer if isinstance(outer, Where) else Where())
 
 
 @command(
@@ -81,8 +69,9 @@ def _where(context: typer.Context, env: str | None, endpoint: str | None, email:
         "After a crash: first finds out what became of what was sent."
     )
 )
+@placed
 def apply(
-    context: typer.Context,
+    where: Where,
     folder: FolderArgument = None,
     yes: Annotated[
         list[str] | None,
@@ -101,75 +90,54 @@ def apply(
     replica: ReplicaOption = None,
     dialect: DialectOption = None,
     as_json: Annotated[bool, typer.Option("--json", help=_("Print one JSON object a line (docs/json.md)."))] = False,
-    env: EnvOption = None,
-    endpoint: EndpointOption = None,
-    as_email: AsOption = None,
-) -> None:
+) -> int:
     """`canario migrations apply`."""
-    where = _where(context, env, endpoint, as_email)
+    from console.commands import migrating as implementation
 
-    async def go() -> int:
-        from console.commands import migrating as implementation
-
-        target = implementation.Target(folder, database, tuple(replica or ()), dialect)
-        given = implementation.Given(frozenset(yes or ()), reason, flag, approved_by)
-        return await implementation.apply(where, target, given, as_json=as_json)
-
-    raise typer.Exit(run(lambda: asyncio.run(go())))
+    target = implementation.Target(folder, database, tuple(replica or ()), dialect)
+    given = implementation.Given(frozenset(yes or ()), reason, flag, approved_by)
+    return asyncio.run(implementation.apply(where, target, given, as_json=as_json))
 
 
 @command(help=_("What is pending, and what was applied, when and by whom. Reads only."))
+@placed
 def status(
-    context: typer.Context,
+    where: Where,
     folder: FolderArgument = None,
     database: DatabaseOption = None,
     replica: ReplicaOption = None,
     dialect: DialectOption = None,
     as_json: Annotated[bool, typer.Option("--json", help=_("Print JSON (docs/json.md)."))] = False,
-    env: EnvOption = None,
-    endpoint: EndpointOption = None,
-    as_email: AsOption = None,
-) -> None:
+) -> int:
     """`canario migrations status`."""
-    where = _where(context, env, endpoint, as_email)
+    from console.commands import migrating as implementation
 
-    async def go() -> int:
-        from console.commands import migrating as implementation
-
-        target = implementation.Target(folder, database, tuple(replica or ()), dialect)
-        return await implementation.status(where, target, as_json=as_json)
-
-    raise typer.Exit(run(lambda: asyncio.run(go())))
+    target = implementation.Target(folder, database, tuple(replica or ()), dialect)
+    return asyncio.run(implementation.status(where, target, as_json=as_json))
 
 
 @command(help=_("Approve, as the second person, what is pending on a table and more than additive."))
+@placed
 def approve(
-    context: typer.Context,
+    where: Where,
     folder: FolderArgument = None,
     yes: Annotated[
         list[str] | None, typer.Option("--yes", metavar="TABLE", help=_("The table; may be repeated."))
     ] = None,
     database: DatabaseOption = None,
     dialect: DialectOption = None,
-    env: EnvOption = None,
-    endpoint: EndpointOption = None,
-    as_email: AsOption = None,
-) -> None:
+) -> int:
     """`canario migrations approve`."""
-    where = _where(context, env, endpoint, as_email)
+    from console.commands import migrating as implementation
 
-    async def go() -> int:
-        from console.commands import migrating as implementation
-
-        target = implementation.Target(folder, database, (), dialect)
-        return await implementation.approve(where, target, tuple(yes or ()))
-
-    raise typer.Exit(run(lambda: asyncio.run(go())))
+    target = implementation.Target(folder, database, (), dialect)
+    return asyncio.run(implementation.approve(where, target, tuple(yes or ())))
 
 
 @command(help=_("Say what became of a statement of which nobody knows whether it was applied."))
+@placed
 def decide(
-    context: typer.Context,
+    where: Where,
     file: Annotated[str, typer.Argument(metavar="FILE", help=_("The file's name."))],
     number: Annotated[int, typer.Argument(metavar="NUMBER", help=_("The statement's number, from 1."))],
     word: Annotated[str, typer.Argument(metavar="applied|again", help=_("Whether it was applied."))],
@@ -179,17 +147,9 @@ def decide(
         typer.Option("--drop-invalid", metavar="TABLE", help=_("First drop the INVALID indexes on it (with again).")),
     ] = "",
     database: DatabaseOption = None,
-    env: EnvOption = None,
-    endpoint: EndpointOption = None,
-    as_email: AsOption = None,
-) -> None:
+) -> int:
     """`canario migrations decide`."""
-    where = _where(context, env, endpoint, as_email)
+    from console.commands import migrating as implementation
 
-    async def go() -> int:
-        from console.commands import migrating as implementation
-
-        target = implementation.Target(None, database, (), None)
-        return await implementation.decide(where, target, file, number, word, reason, drop_invalid)
-
-    raise typer.Exit(run(lambda: asyncio.run(go())))
+    target = implementation.Target(None, database, (), None)
+    return asyncio.run(implementation.decide(where, target, file, number, word, reason, drop_invalid))

@@ -24,7 +24,6 @@ app = typer.Typer(
 )
 
 command = partial(app.command, cls=SpokenCommand)
-command = partial(app.command, cls=SpokenCommand)
 
 FileOption = Annotated[
     Path | None,
