@@ -103,7 +103,7 @@ WHOLE_PROCESSES = ("tests/e2e/", "tests/cli/")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Let a test of whole processes fail once, seen in the summary as RERUN: a busy machine is no fault of canario's."""
+    """Let a test of whole processes fail once, seen in the summary as RERUN: a busy machine is not our fault."""
     for item in items:
         if item.nodeid.startswith(WHOLE_PROCESSES) or item.get_closest_marker("slow") is not None:
             item.add_marker(pytest.mark.flaky(reruns=1))
