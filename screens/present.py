@@ -43,7 +43,7 @@ def header(view: View) -> HeaderState:
     """What the header says."""
     snapshot, rules = view.snapshot, view.rules
     window = rules.window.state(view.now) if rules.protected and view.now is not None else None
-    driver = view.driver
+    driver, you_drive = _seat(view)
     readiness = snapshot.readiness
     return HeaderState(
         environment=rules.name,
@@ -56,8 +56,8 @@ def header(view: View) -> HeaderState:
         window_closes=window.closes_at if window is not None else None,
         window_opens=window.opens_at if window is not None else None,
         window_reason=window.holiday if window is not None else "",
-        driver=driver.email if driver is not None else "",
-        you_drive=view.you_drive,
+        driver=driver,
+        you_drive=you_drive,
         feeds=tuple(
             FeedBadge(
                 {"service": _("service"), "logs": _("logs"), "metrics": _("metrics")}.get(feed.name, feed.name),
@@ -75,6 +75,16 @@ def header(view: View) -> HeaderState:
         notice=notice(view),
         demo=demo_line(view),
     )
+
+
+def _seat(view: View) -> tuple[str, bool]:
+    """Who drives, and whether it is this console: the release's driver, or before and after it the checklist's."""
+    if view.driver is not None:
+        return view.driver.email, view.you_drive
+    checklist = view.checklist
+    if checklist is None or checklist.closed or not checklist.me.driver:
+        return "", False
+    return checklist.me.driver, checklist.me.drives
 
 
 def skew(view: View) -> timedelta:

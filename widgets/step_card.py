@@ -201,7 +201,10 @@ def card(state: StepCardState, width: int = 0) -> Content:
         section("does", [Content("  " + _hung(line, width, 4)) for line in state.does])
     section("figures", _table(state.figures, width))
     section("evidence", _table(state.evidence, width))
-    section("output", [Content.styled(line, "$text-muted") for line in state.lines])
+    lines = [Content.styled(line, "$text-muted") for line in state.lines]
+    if state.live and width:  # what is followed keeps a line a line: tables stay tables
+        lines = [line.truncate(width, ellipsis=True) for line in lines]
+    section("output", lines)
     return Content("\n\n").join(parts)
 
 

@@ -29,7 +29,7 @@ def staging_passed(*, branch: str, commit: str, changes: str, approved: bool = F
             f"Branch: {branch or NOT_KNOWN}",
             f"Commit: {commit[:12] or NOT_KNOWN}",
             f"Changes: {changes or NOT_KNOWN}",
-            f"Ready for PROD? {'APPROVED' if approved else 'HOLD'}",
+            f"Ready for PROD? {'APPROVED' if approved else _('HOLD until code and tech lead have approved')}",
         ),
     )
 

@@ -69,6 +69,8 @@ class Standing:
         self._drive, self._is_shared = drive, shared
         self._checkout = checkout or settings.checkout()
         self._shared = Shared(session.actions.access)
+        for kind in loaded.kinds.values():
+            kind.stand_in(session.environment)
         self._traits = {
             step: Traits(kind.ask, kind.machine, kind.once, kind.background, kind.again)
             for step, kind in loaded.kinds.items()

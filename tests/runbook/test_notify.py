@@ -103,7 +103,7 @@ async def test_staging_passed_has_branch_commit_and_changes_as_the_runbook_write
     assert evidence.result is Result.PASSED
     assert texts(simulator) == [
         "✅ STAGING VALIDATION PASSED\nBranch: main\nCommit: abc123def456\nChanges: [Paso 7] Reminders (#128)\n"
-        "Ready for PROD? HOLD"
+        "Ready for PROD? HOLD until code and tech lead have approved"
     ]
 
 

@@ -27,7 +27,7 @@ class ApprovalStep(StepKind):
     name: ClassVar[str] = "approval"
     settings_model: ClassVar[type[KindSettings]] = ApprovalSettings
     ask = Ask.SIGN
-    machine: ClassVar[bool] = True
+    machine = True
 
     async def run(self, context: StepContext) -> Evidence:
         """Write the approval; a second time is the same one.

@@ -251,7 +251,7 @@ class StepKind(ABC):
     """What a runbook's `kind` says."""
     settings_model: ClassVar[type[KindSettings]] = KindSettings
     ask: Ask = Ask.NOTHING
-    machine: ClassVar[bool] = True
+    machine: bool = True
     """Whether a machine checks it; False: a person's word."""
     once: bool = False
     """Whether it must not be done twice: it is settled after a crash, never simply run again."""
@@ -266,6 +266,9 @@ class StepKind(ABC):
     def __init__(self, step: Step, settings: KindSettings) -> None:
         self.step = step
         self.settings = settings
+
+    def stand_in(self, environment: Environment) -> None:  # noqa: B027 - most kinds are the same everywhere
+        """Told, before anything is asked of it, where the release is for: `ask`, `machine`, `explain` may follow."""
 
     @abstractmethod
     async def run(self, context: StepContext) -> Evidence:

@@ -39,7 +39,7 @@ class Confirm(StepKind):
     name: ClassVar[str] = "confirm"
     settings_model: ClassVar[type[KindSettings]] = ConfirmSettings
     ask = Ask.WORD
-    machine: ClassVar[bool] = False
+    machine = False
 
     async def run(self, context: StepContext) -> Evidence:
         """Take the word: `yes` passes, `no` fails.

@@ -10,7 +10,7 @@ import asyncio
 from typing import TYPE_CHECKING, ClassVar
 
 from console.runbook.evidence import Evidence, Result
-from console.runbook.kinds.base import StepContext
+from console.runbook.kinds.base import Ask, StepContext
 from console.runbook.kinds.confirm import Confirm
 from console.words import _
 
@@ -23,6 +23,23 @@ class Migration(Confirm):
     """The schema is ready for the new code: read from the database, or a person's word."""
 
     name: ClassVar[str] = "migration"
+    _reads_ledger = False
+    """Whether the environment has a database, so that the step asks it and nobody."""
+
+    def stand_in(self, environment: Environment) -> None:
+        """With a database it is a machine's check, and nobody's word is asked for."""
+        self._reads_ledger = environment.database is not None
+        if self._reads_ledger:
+            self.ask, self.machine = Ask.NOTHING, True
+
+    def explain(self) -> tuple[str, ...]:
+        """What is read, or the question."""
+        if not self._reads_ledger:
+            return super().explain()
+        return (
+            _("Reads the database's ledger: every statement of the folder applied, and on every replica."),
+            _("`g` shows each statement and applies it; nobody's word stands in for the ledger."),
+        )
 
     async def run(self, context: StepContext) -> Evidence:
         """Read the ledger; what is pending, undecided or not on every replica fails the step.

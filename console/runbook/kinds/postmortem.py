@@ -40,7 +40,7 @@ class Postmortem(StepKind):
     name: ClassVar[str] = "postmortem"
     settings_model: ClassVar[type[KindSettings]] = PostmortemSettings
     ask = Ask.WORD
-    machine: ClassVar[bool] = False
+    machine = False
 
     async def run(self, context: StepContext) -> Evidence:
         """Write its start, and take the word.

@@ -58,7 +58,7 @@ class Uat(StepKind):
     name: ClassVar[str] = "uat"
     settings_model: ClassVar[type[KindSettings]] = UatSettings
     ask = Ask.ITEMS
-    machine: ClassVar[bool] = False
+    machine = False
     needs_checkout: ClassVar[bool] = True
 
     @property
