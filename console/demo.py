@@ -234,15 +234,45 @@ def joining(running: RunningDemo, settings: Settings, email: str) -> Iterator[Op
         settings: the user's, of which look, keys and words hold in the demo.
         email: who the operator is there.
     """
+    with (
+        tempfile.TemporaryDirectory(prefix="canario-demo-") as folder,
+        _joined(running, settings, email, Path(folder)) as opening,
+    ):
+        yield opening
+
+
+@contextmanager
+def beside(settings: Settings, email: str | None) -> Iterator[Opening]:
+    """A command's place on the demo that runs, with a journal that lasts as long as the demo: what was killed goes on.
+
+    Args:
+        settings: the user's.
+        email: who the command acts as; None for the user.
+
+    Raises:
+        UsageError: no demo runs here.
+    """
+    from console.demo_shared import find_running
+
+    running = find_running()
+    if running is None:
+        raise UsageError(_("No demo is running here."), remedy=_("Start one in another terminal: canario demo --bare"))
+    folder = running.parts().checkout.parent / "commands"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    with _joined(running, settings, email or default_identity(), folder) as opening:
+        yield opening
+
+
+@contextmanager
+def _joined(running: RunningDemo, settings: Settings, email: str, folder: Path) -> Iterator[Opening]:
     who = identity(email, running.endpoint)
     controls = Controls(running, running.scenario, running.speed())
-    with tempfile.TemporaryDirectory(prefix="canario-demo-") as folder:
-        ours = _settings(settings, Path(folder), running.parts())
-        shared = running.parts().checkout.parent / DATABASE
-        if shared.is_file():  # the same database as the demo's own console
-            ours = at_database(ours, shared, _migrations(running.parts()) or shared.parent / "migrations")
-        with _variables(running.parts(), who):
-            yield Opening(ours, ours.environment("production"), running.endpoint, who, controls)
+    ours = _settings(settings, folder, running.parts())
+    shared = running.parts().checkout.parent / DATABASE
+    if shared.is_file():  # the same database as the demo's own console
+        ours = at_database(ours, shared, _migrations(running.parts()) or shared.parent / "migrations")
+    with _variables(running.parts(), who):
+        yield Opening(ours, ours.environment("production"), running.endpoint, who, controls)
 
 
 def _parts(child: SimulatorProcess, folder: Path) -> tuple[LocalParts, str]:

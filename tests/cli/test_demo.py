@@ -154,3 +154,36 @@ def test_a_scenario_that_is_named_starts_a_demo_of_its_own(canario: Canario, run
         done = canario("demo", "--as", "maria@example.com", "--scenario", "healthy")
         assert "could be joined" not in done.stderr
         assert "canario demo --headless" in done.stdout + done.stderr
+
+
+def test_a_command_walks_the_demo_that_runs_with_its_checkout_and_goes_on_where_it_stopped(
+    canario: Canario, simulator: Simulator, tmp_path: Path
+) -> None:
+    process = process_of(simulator(bare=True, now="2026-11-25T10:05:00Z"))
+    parts, problem = _parts(process, tmp_path / "demo")
+    assert problem == ""
+    demo = RunningDemo(
+        os.getpid(),
+        process.grpc,
+        process.control,
+        "healthy",
+        parts.github_url,
+        parts.slack_webhook,
+        str(parts.checkout),
+    )
+    walk = ("runbook", "run", "--headless", "--demo", "--until", "git_current", "--yes-as", "maria@example.com")
+    nowhere = canario(*walk)
+    assert nowhere.returncode == 2
+    assert "canario demo --bare" in nowhere.stderr
+    with announced(demo):
+        both = canario(*walk, "--endpoint", process.grpc)
+        assert both.returncode == 2
+        first = canario(*walk)
+        assert first.returncode == 0, first.stderr
+        assert "as maria@example.com" in first.stdout
+        assert "develop is clean" in first.stdout
+        again = canario(*walk)
+        assert again.returncode == 0, again.stderr
+        assert "> git_current" not in again.stdout, "what was done is not done again"
+        shown = json.loads(canario("runbook", "show", "--demo", "--json").stdout)
+    assert shown["phases"][0]["steps"][0]["state"] == "passed"

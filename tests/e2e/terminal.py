@@ -53,6 +53,12 @@ class Terminal:
         )
         return "\n".join(" ".join(line.split()) for line in answer.stdout.splitlines())
 
+    def page(self) -> str:
+        """What the window shows, as it stands there."""
+        return subprocess.run(
+            [*self._tmux, "capture-pane", "-t", "t", "-p"], check=True, capture_output=True, text=True
+        ).stdout
+
     def raw(self) -> str:
         """What the window shows, with its colours as escape sequences."""
         return subprocess.run(

@@ -80,6 +80,9 @@ class Walker:
         killed_in: Sequence[str] = (),
         chance: random.Random | None = None,
         heard: Callable[[str], None] = lambda _line: None,
+        *,
+        after_s: float | None = None,
+        ends_s: float = ENDS_S,
     ) -> int | None:
         """Walk to the end, or kill it a moment after it has begun one of `killed_in`; its exit code, or None.
 
@@ -87,6 +90,8 @@ class Walker:
             killed_in: ids of steps.
             chance: how long after it.
             heard: told each line.
+            after_s: kill it so many wall seconds after it was started, whatever it does then.
+            ends_s: wall seconds that it may take.
         """
         process = subprocess.Popen(
             self._command,
@@ -98,8 +103,8 @@ class Walker:
         )
         assert process.stdout is not None
         moment = None if chance is None else chance.choice((0.0, 0.02, 0.1, 0.3, 0.7))
-        deadline = time.monotonic() + ENDS_S
-        kill_at: float | None = None
+        deadline = time.monotonic() + ends_s
+        kill_at = None if after_s is None else time.monotonic() + after_s
         text = b""
         with selectors.DefaultSelector() as selector:
             selector.register(process.stdout, selectors.EVENT_READ)
@@ -142,9 +147,13 @@ def paced(running: SimulatorProcess, fast: float) -> Callable[[str], None]:
 
 def slack(running: SimulatorProcess) -> list[str]:
     """The messages that Slack got, oldest first."""
-    address = str(running.info["slack"]).partition("/services/")[0] + "/messages"
+    return messages_at(str(running.info["slack"]).partition("/services/")[0])
+
+
+def messages_at(slack: str) -> list[str]:
+    """The messages that the Slack at this address got, oldest first."""
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    with opener.open(address, timeout=10) as answer:
+    with opener.open(slack + "/messages", timeout=10) as answer:
         found = json.loads(answer.read())
     messages = found["messages"] if isinstance(found, dict) else found
     return [str(message["text"]) for message in messages]
