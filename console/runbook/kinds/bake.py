@@ -10,6 +10,7 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field
 
+from console.errors import UsageError
 from console.release.guardrails import current_verdict, duration
 from console.release.state import VerdictRecord
 from console.runbook.evidence import Evidence, Progress, Result
@@ -40,13 +41,20 @@ class Bake(StepKind):
     ask = Ask.NOTHING
 
     async def run(self, context: StepContext) -> Evidence:
-        """Watch until PASS, FAIL, or patience is at an end."""
+        """Watch until PASS, FAIL, or patience is at an end.
+
+        Raises:
+            UsageError: the canary has less than the share that is watched: there is nothing to watch.
+        """
         over_since = None
         while True:
             snapshot = context.tools.snapshot()
             ended = self._ended(snapshot, context.subject.canary)
             if ended is not None:
                 return context.evidence(Result.FAILED, ended, remedy=_("Look at the canary screen."))
+            if behind := self._behind(snapshot, context.subject.canary):
+                return context.evidence(Result.PASSED, behind)
+            self._check_begun(snapshot, context.subject.canary)
             verdict = (
                 snapshot.verdict if snapshot is not None and self._here(snapshot, context.subject.canary) else None
             )
@@ -80,8 +88,8 @@ class Bake(StepKind):
         if snapshot is None or snapshot.service is None or not canary:
             return None
         share = snapshot.service.effective_shares().get(canary, 0)
-        if share > self._settings.percent and self._ended(snapshot, canary) is None:
-            return Observation("passed", _("the canary has {share} %: this step is behind it").format(share=share))
+        if behind := self._behind(snapshot, canary):
+            return Observation("passed", behind)
         if share != self._settings.percent:
             return None
         record = current_verdict(snapshot.release.verdict if snapshot.release else None, snapshot.release, share)
@@ -110,6 +118,32 @@ class Bake(StepKind):
             and snapshot.canary == canary
             and service.effective_shares().get(canary, 0) == self._settings.percent
         )
+
+    def _behind(self, snapshot: Snapshot | None, canary: str) -> str:
+        """Whether the canary has more already, in a sentence; empty where it has not."""
+        if snapshot is None or snapshot.service is None or self._ended(snapshot, canary) is not None:
+            return ""
+        share = snapshot.service.effective_shares().get(canary, 0)
+        if share <= self._settings.percent:
+            return ""
+        return _("the canary has {share} %: this step is behind it").format(share=share)
+
+    def _check_begun(self, snapshot: Snapshot | None, canary: str) -> None:
+        """See that the canary has, or is being given, the share that is watched.
+
+        Raises:
+            UsageError: it has less.
+        """
+        if snapshot is None or snapshot.service is None:
+            return
+        share = snapshot.service.desired_shares().get(canary, 0)
+        if share < self._settings.percent:
+            raise UsageError(
+                _("The canary has {share} %, not {percent} %: there is nothing to watch.").format(
+                    share=share, percent=self._settings.percent
+                ),
+                remedy=_("Move it first."),
+            )
 
     def _ended(self, snapshot: Snapshot | None, canary: str) -> str | None:
         release = snapshot.release if snapshot is not None else None
