@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from console.commands.output import say, warn
-from console.commands.running import default_identity, find_settings, identity
+from console.commands.running import Where, default_identity, find_settings, identity, use_settings
 from console.crash import terminal_problem
 from console.demo_database import DATABASE, at_database, with_database
 from console.errors import ExitCode, UsageError
@@ -234,45 +234,51 @@ def joining(running: RunningDemo, settings: Settings, email: str) -> Iterator[Op
         settings: the user's, of which look, keys and words hold in the demo.
         email: who the operator is there.
     """
-    with (
-        tempfile.TemporaryDirectory(prefix="canario-demo-") as folder,
-        _joined(running, settings, email, Path(folder)) as opening,
-    ):
-        yield opening
+    who = identity(email, running.endpoint)
+    controls = Controls(running, running.scenario, running.speed())
+    with tempfile.TemporaryDirectory(prefix="canario-demo-") as folder:
+        ours = _joined_settings(running, settings, Path(folder))
+        with _variables(running.parts(), who):
+            yield Opening(ours, ours.environment("production"), running.endpoint, who, controls)
 
 
-@contextmanager
-def beside(settings: Settings, email: str | None) -> Iterator[Opening]:
-    """A command's place on the demo that runs, with a journal that lasts as long as the demo: what was killed goes on.
+def go_to(where: Where) -> Where:
+    """Let this process, a command, go to the demo that runs: its settings, secrets, cloud and checkout hold from here.
+
+    Its journal lasts as long as the demo, so that what was killed goes on where it was.
 
     Args:
-        settings: the user's.
-        email: who the command acts as; None for the user.
+        where: as typed.
 
     Raises:
-        UsageError: no demo runs here.
+        UsageError: no demo runs here, or another place was typed too.
     """
     from console.demo_shared import find_running
 
+    if where.env is not None or where.endpoint is not None:
+        raise UsageError(_("--demo says where; --env and --endpoint say it too."), remedy=_("Give one of them."))
     running = find_running()
     if running is None:
         raise UsageError(_("No demo is running here."), remedy=_("Start one in another terminal: canario demo --bare"))
     folder = running.parts().checkout.parent / "commands"
     folder.mkdir(mode=0o700, exist_ok=True)
-    with _joined(running, settings, email or default_identity(), folder) as opening:
-        yield opening
+    use_settings(_joined_settings(running, find_settings(), folder))
+    os.environ.update(running.parts().variables(where.email or default_identity()))
+    return Where(None, running.endpoint, where.email, demo=True)
 
 
-@contextmanager
-def _joined(running: RunningDemo, settings: Settings, email: str, folder: Path) -> Iterator[Opening]:
-    who = identity(email, running.endpoint)
-    controls = Controls(running, running.scenario, running.speed())
+def act_as(email: str) -> None:
+    """Act as `email` at the demo's GitHub from here, once `go_to` has gone to it."""
+    os.environ["CANARIO_GITHUB_TOKEN"] = LocalParts("", "", Path()).variables(email)["CANARIO_GITHUB_TOKEN"]
+
+
+def _joined_settings(running: RunningDemo, settings: Settings, folder: Path) -> Settings:
     ours = _settings(settings, folder, running.parts())
     shared = running.parts().checkout.parent / DATABASE
-    if shared.is_file():  # the same database as the demo's own console
-        ours = at_database(ours, shared, _migrations(running.parts()) or shared.parent / "migrations")
-    with _variables(running.parts(), who):
-        yield Opening(ours, ours.environment("production"), running.endpoint, who, controls)
+    if not shared.is_file():
+        return ours
+    # the same database as the demo's own console
+    return at_database(ours, shared, _migrations(running.parts()) or shared.parent / "migrations")
 
 
 def _parts(child: SimulatorProcess, folder: Path) -> tuple[LocalParts, str]:

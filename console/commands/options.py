@@ -26,6 +26,9 @@ AsOption = Annotated[
     str | None,
     typer.Option("--as", metavar="EMAIL", help=_("Who you are at the simulator (default: $USER@demo.example).")),
 ]
+DemoOption = Annotated[
+    bool, typer.Option("--demo", help=_("On the demo that another terminal runs: its cloud, GitHub, Slack, checkout."))
+]
 ReasonOption = Annotated[
     str,
     typer.Option("--reason", metavar="TEXT", help=_("Why; 10 characters or more override what a reason may override.")),
@@ -44,7 +47,7 @@ def ending(command: Callable[P, int]) -> Callable[P, None]:
 
 
 def placed(command: Callable[Concatenate[Where, P], int]) -> Callable[..., None]:
-    """`command` with --env, --endpoint and --as behind its own options; they reach it as one `Where`.
+    """`command` with --env, --endpoint, --as and --demo behind its own options; they reach it as one `Where`.
 
     Typer reads a function's signature, so the one that it sees is put together here.
     """
@@ -54,11 +57,12 @@ def placed(command: Callable[Concatenate[Where, P], int]) -> Callable[..., None]
         env: EnvOption = None,
         endpoint: EndpointOption = None,
         as_email: AsOption = None,
+        demo: DemoOption = False,
         **own: object,
     ) -> None:
         outer = context.obj if isinstance(context.obj, Where) else Where()
-        where = Where(env, endpoint, as_email).under(outer)
-        raise typer.Exit(run(lambda: command(where, **own)))  # type: ignore[arg-type, call-arg]
+        where = Where(env, endpoint, as_email, demo).under(outer)
+        raise typer.Exit(run(lambda: command(_gone_to(where), **own)))  # type: ignore[arg-type, call-arg]
 
     ours = list(inspect.signature(ended, eval_str=True).parameters.values())[:-1]
     _where, *theirs = inspect.signature(command, eval_str=True).parameters.values()
@@ -67,3 +71,12 @@ def placed(command: Callable[Concatenate[Where, P], int]) -> Callable[..., None]
     ended.__annotations__ = {each.name: each.annotation for each in shown}
     ended.__name__, ended.__doc__ = command.__name__, command.__doc__
     return ended
+
+
+def _gone_to(where: Where) -> Where:
+    """Where the command goes: the demo, if it was asked for."""
+    if not where.demo:
+        return where
+    from console.demo import go_to
+
+    return go_to(where)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Annotated
@@ -12,7 +10,7 @@ from typing import Annotated
 import typer
 
 from console.commands.options import JsonOption, ending, placed
-from console.commands.running import Place, Where, find_place, find_settings
+from console.commands.running import Where, find_place
 from console.commands.spoken import SpokenCommand, SpokenGroup
 from console.errors import UsageError
 from console.words import _
@@ -31,26 +29,18 @@ FileOption = Annotated[
     Path | None,
     typer.Option("--runbook", metavar="FILE", help=_("The runbook (default: the settings', else the packaged one).")),
 ]
-DemoOption = Annotated[
-    bool, typer.Option("--demo", help=_("On the demo that another terminal runs: its cloud, GitHub, Slack, checkout."))
-]
 RollbackOption = Annotated[bool, typer.Option("--rollback", help=_("The manual rollback's runbook."))]
 
 
 @command(help=_("The checklist as it stands now: each step's state, why, and its evidence."))
 @placed
 def show(
-    where: Where,
-    runbook: FileOption = None,
-    rollback: RollbackOption = False,
-    demo: DemoOption = False,
-    as_json: JsonOption = False,
+    where: Where, runbook: FileOption = None, rollback: RollbackOption = False, as_json: JsonOption = False
 ) -> int:
     """`canario runbook show`."""
     from console.commands import runbook as implementation
 
-    with _place(where, demo=demo) as place:
-        return asyncio.run(implementation.show(place, runbook, rollback=rollback, as_json=as_json))
+    return asyncio.run(implementation.show(find_place(where), runbook, rollback=rollback, as_json=as_json))
 
 
 @command(help=_("Check a runbook's file; a mistake names its line, the key and the fix, and exits 2."))
@@ -89,7 +79,6 @@ def run(
     ] = None,
     runbook: FileOption = None,
     rollback: RollbackOption = False,
-    demo: DemoOption = False,
     as_json: Annotated[bool, typer.Option("--json", help=_("Print one JSON object a line (docs/json.md)."))] = False,
 ) -> int:
     """`canario runbook run`."""
@@ -100,39 +89,24 @@ def run(
             _("`canario runbook run` walks without a terminal only."),
             remedy=_("Add --headless; in the console, k is the checklist."),
         )
-    if where.email is None and yes_as:
-        first = yes_as[0].partition(":")[0]
-        if demo or find_place(where).endpoint is not None:
-            where = Where(where.env, where.endpoint, first)
-    with _place(where, demo=demo) as place:
-        return asyncio.run(
-            implementation.run(
-                place,
-                runbook,
-                yes_as=yes_as or (),
-                until=until,
-                note=note,
-                skip=skip or (),
-                rollback=rollback,
-                as_json=as_json,
-                checkout=checkout,
-            )
+    place = find_place(where)
+    if where.email is None and yes_as and place.endpoint is not None:
+        where = Where(where.env, where.endpoint, yes_as[0].partition(":")[0], where.demo)
+        place = find_place(where)
+        if where.demo:
+            from console.demo import act_as
+
+            act_as(yes_as[0].partition(":")[0])
+    return asyncio.run(
+        implementation.run(
+            place,
+            runbook,
+            yes_as=yes_as or (),
+            until=until,
+            note=note,
+            skip=skip or (),
+            rollback=rollback,
+            as_json=as_json,
+            checkout=checkout,
         )
-
-
-@contextmanager
-def _place(where: Where, *, demo: bool) -> Iterator[Place]:
-    """Where the command goes: as typed, or to the demo that runs.
-
-    Raises:
-        UsageError: both are asked for, or no demo runs.
-    """
-    if not demo:
-        yield find_place(where)
-        return
-    if where.env is not None or where.endpoint is not None:
-        raise UsageError(_("--demo says where; --env and --endpoint say it too."), remedy=_("Give one of them."))
-    from console.demo import beside
-
-    with beside(find_settings(), where.email) as opening:
-        yield find_place(Where(endpoint=opening.endpoint, email=opening.as_email), opening.settings)
+    )

@@ -35,10 +35,14 @@ class Where:
     env: str | None = None
     endpoint: str | None = None
     email: str | None = None
+    demo: bool = False
+    """Whether it goes to the demo that another terminal runs."""
 
     def under(self, outer: Where) -> Where:
         """These options, those left out taken from `outer` (what was typed before the command's name)."""
-        return Where(self.env or outer.env, self.endpoint or outer.endpoint, self.email or outer.email)
+        return Where(
+            self.env or outer.env, self.endpoint or outer.endpoint, self.email or outer.email, self.demo or outer.demo
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +57,15 @@ class Place:
     """Identity on loopback, else None."""
 
 
+_instead: list[Settings] = []
+"""The demo's settings, where this process goes to it."""
+
+
+def use_settings(settings: Settings) -> None:
+    """Let `settings` hold from now on in this process, in place of the user's: it goes to the demo."""
+    _instead.append(settings)
+
+
 def find_settings() -> Settings:
     """The settings that hold here, and their language chosen.
 
@@ -61,7 +74,7 @@ def find_settings() -> Settings:
     """
     from console.settings import load_settings
 
-    settings = load_settings()
+    settings = _instead[-1] if _instead else load_settings()
     if settings.language:
         use_language(settings.language)
     return settings

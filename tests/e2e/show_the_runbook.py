@@ -31,8 +31,8 @@ SPEED, WATCH_SPEED = 10.0, 500.0
 """Simulated seconds a wall second: until 100 %, and in the 24-hour watch."""
 PATIENCE_S = 120.0
 """Wall seconds that a step may take unless `SLOW` says otherwise."""
-SLOW = {"load_test": 240.0, "bake_10": 300.0, "bake_50": 300.0, "validation": 300.0, "watch_24h": 900.0}
-HEAD = 12
+SLOW = {"load_test": 240.0, "bake_10": 300.0, "bake_50": 300.0, "validation": 300.0, "watch_24h": 1200.0}
+HEAD = 16
 """Characters of a step's title that tell it from the others, also where the list cuts it."""
 
 
@@ -84,6 +84,15 @@ class Show:
         """From the first step to the last."""
         for step in load_runbook().runbook.steps():
             self.step(step)
+        watch = next(step for step in load_runbook().runbook.steps() if step.kind == "watch")
+        for moment in range(1, int(SLOW[watch.id] / 20)):
+            self.look_at(self.carlos, watch)
+            if until(lambda: row(self.carlos, watch)[:1] in ("✔", "✖"), 20.0):
+                break
+            self.tell(row(self.carlos, watch))
+            if moment % 5 == 1:
+                self.keep(f"{watch.id}-running")
+        self.passed(self.carlos, watch)
         self.carlos.wait_for("closed: done", PATIENCE_S)
         self.keep("closed")
         self.carlos.press("h")
@@ -132,13 +141,17 @@ class Show:
             self.keep(f"{step.id}-failed")
             raise AssertionError(f"{step.id} failed:\n{who.page()}")
         self.tell(f"{step.id}: {row(who, step)}")
+        self.look_at(who, step)
+        self.keep(f"{step.id}-after")
+
+    def look_at(self, who: Terminal, step: Step) -> None:
+        """Go up to a step that is done or runs beside the others."""
         for _ in range(4):
             if in_hand(who, step):
                 break
             who.press("Up")
             until(lambda: in_hand(who, step), 1.0)
         until(lambda: False, 0.4)
-        self.keep(f"{step.id}-after")
 
     # ------------------------------------------------------------------ the kinds
 
@@ -275,8 +288,10 @@ class Show:
 
 def row_of(text: str, step: Step) -> str:
     """A step's line in the list, from its glyph on; empty where it is not in sight."""
-    title = re.escape(" ".join(step.title.in_language("en")[:HEAD].split()))
-    found = re.search(rf"([·○◐✔✖◔◑»↻?] {title}[^│╮\n]*)", text)
+    whole = step.title.in_language("en")
+    title = re.escape(" ".join(whole[:HEAD].split()))
+    rest = r"[^│╮\n]*" if len(whole) > HEAD else r" (?:not yet|[a-z]+(?: \d+ %)?|\d+/\d+)(?= *[▁-█]? *[│╮\n])"
+    found = re.search(rf"([·○◐✔✖◔◑»↻?] {title}{rest})", text + "\n")
     return found[1].strip() if found else ""
 
 
@@ -287,7 +302,8 @@ def row(who: Terminal, step: Step) -> str:
 
 def in_hand(who: Terminal, step: Step) -> bool:
     """Whether the card is the step's: its border says so."""
-    title = re.escape(" ".join(step.title.in_language("en").split())[:30])
+    whole = " ".join(step.title.in_language("en").split())
+    title = re.escape(whole[:30]) + ("" if len(whole) > 30 else " ?─")
     return re.search(rf"─ ?{title}", who.text()) is not None
 
 
