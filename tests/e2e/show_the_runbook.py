@@ -162,6 +162,9 @@ class Show:
         if "Enter Do it" in who.text():
             self.keep(f"{step.id}-asked")
             who.confirm("Enter Do it")
+            until(lambda: row(who, step)[:1] in ("◐", "✔", "✖"), 15.0)
+            if "Enter Do it" in who.text():  # the screen was slow to go, and a second Enter has asked again
+                who.press("Escape")
 
     def _confirm(self, who: Terminal, step: Step) -> None:
         who.press("Enter")
