@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from console.actions.door import Door
 from console.journal import Entry, Journal
+from console.release.approvals import StepCheck
 from console.release.state import StepRecord
 from console.runbook.evidence import EXCERPT_LINES, Evidence, ItemResult, Result
 from console.text import clean
@@ -253,23 +254,31 @@ def _pairs(value: object) -> tuple[tuple[str, str], ...]:
     )
 
 
-def record_of(evidence: Evidence, image_id: str) -> StepRecord:
+def record_of(
+    evidence: Evidence, image_id: str, *, own: str = "", played: bool = False, template: str = ""
+) -> StepRecord:
     """What is shared of evidence with other consoles.
 
     Args:
         evidence: ours.
         image_id: identity of the image that is released, or empty.
+        own: identity that this console writes under, which the audit log will name; empty: the evidence's.
+        played: whether this is a simulator, where one console may speak for several people.
+        template: fingerprint of what the revision in hand ran with, or empty.
     """
+    others = bool(own) and own.casefold() != evidence.by.casefold()
     return StepRecord(
         step=evidence.step,
         result=evidence.result.value,
-        by=evidence.by,
+        by=own if others and not played else evidence.by,
         at=evidence.at,
         digest=image_id,
         subject=evidence.subject,
         sentence=evidence.sentence,
         reason=evidence.reason,
         key=evidence.key,
+        told_by=own if others and played else "",
+        template=template,
     )
 
 
@@ -290,15 +299,22 @@ def from_record(record: StepRecord) -> Evidence | None:
 
 
 def merged(
-    own: Mapping[str, Sequence[Evidence]], candidate: Candidate | None
+    own: Mapping[str, Sequence[Evidence]], candidate: Candidate | None, checks: Iterable[StepCheck] | None = None
 ) -> tuple[dict[str, tuple[Evidence, ...]], frozenset[str]]:
-    """Our evidence with that of other consoles beside it, and the keys of theirs."""
+    """Our evidence with that of other consoles beside it, and the keys of theirs.
+
+    Args:
+        own: ours, by step.
+        candidate: with what others told.
+        checks: their records held against the audit log; of others only what it vouches for is taken. None: all is.
+    """
+    vouched = None if checks is None else [check.record for check in checks if check.counts]
     whole = {step: tuple(known) for step, known in own.items()}
     ours = {evidence.key for known in own.values() for evidence in known}
     theirs: set[str] = set()
     for record in candidate.steps if candidate is not None else ():
         evidence = from_record(record)
-        if evidence is None or evidence.key in ours:
+        if evidence is None or evidence.key in ours or (vouched is not None and record not in vouched):
             continue
         whole[record.step] = (*whole.get(record.step, ()), evidence)
         theirs.add(evidence.key)

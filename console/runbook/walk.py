@@ -74,7 +74,7 @@ class Walk(Keeping):
         await walk._resume()
         await walk._settle()
         if not look:
-            walk._writes, _problem = await session.actions.access.approval_writes(walk.candidate)
+            walk._writes, _problem = await session.actions.access.approval_writes(walk.candidate, everything=True)
         walk._publish()
         if look:
             walk._spawn(walk._look())
