@@ -9,7 +9,7 @@ import logging
 from dataclasses import replace
 
 from console.actions.recovery import process_alive as alive
-from console.errors import BlockedError, CanarioError, JournalError
+from console.errors import BlockedError, CanarioError, JournalError, UnavailableError
 from console.journal.scrub import scrub_text
 from console.release.state import LEASE, SENTENCE_LIMIT, Candidate, Driver, StepRecord, image_identity
 from console.runbook.evidence import Evidence, Result
@@ -162,7 +162,7 @@ class Keeping(Standing):
             return None
         run = Run(step_id, record.by, record.at, self.session.clock.monotonic(), key=record.key)
         context = self._context(run, Answer())
-        evidence = await kind.settle(context, record.at)
+        evidence = await kind.settle_elsewhere(context, record.at)
         self._keys.add(record.key)
         if evidence is None:
             return None
@@ -174,10 +174,39 @@ class Keeping(Standing):
         return await self._keep(number, evidence)
 
     async def _tell_begun(self, run: Run) -> None:
-        """Tell other consoles of a run before it begins: whoever takes over must know to ask the world."""
+        """Tell other consoles of a run before it begins: whoever takes over must know to ask the world.
+
+        Raises:
+            UnavailableError: they cannot be told, so that it must not begin.
+        """
         self._keys.add(run.key)
         run.told = True
-        self._shared.records[run.step] = self._running_record(run)
+        before, record = self._shared.records.get(run.step), self._running_record(run)
+        self._shared.records[run.step] = record
+        await self._shared_soon()
+        if self._shared.records.get(run.step) != record:
+            return
+        if before is None:
+            del self._shared.records[run.step]
+        else:
+            self._shared.records[run.step] = before
+        raise UnavailableError(
+            _("{step} is not begun: other consoles cannot be told first, and it must not be done twice. {why}").format(
+                step=run.step, why=self._problems.get("share", "")
+            ),
+            remedy=_("Try again once the service can be written."),
+        )
+
+    async def _take_in_begun(self) -> None:
+        """After a take-over: what became of runs that the console before began, and that must not be done twice."""
+        for record in self._candidate.steps if self._candidate is not None else ():
+            kind = self.loaded.kinds.get(record.step)
+            if kind is None or not kind.once or kind.ask is not Ask.NOTHING:
+                continue
+            try:
+                await self._begun_elsewhere(record.step, kind)
+            except CanarioError as error:
+                log.info("%s, begun elsewhere, cannot be asked about yet: %s", record.step, error)
         await self._shared_soon()
 
     def _tell_refused(self, run: Run, problem: str) -> None:

@@ -9,7 +9,14 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from console.release.approvals import ApprovalState, ApprovalWrite, StepCheck, check_approvals, check_steps
+from console.release.approvals import (
+    ApprovalState,
+    ApprovalWrite,
+    StepCheck,
+    check_approvals,
+    check_steps,
+    unaccounted,
+)
 from console.release.state import Candidate, plan_digest
 from console.runbook.evidence import Evidence
 from console.runbook.folding import subject_of
@@ -71,7 +78,7 @@ class Standing:
         self._checkout = checkout or settings.checkout()
         self._shared = Shared(session.actions.access)
         self._traits = {
-            step: Traits(kind.ask, kind.machine, kind.once, kind.background, kind.again)
+            step: Traits(kind.ask, kind.machine, kind.once, kind.background, kind.again, kind.looks)
             for step, kind in loaded.kinds.items()
         }
         self._plan = plan_digest(settings.rules(session.environment).plan)
@@ -87,7 +94,7 @@ class Standing:
         self._wake = asyncio.Event()
         self._opening = asyncio.Lock()
         self._writes: tuple[ApprovalWrite, ...] = ()
-        """Who wrote the approvals, as read once where nothing is watched."""
+        """Who wrote what the service carries, as read here; the watcher's reading counts where it has found more."""
         self._checked: tuple[object, object, tuple[StepCheck, ...]] = (None, None, ())
         """Others' records as checked last, and of what."""
         self._keys: set[str] = set()
@@ -212,7 +219,17 @@ class Standing:
     def _audit(self) -> tuple[ApprovalWrite, ...]:
         """Calls that wrote the annotation, as far as the audit log has told."""
         snapshot = self._snapshot()
-        return (snapshot.approval_writes if snapshot is not None else ()) or self._writes
+        seen = snapshot.approval_writes if snapshot is not None else ()
+        return seen if len(seen) >= len(self._writes) else self._writes
+
+    async def _account(self) -> None:
+        """Ask the audit log now who wrote what the service carries, where something of it is not accounted for."""
+        if self._is_shared and self._candidate is not None and unaccounted(self._candidate, self._audit()):
+            access = self.session.actions.access
+            found, problem = await access.approval_writes(self._candidate, everything=True)
+            self._writes = found if len(found) > len(self._writes) else self._writes
+            if problem:
+                log.info("the audit log cannot be read: %s", problem)  # the watcher says so on the checklist
 
     def _step_checks(self) -> tuple[StepCheck, ...]:
         """Steps' records on the service, held against the audit log; worked out anew only where either has changed."""

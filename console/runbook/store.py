@@ -63,6 +63,8 @@ class Past:
     """Runs without an outcome, oldest first."""
     processes: dict[str, str] = field(default_factory=dict)
     """The process of each session that wrote a row: `HOST:PID`."""
+    begun_at: dict[str, datetime] = field(default_factory=dict)
+    """Server time of each run's intent, by its key."""
     drivers: list[str] = field(default_factory=list)
     """E-mails of who took the seat here, oldest first."""
 
@@ -140,6 +142,7 @@ def past_of(rows: Iterable[Entry], candidate: str) -> Past:
         if row.payload.get("candidate") == candidate and row.payload.get("what") in ("open", "seat"):
             past.drivers.append(str(row.payload.get("by", "")))
     open_runs = {number: row for number, row in intents.items() if _of_step(row, candidate)}
+    past.begun_at = {str(row.payload.get("key", "")): row.server_time or row.at for row in open_runs.values()}
     for row in ordered:
         intent = open_runs.pop(row.intent, None) if row.phase == "outcome" and row.intent is not None else None
         written = row.payload.get("evidence")

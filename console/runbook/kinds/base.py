@@ -291,6 +291,15 @@ class StepKind(ABC):
         """
         return None
 
+    async def settle_elsewhere(self, context: StepContext, begun: datetime) -> Evidence | None:
+        """The same of a run that a console on another machine began, whose journal is out of reach."""
+        return await self.settle(context, begun)
+
+    @property
+    def looks(self) -> bool:
+        """Whether a run that was cut off can be found out about, or may simply be run again; else a person says."""
+        return not self.once or type(self).settle is not StepKind.settle
+
     async def drift(self, context: StepContext) -> Mapping[str, str]:
         """What it would find out now, looked up without running it: `learned`, where that is new; else nothing.
 

@@ -26,6 +26,9 @@ from console.words import _
 Look = Callable[[StepContext, Cloud, Service], Awaitable[Evidence | str]]
 """Looks once: evidence where it holds, else what is still missing, in a sentence."""
 
+LISTED = 50
+"""Newest revisions among which a deployment that was cut off is looked for."""
+
 LOOK_S = 1.0
 """Wall seconds between two looks while waiting."""
 
@@ -78,27 +81,30 @@ class CloudRunStep(StepKind):
                 return await self._until(context, self._idle)
 
     async def settle(self, context: StepContext, begun: datetime) -> Evidence | None:
-        """A deployment that was cut off: the service's own record of it, or the revision under the tag, tells."""
+        """A deployment that was cut off: the service's revisions tell, whatever the tag points at by now."""
         if not self.once:
             return None
         cloud, environment = await context.tools.cloud(self._settings.environment)
         service = await cloud.run.get_service(environment.service)
-        made = service.traffic.revision_for_tag(self._settings.tag)
-        if made is None:
-            return None
-        revision = await self._revision(cloud, environment.service, made)
-        if revision.created is None or revision.created < begun - timedelta(seconds=2):
-            return None
-        wanted = self._image(context)
-        if wanted and not self._is_of(revision, wanted):
+        tagged, wanted = service.traffic.revision_for_tag(self._settings.tag), self._image(context)
+        earliest = begun - timedelta(seconds=2)
+        since = [
+            one
+            for one in await cloud.run.list_revisions(environment.service, limit=LISTED)
+            if one.created is not None and one.created >= earliest
+        ]
+        since = list(await cloud.run.with_digests(since, [one.name for one in since], again=True))
+        ours = [one for one in since if not wanted or self._is_of(one, wanted)]
+        found = next((one for one in ours if one.name == tagged), ours[-1] if ours else None)  # else the first made
+        if found is not None and (wanted or found.name == tagged):
+            return self._made(context, found)
+        if service.reconciling:
             return context.evidence(
                 Result.UNKNOWN,
-                _("{revision} was made meanwhile, of another image ({image})").format(
-                    revision=revision.name, image=short_image(revision.identity)
-                ),
-                remedy=_("Look at `canario revisions`, then say whether it is yours."),
+                _("{service} is being changed: the new revision may come yet").format(service=service.name),
+                remedy=_("Look again once the change is through."),
             )
-        return self._made(context, revision)
+        return None
 
     async def drift(self, context: StepContext) -> Mapping[str, str]:
         """A newer image that the service serves by now."""
