@@ -36,7 +36,7 @@ from console.settings import HttpSettings, Settings
 from console.simulator import webhook
 from console.simulator.server import Simulator
 from tests.runbook.conftest import MakeSimulator
-from tests.runbook.steps import Bench
+from tests.runbook.steps import NOW, Bench
 
 SECRETS = {"app-secret": webhook.APP_SECRET, "verify-token": webhook.VERIFY_TOKEN}
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -89,7 +89,7 @@ async def test_after_a_rollback_health_tells_the_version_of_the_revision_gone_ba
     cloud = here.tools.clouds["production"]
     service = await cloud.run.get_service("wa-backend")
     (stable,) = [name for name, share in service.effective_shares().items() if share == 100]
-    moved = Evidence("move_back", Result.PASSED, "m@x", here.now(), "", learned={"back_to": stable})
+    moved = Evidence("move_back", Result.PASSED, "m@x", NOW, "", learned={"back_to": stable})
     here.others = {"move_back": moved}
     evidence = await check(here, "healthz", revision_of="move_back")
     assert evidence.result is Result.PASSED
