@@ -121,7 +121,10 @@ async def gather(session: Session) -> Chronicle:
     except CanarioError as error:
         problem = problem or str(error)
     latest = session.watcher.latest
-    return Chronicle(tell(versions_of(audits), latest.release, entries, latest.candidate), problem)
+    told = tell(versions_of(audits), latest.release, entries, latest.candidate)
+    unmoved = stopped_early(candidates_of(audits), latest.candidate, told)
+    stories = sorted((*told, *unmoved), key=lambda story: story.release.started, reverse=True)
+    return Chronicle(tuple(stories), problem)
 
 
 def hours_of(release: Release, now: datetime) -> tuple[datetime, datetime]:
@@ -180,6 +183,58 @@ def versions_of(audits: Iterable[AuditEntry]) -> list[Version]:
         if document.release is not None:
             found.append(Version(audit.time, audit.principal, document.release, document.candidate))
     return sorted(found, key=lambda version: version.at)
+
+
+def candidates_of(audits: Iterable[AuditEntry]) -> dict[str, Candidate]:
+    """Every candidate in the audit log as it was written last, by its id; refused calls wrote none."""
+    found: dict[str, Candidate] = {}
+    for audit in sorted(audits, key=lambda audit: audit.time):
+        service = audit.request.get("service")
+        annotations = service.get("annotations") if isinstance(service, Mapping) else None
+        if audit.refused or not isinstance(annotations, Mapping) or not isinstance(annotations.get(ANNOTATION), str):
+            continue
+        candidate = read_document(annotations)[0].candidate
+        if candidate is not None:
+            found[candidate.id] = candidate
+    return found
+
+
+def stopped_early(
+    written: Mapping[str, Candidate], current: Candidate | None, told: Iterable[Story]
+) -> tuple[Story, ...]:
+    """The stories of candidates that were closed before any traffic moved; their release has no canary.
+
+    Args:
+        written: candidates by id, as written last.
+        current: the one on the service now.
+        told: stories of releases, whose candidates are told there.
+    """
+    whole = dict(written)
+    if current is not None:
+        whole[current.id] = current
+    moved = {story.candidate.id for story in told if story.candidate is not None}
+    stories = []
+    for candidate in whole.values():
+        if candidate.closed is None or candidate.id in moved:
+            continue
+        unmoved = Release(
+            id=candidate.id,
+            canary="",
+            stable="",
+            baseline=(),
+            started=candidate.opened,
+            started_by=candidate.opened_by,
+            ended="abandoned",
+            ended_at=candidate.closed_at,
+        )
+        happenings = [*_steps(candidate), Happening(candidate.closed_at or candidate.opened, "ended", unmoved_words())]
+        stories.append(Story(unmoved, tuple(sorted(happenings, key=_in_order)), candidate))
+    return tuple(stories)
+
+
+def unmoved_words() -> str:
+    """How a candidate ended that never got traffic."""
+    return _("stopped before any traffic moved")
 
 
 def tell(

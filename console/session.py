@@ -291,6 +291,12 @@ class Session:
             except CanarioError as error:
                 self.problems["runbook"] = str(error)
                 await self.clock.sleep(WALK_AGAIN_S)
+            except Exception as error:
+                log.exception("opening the runbook failed")
+                self.problems["runbook"] = _("The runbook failed inside ({kind}: {words}); it is tried again.").format(
+                    kind=type(error).__name__, words=clean(str(error), 200)
+                )
+                await self.clock.sleep(WALK_AGAIN_S)
 
     async def close(self) -> None:
         """Stop the tasks, leave the driver's seat, let messages out, close everything; some seconds at most."""

@@ -98,6 +98,9 @@ class ChecklistHand:
                 return
             self._host.say(chosen.why_not or _("There is nothing to do here now."), "warning")
             return
+        if chosen.state is State.UNKNOWN and chosen.traits.looks:
+            self._start(chosen.step.id, Answer())
+            return
         if chosen.state is State.UNKNOWN:
             self._ask_what_became(view, chosen)
             return
@@ -215,7 +218,8 @@ class ChecklistHand:
     def _ask_what_became(self, view: View, chosen: StepView) -> None:
         lines = (
             chosen.reason,
-            _("Look where it would show (the service, GitHub, Slack), then say: was it done?"),
+            _("Nothing can be asked: look where it would show, then say, with what you saw: was it done?"),
+            _("It is kept as your word, not as a check."),
         )
 
         def then(signed: Signed | None) -> None:

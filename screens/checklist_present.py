@@ -244,7 +244,7 @@ def press(
             Ask.ELSEWHERE: _("Do it"),
         }[view.traits.ask]
         if view.state is State.UNKNOWN:
-            verb = _("Say what became of it")
+            verb = _("Look again") if view.traits.looks else _("Say what became of it")
         found.append((run, verb))
     if not view.may_run and takes_seat(view, me):
         found.append((run, _("Take over")))

@@ -148,7 +148,7 @@ class HistoryScreen(ConsoleScreen):
             "abandoned": "○ " + _("abandoned"),
         }.get(release.ended or "", "● " + _("under way at {step} %").format(step=release.step))
         when = release.started.strftime("%Y-%m-%d %H:%M")
-        return Content.styled(f"{when}  {present.short(release.canary, service)}", "bold") + Content(
+        return Content.styled(f"{when}  {present.short(release.canary or release.id, service)}", "bold") + Content(
             f"\n  {word} · {release.started_by}"
         )
 

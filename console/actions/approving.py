@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
 from console.actions.door import guarded
@@ -11,7 +11,15 @@ from console.actions.reading import ServiceAccess
 from console.actions.site import Site
 from console.errors import UsageError
 from console.notify import Message
-from console.release.approvals import ApprovalCheck, ApprovalState, check_approvals, role_title, short_image
+from console.release.approvals import (
+    ApprovalCheck,
+    ApprovalState,
+    check_approvals,
+    is_new,
+    role_title,
+    short_image,
+    told_apart,
+)
 from console.release.guardrails import Answer
 from console.release.service import Revision, Service
 from console.release.state import Approval, Candidate, Document, image_identity, plan_digest, read_document
@@ -41,11 +49,22 @@ async def approve(site: Site, role: Literal["code", "tech_lead"]) -> Approval:
             _("No release candidate is open on {service}.").format(service=access.service),
             remedy=_("Open one first: `k` in the console, or `canario runbook run`."),
         )
-    image_id = approved_image(candidate, facts.revision(_canary(facts.service)))
+    revisions = await access.cloud.run.with_digests(facts.revisions, _in_hand(facts.service), again=True)
+    image_id, template = released(candidate, facts.service, revisions)
     if not image_id:
         raise UsageError(
             _("The image to be released is not known yet."),
             remedy=_("Staging comes first: the runbook's step that verifies it finds the image."),
+        )
+    if not told_apart(image_id):
+        raise UsageError(
+            _(
+                "The digest of {image} is not known, and its tag may be pushed again: nobody can say what is approved."
+            ).format(image=short_image(image_id)),
+            remedy=_(
+                "Run the step that verifies staging again once Cloud Run's v1 API answers ({problem}); or deploy, "
+                "then approve the new revision."
+            ).format(problem=access.cloud.run.digests.problem or "-"),
         )
     plan = plan_digest(rules.plan)
     approval = Approval(
@@ -56,6 +75,7 @@ async def approve(site: Site, role: Literal["code", "tech_lead"]) -> Approval:
         digest=image_id,
         plan=plan,
         candidate=candidate.id,
+        template=template,
     )
     checks = check_approvals(
         candidate,
@@ -63,6 +83,7 @@ async def approve(site: Site, role: Literal["code", "tech_lead"]) -> Approval:
         image_id=image_id,
         plan=plan,
         people=rules.people,
+        template=template,
     )
     live = [check.approval for check in checks if check.state in (ApprovalState.VERIFIED, ApprovalState.VERIFYING)]
     same = next((known for known in live if _same(known.by, approval.by) and known.role == role), None)
@@ -107,16 +128,36 @@ async def vouched(access: ServiceAccess, approval: Approval) -> ApprovalCheck | 
     candidate = read_document(service.annotations)[0].candidate
     writes, _problem = await access.approval_writes(candidate)
     checks = check_approvals(
-        candidate, writes, image_id=approval.digest, plan=approval.plan, people=access.rules.people
+        candidate,
+        writes,
+        image_id=approval.digest,
+        plan=approval.plan,
+        people=access.rules.people,
+        template=approval.template,
     )
     return next((check for check in checks if check.approval.id == approval.id), None)
 
 
-def approved_image(candidate: Candidate, canary: Revision | None) -> str:
-    """Identity of the image that an approval is for: the candidate's, else that of the revision under `canary`."""
+def released(candidate: Candidate, service: Service | None, revisions: Sequence[Revision]) -> tuple[str, str]:
+    """(identity of the image that an approval is for, fingerprint of what it runs with); empty where not known.
+
+    The new revision's once it is made, since traffic moves to that; before, the image that the steps found, and what
+    the service would make a revision with now.
+    """
+    by_name = {revision.name: revision for revision in revisions}
+    canary = by_name.get(_canary(service) or "")
+    if canary is not None and is_new(candidate, canary):
+        return canary.identity, canary.template
+    latest = by_name.get(service.latest_created or "") if service is not None else None
+    template = latest.template if latest is not None else ""
     if candidate.image:
-        return image_identity(candidate.image)
-    return image_identity(canary.image, canary.digest) if canary is not None else ""
+        return image_identity(candidate.image), template
+    return (canary.identity, canary.template) if canary is not None else ("", "")
+
+
+def _in_hand(service: Service | None) -> tuple[str, ...]:
+    canary = _canary(service)
+    return (canary,) if canary else ()
 
 
 def _canary(service: Service | None) -> str | None:
@@ -159,4 +200,4 @@ def _message(site: Site, approval: Approval) -> Message:
     )
 
 
-__all__ = ["approve", "approved_image", "vouched"]
+__all__ = ["approve", "released", "vouched"]

@@ -5,8 +5,11 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
+import subprocess
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
 from typing import Protocol, TypeVar
 
 from console.clock import Clock, ServerClock
@@ -24,8 +27,35 @@ AUDIT_LOG = "canario-audit"
 
 
 def process_mark() -> str:
-    """This process, so that another one does not take its unfinished intents for lost: `HOST:PID`."""
-    return f"{socket.gethostname()}:{os.getpid()}"
+    """This process, so that another one does not take its unfinished intents for lost: `HOST:PID@START`."""
+    return _mark(os.getpid())
+
+
+@lru_cache(maxsize=1)
+def _mark(pid: int) -> str:
+    started = started_at(pid)
+    return f"{socket.gethostname()}:{pid}@{started}" if started else f"{socket.gethostname()}:{pid}"
+
+
+def started_at(pid: int) -> str:
+    """When a process began, as the system tells it: what tells it from a later one with its number; else empty.
+
+    Linux: clock ticks since boot, field 22 of `/proc/PID/stat` (proc_pid_stat(5)). Elsewhere `ps -o lstart=`.
+    """
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
+        return stat.rpartition(")")[2].split()[19]  # the name in parentheses may hold anything
+    except (OSError, IndexError):
+        pass
+    if Path("/proc/self/stat").exists():
+        return ""
+    try:
+        told = subprocess.run(
+            ["ps", "-o", "lstart=", "-p", str(pid)], capture_output=True, text=True, timeout=5, check=False
+        )
+    except (OSError, subprocess.SubprocessError):
+        return ""
+    return "-".join(told.stdout.split()).replace(":", ".")
 
 
 class AuditLog(Protocol):

@@ -11,7 +11,15 @@ from typing import TYPE_CHECKING
 from console.clock import Clock
 from console.errors import CloudError, ConflictError, NotFoundError, UnavailableError
 from console.journal import Journal
-from console.release.approvals import ApprovalCheck, ApprovalWrite, check_approvals
+from console.release.approvals import (
+    ApprovalCheck,
+    ApprovalWrite,
+    StepCheck,
+    check_approvals,
+    check_steps,
+    counting,
+    unaccounted,
+)
 from console.release.guardrails import EnvironmentRules, Facts, shares_text
 from console.release.service import Revision, Service
 from console.release.state import (
@@ -25,7 +33,7 @@ from console.release.state import (
     read_release,
 )
 from console.release.transitions import Who, annotated
-from console.watch.approvals import read_approval_writes, unaccounted
+from console.watch.approvals import read_approval_writes
 from console.words import _
 
 if TYPE_CHECKING:
@@ -94,6 +102,8 @@ class ServiceAccess:
                 pass
         writable = await asyncio.to_thread(lambda: self.journal.writable)
         candidate = read_document(service.annotations)[0].candidate
+        if candidate is not None and wanted:
+            revisions = await self.cloud.run.with_digests(revisions, (wanted,), again=True)
         writes, approvals_problem = await self.approval_writes(candidate)
         checks = self.checks(candidate, writes, revisions, wanted)
         return Facts(
@@ -110,6 +120,7 @@ class ServiceAccess:
             candidate=candidate,
             approvals=checks,
             approvals_problem=approvals_problem,
+            step_checks=self.step_checks(candidate, writes),
         )
 
     async def merged_facts(self, facts: Facts, fresh: Service, canary: str | None) -> Facts:
@@ -125,24 +136,43 @@ class ServiceAccess:
             candidate=candidate,
             approvals=self.checks(candidate, writes, facts.revisions, canary),
             approvals_problem=approvals_problem,
+            step_checks=self.step_checks(candidate, writes),
         )
 
-    async def approval_writes(self, candidate: Candidate | None) -> tuple[tuple[ApprovalWrite, ...], str]:
-        """Calls that wrote the approvals on the service, and why they could not be read, or empty.
+    async def approval_writes(
+        self, candidate: Candidate | None, *, everything: bool = False
+    ) -> tuple[tuple[ApprovalWrite, ...], str]:
+        """Calls that wrote what the rules ask for on the service, and why they could not be read, or empty.
 
-        Those that the watcher has found are enough where they account for every approval: the audit log is never
-        changed.
+        Those that the watcher has found are enough where they account for every line: the audit log is never changed.
+
+        Args:
+            candidate: as written on the service.
+            everything: account for every step's record, whatever the rules ask for.
         """
         now = self.server_time()
-        if candidate is None or not candidate.approvals or not self.rules.approvals or now is None:
+        if candidate is None or now is None:
+            return (), ""
+        steps = None if everything else frozenset(self.rules.smoke)
+        asked = everything or bool(candidate.approvals and self.rules.approvals) or bool(counting(candidate, steps))
+        if not asked:
             return (), ""
         known = self.watcher.latest.approval_writes if self.watcher is not None else ()
-        if known and not unaccounted(candidate, known):
+        if known and not unaccounted(candidate, known, steps):
             return known, ""
         try:
             return await read_approval_writes(self.cloud.logs, self.service, candidate, now), ""
         except CloudError as error:
             return known, error.what
+
+    @property
+    def played(self) -> bool:
+        """Whether this is a simulator, where one console may speak for several people."""
+        return self.cloud.target.endpoint is not None
+
+    def step_checks(self, candidate: Candidate | None, writes: tuple[ApprovalWrite, ...]) -> tuple[StepCheck, ...]:
+        """The smoke tests' records on the service, held against the audit log."""
+        return check_steps(candidate, writes, played=self.played, only=self.rules.smoke)
 
     def checks(
         self,
@@ -153,11 +183,16 @@ class ServiceAccess:
     ) -> tuple[ApprovalCheck, ...]:
         """The approvals on the service, held against the audit log, for the image of `canary` (or the candidate's)."""
         revision = next((known for known in revisions if known.name == canary), None)
-        image = image_identity(revision.image, revision.digest) if revision is not None else ""
+        image, template = (revision.identity, revision.template) if revision is not None else ("", "")
         if not image and candidate is not None and candidate.image:
             image = image_identity(candidate.image)
         return check_approvals(
-            candidate, writes, image_id=image, plan=plan_digest(self.rules.plan), people=self.rules.people
+            candidate,
+            writes,
+            image_id=image,
+            plan=plan_digest(self.rules.plan),
+            people=self.rules.people,
+            template=template,
         )
 
     def live_facts(self) -> Facts:
@@ -180,6 +215,7 @@ class ServiceAccess:
             candidate=snapshot.candidate,
             approvals=self.checks(snapshot.candidate, snapshot.approval_writes, snapshot.revisions, snapshot.canary),
             approvals_problem=snapshot.approvals_problem,
+            step_checks=self.step_checks(snapshot.candidate, snapshot.approval_writes),
         )
 
     def live_verdict(self, service: Service) -> VerdictRecord | None:

@@ -6,7 +6,7 @@ import asyncio
 import os
 import socket
 
-from console.actions.door import Door
+from console.actions.door import Door, started_at
 from console.actions.outcome import Settled
 from console.actions.reading import ServiceAccess
 from console.errors import CanarioError, JournalError
@@ -48,14 +48,20 @@ async def settle_unfinished(access: ServiceAccess, door: Door) -> tuple[Settled,
 
 
 def process_alive(mark: str) -> bool:
-    """Whether the process of a mark `HOST:PID` still runs; one on another machine counts as running."""
-    host, _colon, pid = mark.rpartition(":")
+    """Whether the process of a mark `HOST:PID@START` still runs; one on another machine counts as running.
+
+    A process that got the same number later is another one; marks of an older canario have no start.
+    """
+    host, _colon, rest = mark.rpartition(":")
+    pid, _at, started = rest.partition("@")
     if not host or not pid.isdecimal():
         return False
     if host != socket.gethostname():
         return True
     if int(pid) == os.getpid():
         return False  # an earlier process had our number
+    if started and (now := started_at(int(pid))) and now != started:
+        return False
     try:
         os.kill(int(pid), 0)
     except ProcessLookupError:

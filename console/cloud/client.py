@@ -64,6 +64,7 @@ class Cloud:
 
     async def close(self) -> None:
         """Close the channels; calls under way are cancelled."""
+        await self.run.digests.close()
         await self._connection.close()
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import importlib
+import re
 from collections.abc import Awaitable, Callable
 from datetime import datetime
 from email.utils import parsedate_to_datetime
@@ -80,6 +81,8 @@ class Connection:
         """What each call carries besides: on loopback, the bearer token that names us."""
         if target.endpoint is not None:
             self.metadata = (("authorization", f"Bearer sim-{target.loopback_email}"),)
+        self.rest_address = ""
+        """Where a simulator serves Cloud Run's v1 API, as its answers tell; empty before the first, and of Google."""
         self.answers_without_date = 0
         """Answers that carried no `date`; where there are some, an HTTPS answer is asked for the time."""
         self._interceptor = _AnswerInterceptor(self)
@@ -257,6 +260,8 @@ class Connection:
             metadata: (key, value) pairs, or None.
             at: monotonic seconds when it came.
         """
+        if self.target.endpoint is not None and not self.rest_address:
+            self.rest_address = _loopback_address(metadata)
         date = parse_date(metadata)
         if date is not None:
             self.server_clock.observe(date, at)
@@ -332,6 +337,12 @@ def parse_date(metadata: Any) -> datetime | None:
             except ValueError:
                 return None
     return None
+
+
+def _loopback_address(metadata: Any) -> str:
+    """Where a simulator says that it serves Cloud Run's v1 API; an address on another machine is none of ours."""
+    told = next((value for key, value in metadata or () if key == "x-canario-rest"), "")
+    return told if isinstance(told, str) and re.fullmatch(r"http://127\.0\.0\.1:\d{1,5}", told) else ""
 
 
 async def _imported(*modules: str) -> None:

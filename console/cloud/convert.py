@@ -19,6 +19,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from console.release.service import Revision, Service
 from console.release.split import TrafficSplit, TrafficTarget
+from console.release.template import ingress_container, of_revision
 from console.text import clean
 
 NAME_LIMIT = 63
@@ -75,7 +76,7 @@ def revision_from(message: run_v2.Revision) -> Revision:
             if not ready:
                 reason = clean(condition.message) or _state_word(condition.state)
     deleted = timestamp(pb.delete_time) is not None
-    image = clean(_ingress_container(pb.containers).image, 500) if pb.containers else ""
+    image = clean(ingress_container(pb.containers).image, 500) if pb.containers else ""
     return Revision(
         name=_short(pb.name),
         image=image,
@@ -86,6 +87,7 @@ def revision_from(message: run_v2.Revision) -> Revision:
         reason=reason,
         deleted=deleted,
         min_instances=pb.scaling.min_instance_count,
+        template=of_revision(pb),
     )
 
 
@@ -110,7 +112,7 @@ def with_image(template: run_v2.RevisionTemplate, *, image: str, revision: str) 
     pb.labels.pop("commit-sha", None)  # of the image before; this one's commit is not known here
     if not pb.containers:
         pb.containers.add()
-    _ingress_container(pb.containers).image = image
+    ingress_container(pb.containers).image = image
     pb.revision = revision
     return copy
 
@@ -153,11 +155,6 @@ def _split(targets: Iterable[Any]) -> TrafficSplit:
             for target in targets
         )
     )
-
-
-def _ingress_container(containers: Any) -> Any:
-    """The container that takes requests: the one with a port, else the first (a sidecar has none)."""
-    return next((container for container in containers if container.ports), containers[0])
 
 
 def _fingerprint(template: Any) -> str:

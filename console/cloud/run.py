@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from console.cloud.digests import Digests
 from console.cloud.target import CloudTarget
 from console.errors import ConfirmationLostError, NotFoundError, PermissionMissingError, QuotaError, UnavailableError
 from console.release.service import Revision, Service
@@ -41,6 +42,7 @@ class RunApi:
     def __init__(self, target: CloudTarget, connection: Connection) -> None:
         self._target = target
         self._connection = connection
+        self.digests = Digests(target, connection)
         self._chance = random.SystemRandom()
 
     async def warm(self) -> None:
@@ -125,7 +127,7 @@ class RunApi:
             page = await self._connection.read(
                 once, doing=_("listing the revisions of {name}").format(name=service), timeout_s=LIST_TIMEOUT_S
             )
-            found += [convert.revision_from(message) for message in page.revisions]
+            found += [self._with_digest(convert.revision_from(message)) for message in page.revisions]
             token = page.next_page_token
             ordered = sorted(found, key=_age_key, reverse=True)
             if not token or (len(found) >= limit and [r.name for r in ordered] == [r.name for r in found]):
@@ -146,7 +148,26 @@ class RunApi:
             return await client.get_revision(request={"name": path}, retry=None, timeout=left_s)
 
         doing = _("reading revision {name}").format(name=name)
-        return convert.revision_from(await self._connection.read(once, doing=doing, timeout_s=10.0))
+        return self._with_digest(convert.revision_from(await self._connection.read(once, doing=doing, timeout_s=10.0)))
+
+    async def with_digests(
+        self, revisions: Sequence[Revision], names: Iterable[str], *, again: bool = False
+    ) -> tuple[Revision, ...]:
+        """`revisions` with the digests of those in `names`, asked for where they are not known; never raises.
+
+        Args:
+            revisions: as read.
+            names: short names of those whose image matters.
+            again: ask also for what could not be read just now.
+        """
+        wanted = set(names)
+        bare = [one.name for one in revisions if one.name in wanted and not one.digest and not one.deleted]
+        await self.digests.learn(bare, again=again)
+        return tuple(self._with_digest(one) for one in revisions)
+
+    def _with_digest(self, revision: Revision) -> Revision:
+        digest = revision.digest or self.digests.known(revision.name)
+        return revision if digest == revision.digest else replace(revision, digest=digest)
 
     async def write(
         self,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from console.chronicle import Story, gather
+from console.chronicle import Story, gather, unmoved_words
 from console.commands.looking import ended_word, release_document
 from console.commands.output import SCHEMA, say, say_json, warn
 from console.commands.running import Place, session_at
@@ -86,11 +86,14 @@ def candidate_document(candidate: Candidate) -> dict[str, object]:
 
 def _tell(story: Story) -> None:
     release = story.release
-    say(
-        _("{canary}  {state}  ({before} before it)").format(
-            canary=release.canary, state=_state(story), before=shares_text(release.baseline_shares())
+    if not release.canary:
+        say(f"{release.id}  {unmoved_words()}")
+    else:
+        say(
+            _("{canary}  {state}  ({before} before it)").format(
+                canary=release.canary, state=_state(story), before=shares_text(release.baseline_shares())
+            )
         )
-    )
     for happening in story.happenings:
         who = f"  ({happening.by})" if happening.by else ""
         say(f"  {clock(happening.at)}  {happening.text}{who}")

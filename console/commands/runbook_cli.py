@@ -67,6 +67,12 @@ def run(
             help=_("In whose name persons' words are given; several times. Approvals: two different people."),
         ),
     ] = None,
+    version: Annotated[
+        str,
+        typer.Option(
+            "--version", metavar="VERSION", help=_("Which version /healthz must tell, where nothing says it.")
+        ),
+    ] = "",
     until: Annotated[str, typer.Option("--until", metavar="STEP", help=_("Stop after this step."))] = "",
     note: Annotated[str, typer.Option("--note", metavar="TEXT", help=_("A note that goes with each word."))] = "",
     skip: Annotated[
@@ -102,6 +108,7 @@ def run(
             place,
             runbook,
             yes_as=yes_as or (),
+            version=version,
             until=until,
             note=note,
             skip=skip or (),

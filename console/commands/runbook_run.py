@@ -104,6 +104,7 @@ async def run(
     file: Path | None,
     *,
     yes_as: Sequence[str] = (),
+    version: str = "",
     until: str = "",
     note: str = "",
     skip: Sequence[str] = (),
@@ -138,6 +139,8 @@ async def run(
             session, place.settings, book, shared=not rollback, checkout=checkout, variables=variables
         )
         try:
+            if version:
+                await walk.name_version(version)
             walker = Headless(walk, place, persons, reasons, until=until, note=note, as_json=as_json)
             return await walker.run()
         finally:
@@ -228,6 +231,9 @@ class Headless:
             return False
         if step.alternative_to and step.id not in self._reasons:
             return False  # the first way is walked
+        if view.state is State.UNKNOWN and view.traits.looks:
+            await self._tried(view, Answer())
+            return True
         if view.state is State.UNKNOWN:
             raise _EndedError(
                 ExitCode.INCONCLUSIVE,

@@ -1,21 +1,23 @@
-"""Approvals, held against the Cloud Audit Log. Pure: (candidate, what was written and by whom, image, plan) -> checks.
+"""Approvals and steps' records, held against the Cloud Audit Log. Pure: (candidate, who wrote what, ...) -> checks.
 
-An approval is a line in the release annotation, which anybody may edit who may edit the service. What nobody can edit
-is the Cloud Audit Log: Google names the principal of each call and keeps its request. So an approval counts only where
-the first call that ever wrote it was made by the person whom it names (issue 4, `approval`), and only for the image and
-the plan that it was given for.
+Both are lines in the release annotation, which anybody may edit who may edit the service. What nobody can edit is the
+Cloud Audit Log: Google names the principal of each call and keeps its request. So a line counts only where the call
+that put it there was made by the person whom it names (issue 4, `approval`); an approval only for the image, what it
+runs with, and the plan that it was given for.
 
 Runbook: `Requerimientos`, "2 personas autorizan (code + tech lead)".
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from console.release.state import ANNOTATION, Approval, Candidate, read_document
+from console.release.service import Revision
+from console.release.state import ANNOTATION, Approval, Candidate, StepRecord, image_identity, read_document
+from console.release.template import changed_parts, part_title
 from console.words import _
 
 UPDATE_METHODS = frozenset({"UpdateService", "CreateService", "ReplaceService"})
@@ -44,6 +46,8 @@ class ApprovalWrite:
     principal: str
     approvals: tuple[Approval, ...]
     """All that the annotation held after it; empty where it held none."""
+    steps: tuple[StepRecord, ...] = ()
+    """Steps' records that it held."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,21 +104,143 @@ def approval_write(
     if not isinstance(raw, str):
         return None
     document, _problem = read_document({ANNOTATION: raw})
-    return ApprovalWrite(time, principal, document.candidate.approvals if document.candidate is not None else ())
+    candidate = document.candidate
+    if candidate is None:
+        return ApprovalWrite(time, principal, ())
+    return ApprovalWrite(time, principal, candidate.approvals, candidate.steps)
 
 
 def all_introduced(candidate: Candidate, writes: Iterable[ApprovalWrite]) -> bool:
-    """Whether the writes show each known approval coming: a write that has it, and one before that has it not.
+    """Whether the writes show each known line coming: a write that has it, and one before that has it not.
 
-    Where the log is read from too late on, the first write that has an approval may be anybody's who wrote the
-    annotation again after it was put there.
+    Where the log is read from too late on, the first write that has a line may be anybody's who wrote the annotation
+    again after it was put there.
     """
     ordered = sorted(writes, key=lambda write: write.time)
-    firsts = (
-        next((place for place, write in enumerate(ordered) if approval in write.approvals), None)
-        for approval in candidate.approvals
+    if not ordered:
+        return True
+    earliest = ordered[0]
+    return not any(approval in earliest.approvals for approval in candidate.approvals) and not any(
+        record in earliest.steps for record in counting(candidate)
     )
-    return all(first is None or first > 0 for first in firsts)
+
+
+def counting(candidate: Candidate, steps: Collection[str] | None = None) -> tuple[StepRecord, ...]:
+    """Records that let a release go on: passed and skipped ones.
+
+    Args:
+        candidate: as written on the service.
+        steps: ids of the steps that matter; None: all.
+    """
+    return tuple(
+        record
+        for record in candidate.steps
+        if record.result in ("passed", "skipped") and (steps is None or record.step in steps)
+    )
+
+
+def unaccounted(
+    candidate: Candidate | None, writes: Iterable[ApprovalWrite], steps: Collection[str] | None = None
+) -> tuple[Approval | StepRecord, ...]:
+    """Approvals, and steps' records that count, that no known call wrote.
+
+    Args:
+        candidate: as written on the service.
+        writes: calls known.
+        steps: ids of the steps that matter; None: all.
+    """
+    if candidate is None:
+        return ()
+    known, records = tuple(writes), counting(candidate, steps)
+    wanted = {record.step for record in records}
+    written: dict[str, list[StepRecord]] = {}
+    for write in known:
+        for line in write.steps if wanted else ():
+            if line.step in wanted and not any(line is other for other in written.setdefault(line.step, [])):
+                written[line.step].append(line)
+    approvals = [line for write in known for line in write.approvals]
+    return (
+        *(approval for approval in candidate.approvals if approval not in approvals),
+        *(record for record in records if record not in written.get(record.step, ())),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class StepCheck:
+    """One step's record, checked."""
+
+    record: StepRecord
+    state: ApprovalState
+    """VERIFIED, VERIFYING or FORGED."""
+    why: str = ""
+    """In a sentence, translated: who forged it, or what is waited for."""
+    forger: str = ""
+    """E-mail of whoever wrote it in another's name, or empty."""
+
+    @property
+    def counts(self) -> bool:
+        """Whether the record may be taken for what it says."""
+        return self.state is ApprovalState.VERIFIED
+
+
+def check_steps(
+    candidate: Candidate | None,
+    writes: Iterable[ApprovalWrite],
+    *,
+    played: bool = False,
+    only: Collection[str] | None = None,
+) -> tuple[StepCheck, ...]:
+    """Steps' records in the annotation, held against the audit log.
+
+    Args:
+        candidate: as written on the service now.
+        writes: calls that wrote the annotation since before the records came, in any order.
+        played: whether this is a simulator, where one console may speak for several people (`StepRecord.told_by`).
+        only: ids of the steps that matter; None: all.
+    """
+    records = [record for record in candidate.steps if only is None or record.step in only] if candidate else []
+    if not records:
+        return ()
+    ordered = sorted(writes, key=lambda write: write.time)
+    lines: list[tuple[str, dict[str, list[StepRecord]]]] = []
+    for write in ordered:
+        by_step: dict[str, list[StepRecord]] = {}
+        for line in write.steps:
+            by_step.setdefault(line.step, []).append(line)
+        lines.append((write.principal, by_step))
+    checks = []
+    for record in records:
+        by = _introducer([(principal, _holds(by_step.get(record.step, ()), record)) for principal, by_step in lines])
+        writer = (record.told_by if played else "") or record.by
+        if by is None:
+            why = _("the Cloud Audit Log has not told yet who wrote it")
+            checks.append(StepCheck(record, ApprovalState.VERIFYING, why))
+        elif by.casefold() != writer.casefold():
+            why = _("{forger} wrote it in the name of {by}").format(forger=by or _("somebody"), by=writer)
+            checks.append(StepCheck(record, ApprovalState.FORGED, why, by))
+        else:
+            checks.append(StepCheck(record, ApprovalState.VERIFIED))
+    return tuple(checks)
+
+
+def _holds(lines: Sequence[StepRecord], record: StepRecord) -> bool:
+    return any(line is record or (line.key == record.key and line == record) for line in lines)
+
+
+def _introducer(held: Sequence[tuple[str, bool]]) -> str | None:
+    """Who put a line there that is there now: the last who wrote it where it was not; None where nobody is known.
+
+    The last, since what was honestly written and taken out again may have been put back by anybody.
+
+    Args:
+        held: (principal, whether the annotation held the line after their call), oldest first.
+    """
+    found, before = None, False
+    for principal, there in held:
+        if there and not before:
+            found = principal
+        before = there
+    return found
 
 
 def check_approvals(
@@ -124,15 +250,18 @@ def check_approvals(
     image_id: str,
     plan: str,
     people: Mapping[str, Sequence[str]] | None = None,
+    template: str = "",
 ) -> tuple[ApprovalCheck, ...]:
     """Every approval in the annotation, checked, in the order in which it is written there.
 
     Args:
         candidate: as written on the service now.
         writes: calls that wrote the annotation since before the approvals came, in any order.
-        image_id: identity of the image that would get traffic (`image_identity`); empty where not known.
+        image_id: identity of the image that would get traffic (`Revision.identity`); empty where not known, and then
+            none counts.
         plan: digest of the plan as it is now (`plan_digest`).
         people: roles by e-mail, where settings name people; None or empty: anybody may sign.
+        template: fingerprint of what the image would run with; empty where not known.
     """
     if candidate is None:
         return ()
@@ -140,7 +269,7 @@ def check_approvals(
     checks: list[ApprovalCheck] = []
     signed: dict[str, str] = {}
     for approval in candidate.approvals:
-        check = _checked(approval, candidate, ordered, image_id, plan, people or {})
+        check = _checked(approval, candidate, ordered, _Wanted(image_id, template, plan, people or {}))
         if check.counts:
             other = signed.get(approval.by.casefold())
             if other is not None and other != approval.role:
@@ -154,43 +283,74 @@ def check_approvals(
     return tuple(checks)
 
 
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """What an approval must have been given for, and by whom."""
+
+    image_id: str
+    template: str
+    plan: str
+    people: Mapping[str, Sequence[str]]
+
+
 def _checked(
-    approval: Approval,
-    candidate: Candidate,
-    ordered: Sequence[ApprovalWrite],
-    image_id: str,
-    plan: str,
-    people: Mapping[str, Sequence[str]],
+    approval: Approval, candidate: Candidate, ordered: Sequence[ApprovalWrite], wanted: _Wanted
 ) -> ApprovalCheck:
-    first = next((write for write in ordered if approval in write.approvals), None)
-    if first is not None and first.principal.casefold() != approval.by.casefold():
-        why = _("{forger} wrote it in the name of {by}").format(forger=first.principal or _("somebody"), by=approval.by)
-        return ApprovalCheck(approval, ApprovalState.FORGED, why, first.principal)
-    void = _void(approval, candidate, image_id, plan, people)
+    by = _introducer([(write.principal, approval in write.approvals) for write in ordered])
+    if by is not None and by.casefold() != approval.by.casefold():
+        why = _("{forger} wrote it in the name of {by}").format(forger=by or _("somebody"), by=approval.by)
+        return ApprovalCheck(approval, ApprovalState.FORGED, why, by)
+    void = _void(approval, candidate, wanted)
     if void:
         return ApprovalCheck(approval, ApprovalState.VOID, void)
-    if first is None:
+    if by is None:
         return ApprovalCheck(approval, ApprovalState.VERIFYING, _("the Cloud Audit Log has not told yet who wrote it"))
     return ApprovalCheck(approval, ApprovalState.VERIFIED)
 
 
-def _void(
-    approval: Approval, candidate: Candidate, image_id: str, plan: str, people: Mapping[str, Sequence[str]]
-) -> str:
+def _void(approval: Approval, candidate: Candidate, wanted: _Wanted) -> str:
+    image_id, people = wanted.image_id, wanted.people
     if approval.candidate != candidate.id:
         return _("it was given for another release, {candidate}").format(candidate=approval.candidate)
     if candidate.closed == "stopped":
         return _("its release was stopped")
-    if image_id and approval.digest != image_id:
+    if not image_id:
+        return _("the image that would be released is not known")
+    if approval.digest != image_id:
         return _("it was given for the image {given}, and the image is now {now}").format(
             given=short_image(approval.digest), now=short_image(image_id)
         )
-    if approval.plan != plan:
+    if changed := changed_since(approval.template, wanted.template):
+        return changed
+    if approval.plan != wanted.plan:
         return _("it was given for another plan of steps and bakes")
     roles = {email.casefold(): held for email, held in people.items()}.get(approval.by.casefold())
     if people and (roles is None or approval.role not in roles):
         return _("the settings do not name {by} as {role}").format(by=approval.by, role=role_title(approval.role))
     return ""
+
+
+def changed_since(before: str, now: str) -> str:
+    """What changed since in what the image runs with, half a sentence; empty where nothing did, or nobody can tell.
+
+    Args:
+        before: fingerprint then (`console.release.template`).
+        now: fingerprint now.
+    """
+    changed = changed_parts(before, now)
+    return _("{parts} changed since").format(parts=", ".join(part_title(part) for part in changed)) if changed else ""
+
+
+def is_new(candidate: Candidate, revision: Revision) -> bool:
+    """Whether a revision was made for a candidate: after it was opened, or of its very image."""
+    if revision.created is not None and revision.created >= candidate.opened:
+        return True
+    return told_apart(revision.identity) and image_identity(candidate.image) == revision.identity
+
+
+def told_apart(image_id: str) -> bool:
+    """Whether an identity is of one image alone: a digest, or what one revision runs; a tag may be pushed again."""
+    return image_id.startswith("sha256:") or "#" in image_id
 
 
 def short_image(image_id: str) -> str:
@@ -210,10 +370,17 @@ __all__ = [
     "ApprovalCheck",
     "ApprovalState",
     "ApprovalWrite",
+    "StepCheck",
     "all_introduced",
     "approval_write",
+    "changed_since",
     "check_approvals",
+    "check_steps",
+    "counting",
+    "is_new",
     "missing_roles",
     "role_title",
     "short_image",
+    "told_apart",
+    "unaccounted",
 ]

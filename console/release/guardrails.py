@@ -37,10 +37,18 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from console.release.approvals import ApprovalCheck, ApprovalState, missing_roles, role_title, short_image
+from console.release import approvals
+from console.release.approvals import (
+    ApprovalCheck,
+    ApprovalState,
+    StepCheck,
+    missing_roles,
+    role_title,
+    short_image,
+)
 from console.release.plan import RolloutPlan
 from console.release.service import Revision, Service
-from console.release.state import LEASE, Candidate, Release, StepRecord, VerdictRecord, image_identity
+from console.release.state import LEASE, Candidate, Release, StepRecord, VerdictRecord
 from console.release.unwatched import unwatched
 from console.release.window import DeploymentWindow, moment
 from console.words import _, ngettext
@@ -139,6 +147,8 @@ class Facts:
     """Its approvals, held against the audit log, for the image that would get traffic."""
     approvals_problem: str = ""
     """Why the audit log could not be read, or empty."""
+    step_checks: tuple[StepCheck, ...] = ()
+    """Records of the smoke tests on the service, held against the audit log; one without a check does not count."""
 
     def revision(self, name: str | None) -> Revision | None:
         """The revision of that name, where it is known."""
@@ -438,8 +448,18 @@ def _missing_approval(role: str, checks: tuple[ApprovalCheck, ...]) -> str:
     return _("{role}: {by}'s is void; {why}").format(role=role_title(role), by=found.approval.by, why=found.why)
 
 
-def smoke_problem(record: StepRecord | None, image_id: str, holds: timedelta, now: datetime | None) -> str:
-    """Why a step's record does not count as a smoke test of `image_id` now, half a sentence; empty where it does."""
+def smoke_problem(
+    record: StepRecord | None, image_id: str, holds: timedelta, now: datetime | None, template: str = ""
+) -> str:
+    """Why a step's record does not count as a smoke test of `image_id` now, half a sentence; empty where it does.
+
+    Args:
+        record: the step's, or None.
+        image_id: identity of the image that would get traffic.
+        holds: how long a smoke test counts, in server time.
+        now: server time; None where unknown.
+        template: fingerprint of what the image runs with; empty where not known.
+    """
     if record is None:
         return _("has not run")
     if record.result != "passed":
@@ -450,6 +470,8 @@ def smoke_problem(record: StepRecord | None, image_id: str, holds: timedelta, no
         return _("is stale: it was of {then}, the image is now {now}").format(
             then=short_image(of) if of else _("no image"), now=short_image(image_id)
         )
+    if changed := approvals.changed_since(record.template, template):
+        return _("is stale: {changed}").format(changed=changed)
     if now is not None and now - record.at > holds:
         return _("is stale: it passed {ago} ago").format(ago=duration(now - record.at))
     return ""
@@ -457,16 +479,33 @@ def smoke_problem(record: StepRecord | None, image_id: str, holds: timedelta, no
 
 def _smoke(action: Action, rules: EnvironmentRules, facts: Facts, now: datetime | None) -> Answer:
     title, revision = _("smoke tests"), facts.revision(action.canary)
-    image_id = image_identity(revision.image, revision.digest) if revision is not None else ""
+    image_id, template = (revision.identity, revision.template) if revision is not None else ("", "")
     records = {record.step: record for record in (facts.candidate.steps if facts.candidate is not None else ())}
+    checks = {(check.record.step, check.record.key): check for check in facts.step_checks}
     problems = []
     for step in rules.smoke:
-        problem = smoke_problem(records.get(step), image_id, rules.smoke_holds, now)
+        record = records.get(step)
+        problem = smoke_problem(record, image_id, rules.smoke_holds, now, template)
+        if record is not None and (doubt := _unvouched(checks.get((step, record.key)), facts.approvals_problem)):
+            problem = doubt if not problem or "FORGED" in doubt else problem
         if problem:
             problems.append(f"{step} {problem}")
     if problems:
         return Answer("smoke", title, False, "; ".join(problems), overridable=True)
     return Answer("smoke", title, True, _("{steps} passed for this image").format(steps=", ".join(rules.smoke)))
+
+
+def _unvouched(check: StepCheck | None, problem: str) -> str:
+    """Why a record that is there may not be its author's, half a sentence; empty where the audit log vouches for it."""
+    if check is not None and check.counts:
+        return ""
+    if check is not None and check.state is ApprovalState.FORGED:
+        return _("is FORGED: {why}").format(why=check.why)
+    if problem:
+        return _("cannot be verified: the audit log cannot be read ({problem})").format(problem=problem)
+    return _("is verifying: {why}").format(
+        why=check.why if check is not None else _("the Cloud Audit Log has not told yet who wrote it")
+    )
 
 
 def _canary_ready(action: Action, facts: Facts) -> Answer:

@@ -21,7 +21,8 @@ class Revision:
     image: str = ""
     """Container image as deployed: `host/path/name:tag` or `...@sha256:...`."""
     digest: str = ""
-    """`sha256:...` of the image where the cloud tells it (`containers[].image` after resolution), or empty."""
+    """`sha256:...` that its image's tag pointed at when it was made, where the cloud tells it (`console.cloud.digests`)
+    or the image names it itself; or empty."""
     created: datetime | None = None
     """UTC."""
     ready: bool = False
@@ -34,6 +35,23 @@ class Revision:
     """Instances kept warm by its scaling setting, 0 where none."""
     commit: str = ""
     """Commit that it was built from, where its label `commit-sha` tells (google-github-actions/deploy-cloudrun)."""
+    template: str = ""
+    """Fingerprint of everything else that it runs with, part by part (`console.release.template`), or empty."""
+
+    @property
+    def identity(self) -> str:
+        """What tells the image that it runs from any other: its digest; else the reference as this revision has it.
+
+        A tag alone is no identity: it may be pushed again. Where no digest is told, the revision is what is known, so
+        that the same tag on another revision is another image.
+        """
+        pinned = self.image.rpartition("@")[2] if "@" in self.image else ""
+        return pinned or self.digest or (f"{self.image}#{self.name}" if self.image else "")
+
+    @property
+    def reference(self) -> str:
+        """Its image as written, with the digest behind it where that is known: `host/path/name:tag@sha256:...`."""
+        return f"{self.image}@{self.digest}" if self.image and self.digest and "@" not in self.image else self.image
 
     @property
     def image_label(self) -> str:

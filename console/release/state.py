@@ -147,6 +147,8 @@ class Approval(_Model):
     """Digest of the approved plan, as `plan_digest` gives it."""
     candidate: str
     """Id of the candidate approved."""
+    template: str = ""
+    """Fingerprint of what the image runs with (`console.release.template`); empty where nobody could tell."""
 
 
 class StepRecord(_Model):
@@ -169,6 +171,10 @@ class StepRecord(_Model):
     """Why it was skipped or passed in spite of an answer, as typed."""
     key: str = ""
     """Idempotency key of the attempt: a second record of the same key is the same attempt."""
+    told_by: str = ""
+    """E-mail of whose console wrote it, where that is another's than `by`: on a simulator alone, which plays people."""
+    template: str = ""
+    """Fingerprint of what the revision in hand ran with (`console.release.template`), where one was."""
 
     @field_validator("sentence", mode="after")
     @classmethod

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import os
 import re
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -57,8 +60,8 @@ def write(report: Report, folder: Path) -> Written:
     html, markdown = folder / f"{name}.html", folder / f"{name}.md"
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        html.write_text(page(report), encoding="utf-8", errors="replace")
-        markdown.write_text(paper(report), encoding="utf-8", errors="replace")
+        _write(html, page(report))
+        _write(markdown, paper(report))
     except OSError as error:
         raise CanarioError(
             _("The report cannot be written to {folder}: {problem}").format(
@@ -67,3 +70,20 @@ def write(report: Report, folder: Path) -> Written:
             remedy=_("Name another folder with --out."),
         ) from error
     return Written(report.story.release.id, html, markdown, report.problems)
+
+
+def _write(path: Path, text: str) -> None:
+    """Write for the owner alone: names, figures and log lines are nobody else's on a shared machine.
+
+    The file is made anew and put in place, so that a link that lies there is replaced and never followed.
+    """
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")  # mode 0600
+    temporary = Path(name)
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8", errors="replace") as file:
+            file.write(text)
+        temporary.replace(path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            temporary.unlink()
+        raise

@@ -19,6 +19,9 @@ from console.words import _
 Doubt = Callable[[str], str]
 """Why a migration makes going back before it doubtful, by its name; empty where old code lives with it."""
 
+Schema = Callable[[datetime | None], tuple[str, ...]]
+"""Why a revision made then may not run on the schema as it is now, a sentence each; empty where it does."""
+
 
 @dataclass(frozen=True, slots=True)
 class Span:
@@ -79,6 +82,11 @@ def doubtful(migration: str) -> str:
     return _("migration {name} since; code from before it may not live with its schema").format(name=migration)
 
 
+def untouched(_made: datetime | None) -> tuple[str, ...]:
+    """The answer where no ledger is read: nothing that it says makes a revision doubtful."""
+    return ()
+
+
 def earlier_revisions(
     service: Service,
     revisions: Sequence[Revision],
@@ -86,6 +94,7 @@ def earlier_revisions(
     now: datetime,
     doubt: Doubt = doubtful,
     counted: Mapping[str, Sequence[Span]] | None = None,
+    schema: Schema = untouched,
 ) -> tuple[Earlier, ...]:
     """Revisions that traffic can go back to, the most sensible first.
 
@@ -99,6 +108,7 @@ def earlier_revisions(
         stories: of all releases, any order.
         now: server time.
         doubt: what a migration since means.
+        schema: what the ledger says of the schema as it is now.
         counted: when each had requests as Cloud Monitoring counted them, for those that no release tells of.
     """
     told = sorted(stories, key=lambda story: story.release.started)
@@ -118,7 +128,14 @@ def earlier_revisions(
                 revision.image_label or "",
                 revision.created,
                 tuple(spans.get(revision.name, ())),
-                doubts_of(revision.name, revision.created, spans.get(revision.name, ()), told, doubt),
+                tuple(
+                    dict.fromkeys(
+                        (
+                            *schema(revision.created),
+                            *doubts_of(revision.name, revision.created, spans.get(revision.name, ()), told, doubt),
+                        )
+                    )
+                ),
                 _rolled_back(revision.name, told),
             )
         )

@@ -22,7 +22,7 @@ class Result(StrEnum):
     CANCELLED = "cancelled"
     """A person stopped it; it may be run again."""
     UNKNOWN = "unknown"
-    """Cut off, and the world does not tell whether it was done: a person decides; never done again by itself."""
+    """Cut off, and the world does not tell yet whether it was done: it is looked again; never done again by itself."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from console.release.approvals import told_apart
 from console.release.moves import CANARY_TAG
 from console.release.service import Revision, Service
 from console.release.state import Candidate, Release, image_identity
@@ -52,10 +53,16 @@ def subject_of(
         if value:
             known[name] = value
     known.update({name: value for name, value in (learned or {}).items() if value})
-    image, digest = known.get("image", ""), known.get("image_digest", "")
+    image = known.get("image", "")
+    image_id, template = (image_identity(image) if image else ""), ""
     canary = new_revision(snapshot, candidate, image) if snapshot is not None else None
-    if canary is not None and (canary.image or canary.digest):
-        image, digest = canary.image or image, canary.digest
+    if canary is not None:
+        template = canary.template
+        if canary.identity and canary.identity != image_id:
+            image, image_id = canary.reference, canary.identity
+    elif snapshot is not None and snapshot.service is not None:
+        made = {revision.name: revision.template for revision in snapshot.revisions}
+        template = made.get(snapshot.service.latest_created or "", "")
     return Subject(
         candidate=candidate.id if candidate is not None else id,
         environment=environment,
@@ -67,7 +74,8 @@ def subject_of(
         author=known.get("author", ""),
         author_login=known.get("author_login", ""),
         image=image,
-        image_id=image_identity(image, digest) if image else "",
+        image_id=image_id,
+        template=template,
         canary=canary.name if canary is not None else "",
         stable=(snapshot.stable or "") if snapshot is not None else "",
         plan=plan,
@@ -76,6 +84,11 @@ def subject_of(
 
 def new_revision(snapshot: Snapshot, candidate: Candidate | None, image: str) -> Revision | None:
     """The revision that this candidate made: its release's, else the one under the canary's tag that is no older.
+
+    Args:
+        snapshot: the live picture.
+        candidate: as written on the service.
+        image: reference that is being released, as far as it is known.
 
     A revision that an earlier release left under the tag is not this candidate's, unless it has its image.
     """
@@ -104,4 +117,4 @@ def _tagged(service: Service) -> str:
 def _is_of(revision: Revision, opened: datetime, image: str) -> bool:
     if revision.created is not None and revision.created >= opened:
         return True
-    return bool(image) and image_identity(revision.image, revision.digest) == image_identity(image, revision.digest)
+    return bool(image) and told_apart(revision.identity) and image_identity(image) == revision.identity

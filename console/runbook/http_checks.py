@@ -53,6 +53,8 @@ class Wanted:
     path: str = ""
     version: str = ""
     """That /healthz must tell; empty: the release's."""
+    gone_back_to: str = ""
+    """Revision that a rollback went back to, whose version it must tell where that is known; empty: a release."""
     version_field: str = "version"
     startup_wait: timedelta = timedelta(seconds=30)
     log_within: timedelta = timedelta(seconds=60)
@@ -182,12 +184,32 @@ def same_version(told: str, wanted: tuple[str, ...]) -> bool:
 async def _healthz(context: StepContext, wanted: Wanted, probe: Probe) -> Checked:
     reply = await _started(context, wanted, probe, wanted.where, largest=LARGEST_BODY)
     told = told_version(reply, wanted.version_field)
-    versions = wanted_version(context.subject, wanted.version)
-    return Checked(judge_health(reply, told, versions, wanted.where), reply.shown)
+    if wanted.gone_back_to and not wanted.version:
+        versions = await _versions_of(context, wanted)
+    else:
+        versions = wanted_version(context.subject, wanted.version)
+    return Checked(judge_health(reply, told, versions, wanted.where, gone_back_to=wanted.gone_back_to), reply.shown)
 
 
-def judge_health(reply: Reply, told: str, versions: tuple[str, ...], path: str = "/healthz") -> Judged:
-    """Whether it is 200, tells a version, and the one that is being released."""
+async def _versions_of(context: StepContext, wanted: Wanted) -> tuple[str, ...]:
+    """What may stand for the version of the revision that was gone back to."""
+    cloud, here = await context.tools.cloud(wanted.environment)
+    revision = await cloud.run.get_revision(here.service, wanted.gone_back_to)
+    return wanted_version(Subject(image=revision.image, commit=revision.commit))
+
+
+def judge_health(
+    reply: Reply, told: str, versions: tuple[str, ...], path: str = "/healthz", *, gone_back_to: str = ""
+) -> Judged:
+    """Whether it is 200, tells a version, and the one that is being released.
+
+    Args:
+        reply: the answer.
+        told: the version in it, or empty.
+        versions: any of which it must be; empty where none is known, and then a release does not pass.
+        path: that was asked.
+        gone_back_to: the revision that a rollback went back to; empty: it is a release.
+    """
     figures = ((_("status"), f"{reply.status}"), (_("version"), told or "-"), _latency(reply))
     if reply.status != 200:
         said = _("{path} answers {status}, not 200").format(path=path, status=reply.status)
@@ -195,25 +217,38 @@ def judge_health(reply: Reply, told: str, versions: tuple[str, ...], path: str =
     if not told:
         said = _("{path} is 200 and tells no version").format(path=path)
         return Judged(False, said, figures, (said,), _("Let it answer with JSON that has a version."))
+    if not versions and gone_back_to:
+        said = _("{path} is 200, version {told}; {revision} does not say which one it is, so nothing is compared")
+        return Judged(True, said.format(path=path, told=told, revision=gone_back_to), figures)
     if not versions:
+        said = _("{path} is 200, version {told}; which one is being released is not known").format(path=path, told=told)
         return Judged(
-            True,
-            _("{path} is 200, version {told}; which one is being released is not known, so nothing is compared").format(
-                path=path, told=told
-            ),
+            False,
+            said,
             figures,
+            (said,),
+            _(
+                'Say which: version = "..." in the step\'s settings, or `canario runbook run --version ...`; or let '
+                "the image's tag or the revision's label commit-sha tell it. Then press Enter again."
+            ),
         )
     if not same_version(told, versions):
         shown = versions[0] if len(versions[0]) < 40 else versions[0][:12]
         said = _("{path} tells version {told}, and {wanted} is being released").format(
             path=path, told=told, wanted=shown
         )
+        if gone_back_to:
+            said = _("{path} tells version {told}, and {revision} is {wanted}").format(
+                path=path, told=told, revision=gone_back_to, wanted=shown
+            )
         return Judged(
             False, said, figures, (said,), _("See that the new image is deployed there, and press Enter again.")
         )
-    return Judged(
-        True, _("{path} is 200, version {told}, the one being released").format(path=path, told=told), figures
-    )
+    if gone_back_to:
+        said = _("{path} is 200, version {told}, {revision}'s").format(path=path, told=told, revision=gone_back_to)
+    else:
+        said = _("{path} is 200, version {told}, the one being released").format(path=path, told=told)
+    return Judged(True, said, figures)
 
 
 # -- /metrics ---------------------------------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ import logging
 from dataclasses import replace
 
 from console.actions.recovery import process_alive as alive
-from console.errors import BlockedError, CanarioError, JournalError
+from console.errors import BlockedError, CanarioError, JournalError, UnavailableError
 from console.journal.scrub import scrub_text
 from console.release.state import LEASE, SENTENCE_LIMIT, Candidate, Driver, StepRecord, image_identity
 from console.runbook.evidence import Evidence, Result
@@ -19,12 +19,11 @@ from console.runbook.kinds.base import (
     LocalPaths,
     StepContext,
     StepKind,
-    Subject,
 )
 from console.runbook.running import Run, new_key
 from console.runbook.shared import RENEW_AFTER, known_of, seated
 from console.runbook.standing import LOOK_S, Standing
-from console.runbook.store import INTERRUPTED, Begun, merged, record_of
+from console.runbook.store import INTERRUPTED, Begun, record_of
 from console.runbook.weighing import counted, same_subject
 from console.words import _
 
@@ -47,7 +46,7 @@ class Keeping(Standing):
     """A walk's memory, on the journal and on the service."""
 
     def _context(self, run: Run, answer: Answer) -> StepContext:
-        evidence, _theirs = merged(self._past.evidence, self._candidate)
+        evidence, _theirs = self._merged()
         newest = {step: max(known, key=lambda e: (e.at, e.key)) for step, known in evidence.items() if known}
         step = self.runbook.step(run.step)
         assert step is not None
@@ -92,7 +91,14 @@ class Keeping(Standing):
     def _tell(self, evidence: Evidence) -> None:
         if not self._is_shared:
             return
-        self._shared.records[evidence.step] = record_of(evidence, self._image_of(evidence))
+        image, subject = self._image_of(evidence), self.subject
+        self._shared.records[evidence.step] = record_of(
+            evidence,
+            image,
+            own=self.session.identity,
+            played=self.tools.loopback,
+            template=subject.template if image and subject.canary else "",
+        )
         known = known_of(self._candidate) if self._candidate is not None else {}
         self._shared.learned.update({k: v for k, v in evidence.learned.items() if v and known.get(k) != v})
 
@@ -156,7 +162,7 @@ class Keeping(Standing):
             return None
         run = Run(step_id, record.by, record.at, self.session.clock.monotonic(), key=record.key)
         context = self._context(run, Answer())
-        evidence = await kind.settle(context, record.at)
+        evidence = await kind.settle_elsewhere(context, record.at)
         self._keys.add(record.key)
         if evidence is None:
             return None
@@ -168,10 +174,39 @@ class Keeping(Standing):
         return await self._keep(number, evidence)
 
     async def _tell_begun(self, run: Run) -> None:
-        """Tell other consoles of a run before it begins: whoever takes over must know to ask the world."""
+        """Tell other consoles of a run before it begins: whoever takes over must know to ask the world.
+
+        Raises:
+            UnavailableError: they cannot be told, so that it must not begin.
+        """
         self._keys.add(run.key)
         run.told = True
-        self._shared.records[run.step] = _running_record(run, self.subject)
+        before, record = self._shared.records.get(run.step), self._running_record(run)
+        self._shared.records[run.step] = record
+        await self._shared_soon()
+        if self._shared.records.get(run.step) != record:
+            return
+        if before is None:
+            del self._shared.records[run.step]
+        else:
+            self._shared.records[run.step] = before
+        raise UnavailableError(
+            _("{step} is not begun: other consoles cannot be told first, and it must not be done twice. {why}").format(
+                step=run.step, why=self._problems.get("share", "")
+            ),
+            remedy=_("Try again once the service can be written."),
+        )
+
+    async def _take_in_begun(self) -> None:
+        """After a take-over: what became of runs that the console before began, and that must not be done twice."""
+        for record in self._candidate.steps if self._candidate is not None else ():
+            kind = self.loaded.kinds.get(record.step)
+            if kind is None or not kind.once or kind.ask is not Ask.NOTHING:
+                continue
+            try:
+                await self._begun_elsewhere(record.step, kind)
+            except CanarioError as error:
+                log.info("%s, begun elsewhere, cannot be asked about yet: %s", record.step, error)
         await self._shared_soon()
 
     def _tell_refused(self, run: Run, problem: str) -> None:
@@ -180,7 +215,7 @@ class Keeping(Standing):
             self._tell(before)
             return
         told = {"result": "cancelled", "at": self.now(), "sentence": scrub_text(problem, SENTENCE_LIMIT - 40)}
-        self._shared.records[run.step] = _running_record(run, self.subject).model_copy(update=told)
+        self._shared.records[run.step] = self._running_record(run).model_copy(update=told)
 
     async def _settle(self) -> None:
         """Settle what processes that are no more left unfinished."""
@@ -242,7 +277,7 @@ class Keeping(Standing):
         for step, run in self._runs.items():
             if not run.told and self.session.clock.monotonic() - run.started > TOLD_AFTER_S and self._is_shared:
                 run.told = True
-                self._shared.records.setdefault(step, _running_record(run, self.subject))
+                self._shared.records.setdefault(step, self._running_record(run))
         if self._unsettled and self._due():
             for begun, _sentence in tuple(self._unsettled.values()):
                 await self._settle_one(begun)
@@ -258,7 +293,7 @@ class Keeping(Standing):
         if now - self._looked < DRIFT_S or self.subject.canary:
             return
         self._looked = now
-        evidence, _theirs = merged(self._past.evidence, self._candidate)
+        evidence, _theirs = self._merged()
         for step, kind in self.loaded.kinds.items():
             newest = counted(evidence.get(step, ()))
             if type(kind).drift is StepKind.drift or newest is None or newest.result is not Result.PASSED:
@@ -367,6 +402,14 @@ class Keeping(Standing):
         if found is not None:
             self._candidate = found
 
-
-def _running_record(run: Run, subject: Subject) -> StepRecord:
-    return StepRecord(step=run.step, result="running", by=run.by, at=run.begun, digest=subject.image_id, key=run.key)
+    def _running_record(self, run: Run) -> StepRecord:
+        others, played = run.by.casefold() != self.session.identity.casefold(), self.tools.loopback
+        return StepRecord(
+            step=run.step,
+            result="running",
+            by=self.session.identity if others and not played else run.by,
+            at=run.begun,
+            digest=self.subject.image_id,
+            key=run.key,
+            told_by=self.session.identity if others and played else "",
+        )

@@ -9,8 +9,16 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from console.release.approvals import ApprovalWrite, check_approvals
+from console.release.approvals import (
+    ApprovalState,
+    ApprovalWrite,
+    StepCheck,
+    check_approvals,
+    check_steps,
+    unaccounted,
+)
 from console.release.state import Candidate, plan_digest
+from console.runbook.evidence import Evidence
 from console.runbook.folding import subject_of
 from console.runbook.kinds.base import (
     ApprovalSeen,
@@ -72,7 +80,7 @@ class Standing:
         for kind in loaded.kinds.values():
             kind.stand_in(session.environment)
         self._traits = {
-            step: Traits(kind.ask, kind.machine, kind.once, kind.background, kind.again)
+            step: Traits(kind.ask, kind.machine, kind.once, kind.background, kind.again, kind.looks)
             for step, kind in loaded.kinds.items()
         }
         self._plan = plan_digest(settings.rules(session.environment).plan)
@@ -88,7 +96,9 @@ class Standing:
         self._wake = asyncio.Event()
         self._opening = asyncio.Lock()
         self._writes: tuple[ApprovalWrite, ...] = ()
-        """Who wrote the approvals, as read once where nothing is watched."""
+        """Who wrote what the service carries, as read here; the watcher's reading counts where it has found more."""
+        self._checked: tuple[object, object, tuple[StepCheck, ...]] = (None, None, ())
+        """Others' records as checked last, and of what."""
         self._keys: set[str] = set()
         """Keys of runs whose end is known or looked after here."""
         self._to_restart: tuple[str, ...] = ()
@@ -187,7 +197,7 @@ class Standing:
             by: for whom; ourselves where empty.
         """
         subject, now = self.subject, self._server_time()
-        evidence, theirs = merged(self._past.evidence, self._candidate)
+        evidence, theirs = self._merged()
         approvals = self._approvals(subject)
         candidate = self._candidate
         return checklist(
@@ -208,14 +218,59 @@ class Standing:
             problems=self._told_problems(),
         )
 
-    def _approvals(self, subject: Subject) -> tuple[ApprovalSeen, ...]:
+    def _audit(self) -> tuple[ApprovalWrite, ...]:
+        """Calls that wrote the annotation, as far as the audit log has told."""
         snapshot = self._snapshot()
+        seen = snapshot.approval_writes if snapshot is not None else ()
+        return seen if len(seen) >= len(self._writes) else self._writes
+
+    async def _account(self) -> None:
+        """Ask the audit log now who wrote what the service carries, where something of it is not accounted for."""
+        if self._is_shared and self._candidate is not None and unaccounted(self._candidate, self._audit()):
+            access = self.session.actions.access
+            found, problem = await access.approval_writes(self._candidate, everything=True)
+            self._writes = found if len(found) > len(self._writes) else self._writes
+            if problem:
+                log.info("the audit log cannot be read: %s", problem)  # the watcher says so on the checklist
+
+    def _step_checks(self) -> tuple[StepCheck, ...]:
+        """Steps' records on the service, held against the audit log; worked out anew only where either has changed."""
+        writes, steps = self._audit(), self._candidate.steps if self._candidate is not None else ()
+        seen_writes, seen_steps, found = self._checked
+        if seen_writes is not writes or seen_steps != steps:
+            found = check_steps(self._candidate, writes, played=self.tools.loopback)
+            self._checked = (writes, steps, found)
+        return found
+
+    def _merged(self) -> tuple[dict[str, tuple[Evidence, ...]], frozenset[str]]:
+        """Our evidence, and what other consoles told of theirs as far as the audit log vouches for it."""
+        return merged(self._past.evidence, self._candidate, self._step_checks())
+
+    def _unvouched(self) -> dict[str, Observation]:
+        """Steps whose record on the service nobody vouches for: forged ones, and those that are being verified."""
+        found = {}
+        ours = {evidence.key for known in self._past.evidence.values() for evidence in known}
+        snapshot = self._snapshot()
+        problem = snapshot.approvals_problem if snapshot is not None else ""
+        for check in self._step_checks():
+            record = check.record
+            if record.result not in ("passed", "skipped") or check.counts:
+                continue
+            if check.state is ApprovalState.FORGED:
+                found[record.step] = Observation("failed", _("FORGED: {why}").format(why=check.why))
+            elif record.key not in ours:
+                why = _("the audit log cannot be read: {problem}").format(problem=problem) if problem else check.why
+                found[record.step] = Observation("verifying", f"{record.by}: {why}")
+        return found
+
+    def _approvals(self, subject: Subject) -> tuple[ApprovalSeen, ...]:
         checks = check_approvals(
             self._candidate,
-            (snapshot.approval_writes if snapshot is not None else ()) or self._writes,
+            self._audit(),
             image_id=subject.image_id,
             plan=self._plan,
             people=self.settings.rules(self.session.environment).people,
+            template=subject.template,
         )
         return tuple(ApprovalSeen(c.approval.role, c.approval.by, c.state.value, c.why) for c in checks)
 
@@ -236,6 +291,9 @@ class Standing:
                 observation = None
             if observation is not None:
                 found[step] = observation
+        for step, doubt in self._unvouched().items():
+            if step in self.loaded.kinds and (doubt.state == "failed" or step not in found):
+                found[step] = doubt
         return found
 
     def _running(self) -> dict[str, Running]:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from console.actions.door import Door
 from console.journal import Entry, Journal
+from console.release.approvals import StepCheck
 from console.release.state import StepRecord
 from console.runbook.evidence import EXCERPT_LINES, Evidence, ItemResult, Result
 from console.text import clean
@@ -62,6 +63,8 @@ class Past:
     """Runs without an outcome, oldest first."""
     processes: dict[str, str] = field(default_factory=dict)
     """The process of each session that wrote a row: `HOST:PID`."""
+    begun_at: dict[str, datetime] = field(default_factory=dict)
+    """Server time of each run's intent, by its key."""
     drivers: list[str] = field(default_factory=list)
     """E-mails of who took the seat here, oldest first."""
 
@@ -139,6 +142,7 @@ def past_of(rows: Iterable[Entry], candidate: str) -> Past:
         if row.payload.get("candidate") == candidate and row.payload.get("what") in ("open", "seat"):
             past.drivers.append(str(row.payload.get("by", "")))
     open_runs = {number: row for number, row in intents.items() if _of_step(row, candidate)}
+    past.begun_at = {str(row.payload.get("key", "")): row.server_time or row.at for row in open_runs.values()}
     for row in ordered:
         intent = open_runs.pop(row.intent, None) if row.phase == "outcome" and row.intent is not None else None
         written = row.payload.get("evidence")
@@ -253,23 +257,31 @@ def _pairs(value: object) -> tuple[tuple[str, str], ...]:
     )
 
 
-def record_of(evidence: Evidence, image_id: str) -> StepRecord:
+def record_of(
+    evidence: Evidence, image_id: str, *, own: str = "", played: bool = False, template: str = ""
+) -> StepRecord:
     """What is shared of evidence with other consoles.
 
     Args:
         evidence: ours.
         image_id: identity of the image that is released, or empty.
+        own: identity that this console writes under, which the audit log will name; empty: the evidence's.
+        played: whether this is a simulator, where one console may speak for several people.
+        template: fingerprint of what the revision in hand ran with, or empty.
     """
+    others = bool(own) and own.casefold() != evidence.by.casefold()
     return StepRecord(
         step=evidence.step,
         result=evidence.result.value,
-        by=evidence.by,
+        by=own if others and not played else evidence.by,
         at=evidence.at,
         digest=image_id,
         subject=evidence.subject,
         sentence=evidence.sentence,
         reason=evidence.reason,
         key=evidence.key,
+        told_by=own if others and played else "",
+        template=template,
     )
 
 
@@ -290,15 +302,22 @@ def from_record(record: StepRecord) -> Evidence | None:
 
 
 def merged(
-    own: Mapping[str, Sequence[Evidence]], candidate: Candidate | None
+    own: Mapping[str, Sequence[Evidence]], candidate: Candidate | None, checks: Iterable[StepCheck] | None = None
 ) -> tuple[dict[str, tuple[Evidence, ...]], frozenset[str]]:
-    """Our evidence with that of other consoles beside it, and the keys of theirs."""
+    """Our evidence with that of other consoles beside it, and the keys of theirs.
+
+    Args:
+        own: ours, by step.
+        candidate: with what others told.
+        checks: their records held against the audit log; of others only what it vouches for is taken. None: all is.
+    """
+    vouched = None if checks is None else [check.record for check in checks if check.counts]
     whole = {step: tuple(known) for step, known in own.items()}
     ours = {evidence.key for known in own.values() for evidence in known}
     theirs: set[str] = set()
     for record in candidate.steps if candidate is not None else ():
         evidence = from_record(record)
-        if evidence is None or evidence.key in ours:
+        if evidence is None or evidence.key in ours or (vouched is not None and record not in vouched):
             continue
         whole[record.step] = (*whole.get(record.step, ()), evidence)
         theirs.add(evidence.key)

@@ -29,7 +29,7 @@ class State(StrEnum):
     STALE = "stale"
     """Its evidence has aged out, or is of another commit, image or revision: open again."""
     UNKNOWN = "unknown"
-    """Cut off, and the world does not tell whether it was done: a person says."""
+    """Cut off, and nobody can tell yet whether it was done: Enter looks again; a person says only where nothing can."""
 
 
 DONE = frozenset({State.PASSED, State.SKIPPED})
@@ -47,6 +47,8 @@ class Traits:
     """Whether it runs beside others (a 24-hour watch)."""
     again: bool = False
     """Whether it may be run again where it passed with a problem, though it is `once`."""
+    looks: bool = True
+    """Whether the world can be asked what became of a run that was cut off; else a person says, with a reason."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from console.actions.recovery import process_alive as alive
-from console.errors import BlockedError, CanarioError, JournalError, UsageError
+from console.errors import BlockedError, CanarioError, JournalError, UnavailableError, UsageError
 from console.notify import took_over
 from console.release.guardrails import REASON_LENGTH, reason_counts
 from console.release.state import Candidate
@@ -24,12 +24,14 @@ from console.runbook.keeping import TAKE_OVER, Keeping
 from console.runbook.kinds.base import (
     Answer,
     Ask,
+    StepKind,
 )
 from console.runbook.load import Loaded
 from console.runbook.progress import Checklist, State
 from console.runbook.running import Run, carry_out, new_key
 from console.runbook.shared import seated
 from console.runbook.store import INTERRUPTED, REFUSED, Begun, Past
+from console.runbook.weighing import counted
 from console.words import _
 
 if TYPE_CHECKING:
@@ -73,8 +75,7 @@ class Walk(Keeping):
         walk = cls(session, settings, loaded, drive=drive, shared=shared, checkout=checkout, variables=variables)
         await walk._resume()
         await walk._settle()
-        if not look:
-            walk._writes, _problem = await session.actions.access.approval_writes(walk.candidate)
+        await walk._account()
         walk._publish()
         if look:
             walk._spawn(walk._look())
@@ -153,10 +154,19 @@ class Walk(Keeping):
         view = self.checklist(who).view(step_id)
         assert view is not None
         if not view.may_run:
+            await self._account()  # what it needs may only have waited for the audit log
+            view = self.checklist(who).view(step_id) or view
+        if not view.may_run:
             raise BlockedError((view.why_not,), overridable=False)
         answer = answer or Answer()
         if view.state is State.UNKNOWN:
-            return await self._resolve(step_id, answer, who)
+            self._runs[step_id] = Run(step_id, who, self.now(), self.session.clock.monotonic(), key=new_key())
+            self._publish()
+            try:
+                return await self._look_again(step_id, kind, answer, who)
+            finally:
+                self._runs.pop(step_id, None)
+                self._publish()
         run = Run(step_id, who, self.now(), self.session.clock.monotonic(), key=new_key())
         self._runs[step_id] = run
         self._refused.pop(step_id, None)
@@ -165,7 +175,7 @@ class Walk(Keeping):
             await self._ensure(rescue=kind.rescue)
             if self._is_shared and self.drives:
                 await self._record_seen()  # while it can be seen: what comes now may take it out of sight
-            lasting = self._is_shared and kind.once and kind.ask is Ask.NOTHING and not kind.again
+            lasting = self._is_shared and kind.once and kind.ask is Ask.NOTHING
             found = await self._begun_elsewhere(step_id, kind) if lasting else None
             if lasting and found is None:
                 await self._tell_begun(run)
@@ -256,6 +266,7 @@ class Walk(Keeping):
             )
         self._drive = True
         await self._sit(TAKE_OVER, reason)
+        await self._take_in_begun()
         actions, snapshot = self.session.actions, self._snapshot()
         release = snapshot.release if snapshot is not None else None
         if release is not None and release.under_way and self.session.drives:
@@ -270,6 +281,17 @@ class Walk(Keeping):
                     reason=reason.strip(),
                 )
             )
+        self._publish()
+
+    async def name_version(self, version: str) -> None:
+        """Say which version is being released, where nothing else tells; kept with the candidate once there is one.
+
+        Raises:
+            JournalError: it cannot be written down.
+        """
+        await self.store.note("version", self.candidate_id, self.runbook.id, version=version)
+        self._shared.learned["version"] = version
+        await self._shared_soon()
         self._publish()
 
     async def refresh(self) -> Checklist:
@@ -368,24 +390,79 @@ class Walk(Keeping):
             raise
         return await self._keep(number, evidence)
 
-    async def _resolve(self, step_id: str, answer: Answer, who: str) -> Evidence:
-        """A person says whether a run that was cut off was done."""
+    async def _look_again(self, step_id: str, kind: StepKind, answer: Answer, who: str) -> Evidence:
+        """Find out what became of a run that was cut off: the world is asked; a person only where it cannot be.
+
+        Raises:
+            UnavailableError: nobody can tell yet.
+            UsageError: a person has to say, and has not, or without a reason.
+            CanarioError: it cannot be looked, or written down.
+        """
+        if not kind.looks:
+            return await self._told_what_became(step_id, answer, who)
+        if (unsettled := self._unsettled.get(step_id)) is not None:
+            begun = unsettled[0]
+            await self._settle_one(begun)
+            if (still := self._unsettled.get(step_id)) is not None:
+                raise UnavailableError(
+                    _("Nobody can tell yet what became of {step}: {why}").format(step=step_id, why=still[1]),
+                    remedy=_("Look again in a while; it is not done twice meanwhile."),
+                )
+            await self._shared_soon()
+            newest = counted(self._past.evidence.get(step_id, ()))
+            if newest is not None and newest.key == begun.key:
+                return newest
+            said = _("{who} looked again: it was not done; it may be run").format(who=who)
+            return await self._write_down(step_id, Result.CANCELLED, said, who, machine=True)
+        evidence, _theirs = self._merged()
+        known = counted(evidence.get(step_id, ()))
+        assert known is not None
+        opened = self._candidate.opened if self._candidate is not None else known.at
+        begun_at = self._past.begun_at.get(known.key, opened)
+        context = self._context(Run(step_id, who, begun_at, self.session.clock.monotonic(), key=known.key), answer)
+        found = await kind.settle(context, begun_at)
+        if found is None:
+            said = _("{who} looked again: it was not done; it may be run").format(who=who)
+            return await self._write_down(step_id, Result.CANCELLED, said, who, machine=True)
+        if found.result is Result.UNKNOWN:
+            raise UnavailableError(
+                _("Nobody can tell yet what became of {step}: {why}").format(step=step_id, why=found.sentence),
+                remedy=found.remedy or _("Look again in a while; it is not done twice meanwhile."),
+            )
+        subject = context.subject.bound(context.step.bound_to)
+        try:
+            number = await self.store.begin(self.candidate_id, self.runbook.id, step_id, known.key, subject, who)
+        except JournalError as error:
+            raise BlockedError((error.what,), overridable=False, remedy=error.remedy) from error
+        kept = await self._keep(number, found)
+        await self._shared_soon()
+        return kept
+
+    async def _told_what_became(self, step_id: str, answer: Answer, who: str) -> Evidence:
+        """A person's word on a run that was cut off, of a kind that nothing can be asked about."""
         words = {"yes": True, "done": True, "no": False, "not done": False}
         done = words.get(answer.word.strip().lower())
         if done is None:
             raise UsageError(
-                _("{step} was cut off, and nobody can tell whether it was done.").format(step=step_id),
-                remedy=_("Look at the world, then say `done` or `not done`."),
+                _("{step} was cut off, and nothing can be asked whether it was done.").format(step=step_id),
+                remedy=_("Look at the world, then say `done` or `not done`, with what you saw."),
+            )
+        if not reason_counts(answer.note):
+            raise UsageError(
+                _("That {step} was done, or not, is your word: it needs a reason.").format(step=step_id),
+                remedy=_("Write what you saw, in at least {count} characters.").format(count=REASON_LENGTH),
             )
         begun = self._unsettled.pop(step_id, None)
         if begun is not None:
             await self.store.end_without(begun[0].number, INTERRUPTED, begun[1])
-        if done:
-            return await self._write_down(
-                step_id, Result.PASSED, _("{who} says that it was done").format(who=who), who, reason=answer.note
-            )
-        sentence = _("{who} says that it was not done; it may be run again").format(who=who)
-        return await self._write_down(step_id, Result.CANCELLED, sentence, who, reason=answer.note)
+        result = Result.PASSED if done else Result.CANCELLED
+        said = (
+            _("{who} says that it was done: {reason}")
+            if done
+            else _("{who} says that it was not done, it may be run again: {reason}")
+        )
+        sentence = said.format(who=who, reason=answer.note.strip())
+        return await self._write_down(step_id, result, sentence, who, reason=answer.note.strip())
 
     def _restart(self) -> None:
         """Start what ran beside the others when it was cut off: a watch survives quitting."""

@@ -6,6 +6,7 @@
 - `POST /rival {"service": NAME, "canary_percent": N | "shares": {REVISION: N}, "principal": EMAIL}`: someone else
   moves the traffic now.
 - `POST /github {...}`, `POST /slack {...}`: the team's GitHub and Slack (`console.simulator.team`).
+- `POST /push {"image": REFERENCE}`: another image is pushed under the same tag; revisions made from now on run it.
 - `POST /open {"service": NAME, "revision": NAME}`: the URL of a revision whose port was not opened unasked.
 
 A web page must not drive it: requests with an Origin, or to another Host than loopback, are refused.
@@ -63,6 +64,7 @@ class Control:
             ("POST", "/fault"): self._fault,
             ("POST", "/rival"): self._rival,
             ("POST", "/open"): self._open,
+            ("POST", "/push"): self._push,
             ("POST", "/github"): self._simulator.team.control_github,
             ("POST", "/slack"): self._simulator.team.control_slack,
         }
@@ -201,6 +203,13 @@ class Control:
         if owner is None or revision not in owner.revisions:
             raise ValueError(f"there is no revision {revision} of {service}")
         return {"url": self._simulator.app.endpoints.url(Route(service, revision=revision))}
+
+    async def _push(self, body: Body) -> object:
+        _only(body, "image")
+        image = body.get("image")
+        if not isinstance(image, str) or not image or "@" in image:
+            raise ValueError("image is a reference with a tag")
+        return {"image": image, "digest": self._simulator.store.registry.push(image)}
 
 
 def _only(body: Body, *known: str) -> None:

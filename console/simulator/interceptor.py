@@ -52,16 +52,17 @@ class Received:
 class _Context:
     """A call's context whose `abort` tells the date first; everything else is the real one's."""
 
-    def __init__(self, real: Any, clock: SimClock) -> None:
+    def __init__(self, real: Any, clock: SimClock, told: tuple[tuple[str, str], ...] = ()) -> None:
         self._real = real
         self._clock = clock
+        self._told = told
         self.dated = False
 
     async def date(self) -> None:
         """Send the initial metadata, once."""
         if not self.dated:
             self.dated = True
-            await self._real.send_initial_metadata((("date", self._clock.http_date()),))
+            await self._real.send_initial_metadata((("date", self._clock.http_date()), *self._told))
 
     async def abort(self, code: grpc.StatusCode, details: str = "", trailing_metadata: Any = ()) -> NoReturn:
         """As the real one."""
@@ -90,6 +91,8 @@ class FrontDoor(grpc.aio.ServerInterceptor):
         self.clock = clock
         self.faults = faults
         self.permissions = permissions
+        self.told: tuple[tuple[str, str], ...] = ()
+        """Initial metadata of each answer besides the date."""
         self.received: deque[Received] = deque(maxlen=1000)
         self.calls: dict[str, int] = {}
         """How many calls of each method came in."""
@@ -175,7 +178,7 @@ class FrontDoor(grpc.aio.ServerInterceptor):
         self, method: str, real: Any, *among: set[asyncio.Task[Any]]
     ) -> AsyncIterator[tuple[_Context, asyncio.Task[Any]]]:
         """One call, counted `among` the open ones while it lasts; what it raises becomes a status."""
-        context = _Context(real, self.clock)
+        context = _Context(real, self.clock, self.told)
         task = asyncio.current_task()
         assert task is not None
         for tasks in among:

@@ -22,6 +22,7 @@ from console.release.state import (
     image_identity,
     plan_digest,
 )
+from console.release.template import of_revision
 from console.simulator import audit, revisions
 from console.simulator.records import ServiceRecord
 from console.simulator.revisions import stamp
@@ -44,18 +45,20 @@ def record(store: Store, logs: LogSink, service: str, at: float) -> None:
     if owner is None or canary not in owner.revisions:
         return
     start = datetime.fromtimestamp(at, UTC).replace(microsecond=0)
-    for candidate, who, before in _history(owner.revisions[canary].image, canary, start):
+    made = owner.revisions[canary]
+    reference = made.image if "@" in made.image else f"{made.image}@{made.digest}"
+    for candidate, who, before in _history(reference, of_revision(run_v2.Revision.pb(made.message)), canary, start):
         _write(store, logs, owner, Document(candidate=candidate), who, (start - before).timestamp())
 
 
-def _history(image: str, canary: str, start: datetime) -> list[tuple[Candidate, str, timedelta]]:
+def _history(image: str, template: str, canary: str, start: datetime) -> list[tuple[Candidate, str, timedelta]]:
     """(the candidate as it was written, by whom, how long before `start`), oldest first."""
     identity, plan = image_identity(image), plan_digest(RolloutPlan())
     name = f"{start:%Y-%m-%d-%H%M}"
     opened = Candidate(
         id=name,
         image=image,
-        version=revisions.image_tag(image),
+        version=revisions.image_tag(image.partition("@")[0]),
         plan=plan,
         opened=start - _OPENED,
         opened_by=TECH_LEAD,
@@ -71,6 +74,7 @@ def _history(image: str, canary: str, start: datetime) -> list[tuple[Candidate, 
             subject=canary,
             sentence=words[step],
             key=_hex(f"{name}/{step}"),
+            template=template,
         )
         for step in SMOKE_TESTS
     )
@@ -78,7 +82,14 @@ def _history(image: str, canary: str, start: datetime) -> list[tuple[Candidate, 
 
     def approval(role: Literal["code", "tech_lead"], who: str, before: timedelta) -> Approval:
         return Approval(
-            id=_hex(f"{name}/{role}"), role=role, by=who, at=start - before, digest=identity, plan=plan, candidate=name
+            id=_hex(f"{name}/{role}"),
+            role=role,
+            by=who,
+            at=start - before,
+            digest=identity,
+            plan=plan,
+            candidate=name,
+            template=template,
         )
 
     code = approval("code", CODE, _CODE)

@@ -34,6 +34,8 @@ class RevisionRecord:
     created: float
     """Unix seconds."""
     ready: bool = False
+    digest: str = ""
+    """`sha256:...` that its image's tag pointed at when it was made; the v2 API does not tell it."""
 
     @property
     def name(self) -> str:

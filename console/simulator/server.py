@@ -24,6 +24,7 @@ from console.simulator.control import Control
 from console.simulator.deployments import Deployments
 from console.simulator.faults import Faults
 from console.simulator.interceptor import FrontDoor
+from console.simulator.knative import ADDRESS_KEY, Knative
 from console.simulator.logs import LogBook
 from console.simulator.options import SimulatorOptions
 from console.simulator.populate import populate
@@ -94,6 +95,7 @@ class Simulator:
             uri=lambda service: self.store.uri_of_service(service),
         )
         self.run = RunService(self.store, self.clock, self.permissions, self.logs)
+        self.knative = Knative(self.store, self.permissions, self.faults, self.clock)
         self.app = App(self.store, self.traffic, self.clock, seed=self.seed, record=self._record)
         self.team = Team(
             self.clock, Deployments(self.store, self.run), began=self.began, spawn=self._spawn, kept=options.state
@@ -114,6 +116,8 @@ class Simulator:
     async def start(self) -> dict[str, object]:
         """Serve; the ready line's content."""
         self._fill()
+        await self.knative.start()
+        self.door.told = ((ADDRESS_KEY, self.knative.url),)
         self._server = grpc.aio.server(interceptors=(self.door,), options=GRPC_OPTIONS)
         self._server.add_generic_rpc_handlers(
             (
@@ -163,6 +167,7 @@ class Simulator:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self.app.endpoints.close()
         await self.team.stop()
+        await self.knative.stop()
         if self._control_server is not None:
             self._control_server.close()
         if self._server is not None:
@@ -177,6 +182,7 @@ class Simulator:
         if self._saved is None:
             populate(self.store, self.scenario, self.began)
         else:
+            self.store.registry.pushes.update(self._saved.pushes)
             import_services(self.store, self._saved.services)
             import_operations(self.store, self._saved.operations)
             self.traffic.import_state(self._saved.splits)
@@ -206,6 +212,7 @@ class Simulator:
                 operations=export_operations(self.store),
                 splits=self.traffic.export_state(),
                 happened=sorted(self.happened),
+                pushes=dict(self.store.registry.pushes),
             )
         )
 

@@ -48,6 +48,8 @@ class Saved:
     splits: Mapping[str, list[list[object]]] = field(default_factory=dict)
     happened: list[str] = field(default_factory=list)
     """Scenario events that are over."""
+    pushes: dict[str, int] = field(default_factory=dict)
+    """How often each image reference was pushed again."""
 
 
 class StateDir:
@@ -115,6 +117,7 @@ class StateDir:
                 "operations": saved.operations,
                 "splits": saved.splits,
                 "happened": saved.happened,
+                "pushes": saved.pushes,
             },
         )
 
@@ -233,16 +236,17 @@ def import_operations(store: Store, rows: Iterable[Mapping[str, Any]]) -> None:
 
 
 def _export_revision(record: RevisionRecord) -> list[Any]:
-    return [_text(record.message), _text(record.template), record.created, record.ready]
+    return [_text(record.message), _text(record.template), record.created, record.ready, record.digest]
 
 
 def _import_revision(row: list[Any]) -> RevisionRecord:
-    message, template, created, ready = row
+    message, template, created, ready, *digest = row  # older states hold no digest
     return RevisionRecord(
         run_v2.Revision.deserialize(_bytes(message)),
         run_v2.RevisionTemplate.deserialize(_bytes(template)),
         created,
         ready,
+        *digest,
     )
 
 

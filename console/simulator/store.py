@@ -18,6 +18,7 @@ from google.protobuf import any_pb2
 from console.simulator import masks, reconcile, revisions, rules
 from console.simulator.operations import OperationRecord, Operations
 from console.simulator.records import Pending, ServiceRecord, packed, view
+from console.simulator.registry import Registry, pinned
 from console.simulator.revisions import RECONCILING, RevisionRecord, short, stamp
 from console.simulator.status import Code, StatusError
 
@@ -54,6 +55,8 @@ class Store:
         self.services: dict[str, ServiceRecord] = {}
         self.built: dict[str, str] = {}
         """Version by image, of images that CI has built and that are named by digest."""
+        self.registry = Registry()
+        """Which digest each image tag points at."""
         self.uri_of_service: Callable[[str], str] = lambda service: ""
         """Where a service is served; set by the HTTP servers."""
         self.uri_of_tag: Callable[[str, str], str] = lambda service, tag: ""
@@ -276,6 +279,7 @@ class Store:
             record.revisions[new_revision] = revisions.make(
                 wanted.name, new_revision, wanted.template, creator=principal, at=at, generation=wanted.generation
             )
+            self._resolve(record.revisions[new_revision])
             record.latest_created = new_revision
             record.last_number = max(record.last_number + 1, revisions.number_of(new_revision))
             if self.listener is not None:
@@ -337,6 +341,8 @@ class Store:
     def add_existing(self, record: ServiceRecord) -> None:
         """Put a service as it stands into the store (a scenario's, or one kept on disk); the listener is not told."""
         self.services[record.name] = record
+        for revision in record.revisions.values():
+            self._resolve(revision)
         self._changed(record)
 
     def break_revision(self, service: str, name: str, why: str, at: float) -> None:
@@ -354,6 +360,14 @@ class Store:
         if record.latest_ready == name:
             record.latest_ready = record.newest_ready()
         self._changed(record)
+
+    def _resolve(self, revision: RevisionRecord) -> None:
+        """Resolve its image's tag, once and for all; what was built into it is known by its digest too."""
+        if not revision.image:
+            return
+        revision.digest = revision.digest or self.registry.digest(revision.image)
+        if tag := revisions.image_tag(revision.image):
+            self.built.setdefault(pinned(revision.image, revision.digest), tag)
 
     def know_builds(self) -> None:
         """Know again what was built into the images of revisions that tell their commit."""

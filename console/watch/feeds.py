@@ -33,6 +33,8 @@ UNREADY_S = 2.0
 """The same while a serving or tagged revision is not ready."""
 LATE_S = 5.0
 """Wall seconds of age from which the service feed is late."""
+DIGESTS_S = 1.0
+"""Wall seconds that the picture waits for the digests of the images that serve or are tagged."""
 LISTED = 200
 KEPT_REVISIONS = 1_000
 """Revisions of a service that Cloud Run keeps (https://cloud.google.com/run/quotas)."""
@@ -101,6 +103,7 @@ class ServiceFeed:
         self._revisions_problem = ""
         self._wake = asyncio.Event()
         self._list_wake = asyncio.Event()
+        self._asking: set[asyncio.Task[tuple[Revision, ...]]] = set()
         self._absent: dict[str, float] = {}
         """Revisions that the cloud does not have, and when it said so."""
 
@@ -183,9 +186,17 @@ class ServiceFeed:
             if name not in known:
                 known.add(name)
                 listed.append(await self._one(name))
-        self.revisions = tuple(listed)
+        self.revisions = await self._told_apart(tuple(listed))
         self._changed()
         return self.revisions
+
+    async def _told_apart(self, listed: tuple[Revision, ...]) -> tuple[Revision, ...]:
+        """`listed` with the digests of those that matter, as far as they come at once; late ones come with the next."""
+        asking = asyncio.create_task(self._run.with_digests(listed, self._wanted_names()))
+        self._asking.add(asking)
+        asking.add_done_callback(self._asking.discard)
+        done, _late = await asyncio.wait({asking}, timeout=DIGESTS_S)
+        return asking.result() if done else listed
 
     async def _one(self, name: str) -> Revision:
         if self._clock.monotonic() - self._absent.get(name, float("-inf")) < 60.0:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import subprocess
 import sys
 
-from console.actions.door import process_mark
+from console.actions.door import process_mark, started_at
+from console.actions.recovery import process_alive
 from tests.actions.operators import CANARY, STABLE, Team
 
 
@@ -49,3 +50,17 @@ async def test_with_the_cloud_away_it_waits_for_the_next_start(team: Team) -> No
     team.simulator.fault(clear=True)
     settled = await later.actions.settle_unfinished()
     assert [one.done for one in settled] == [True]
+
+
+def test_a_later_process_with_the_same_number_is_not_taken_for_the_one_that_died() -> None:
+    child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    try:
+        host = process_mark().rpartition(":")[0]
+        started = started_at(child.pid)
+        assert started
+        assert process_alive(f"{host}:{child.pid}@{started}")
+        assert not process_alive(f"{host}:{child.pid}@{int(started) - 1}"), "it began at another time: another process"
+        assert process_alive(f"{host}:{child.pid}"), "a mark of an older canario tells no more"
+    finally:
+        child.communicate(b"\n")
+    assert not process_alive(f"{host}:{child.pid}@{started}")

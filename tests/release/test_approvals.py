@@ -14,15 +14,18 @@ from console.release.approvals import (
     ApprovalCheck,
     ApprovalState,
     ApprovalWrite,
+    StepCheck,
     all_introduced,
     approval_write,
     check_approvals,
+    check_steps,
     missing_roles,
 )
 from console.release.guardrails import Action, ActionKind, Answer, Facts, evaluate
 from console.release.plan import RolloutPlan
 from console.release.service import Revision
 from console.release.state import ANNOTATION, Approval, Candidate, Document, StepRecord, plan_digest
+from console.release.template import fingerprint
 from tests.release.making import CANARY, RULES, STABLE, STAGING, WEDNESDAY, facts
 
 IMAGE = "sha256:" + "a" * 64
@@ -221,7 +224,9 @@ def ready(**fields: Any) -> Facts:
         "candidate": candidate(CODE, LEAD, steps=smoke),
         "approvals": checked(candidate(CODE, LEAD), HONEST),
     }
-    return facts(**(values | fields))
+    values |= fields
+    told = tuple(StepCheck(record, ApprovalState.VERIFIED) for record in values["candidate"].steps)
+    return facts(**({"step_checks": told} | values))
 
 
 def answer(rule: str, given: Facts, rules: Any = BOTH, percent: int = 10) -> Answer | None:
@@ -318,3 +323,95 @@ def test_a_short_digest_is_the_same_image_but_a_short_reference_is_not() -> None
     )
     assert found is not None
     assert not found.allowed
+
+
+TEMPLATE = fingerprint({"env": [["LOG_LEVEL", "INFO"]], "secrets": [], "sidecars": []})
+REWIRED = fingerprint({"env": [["LOG_LEVEL", "INFO"], ["DB", "other"]], "secrets": [], "sidecars": []})
+
+
+def test_another_environment_after_the_approval_voids_it_and_says_what_changed() -> None:
+    lead = LEAD.model_copy(update={"template": TEMPLATE})
+    writes = written((MARIA, (lead,)))
+    (kept,) = checked(candidate(lead), writes, template=TEMPLATE)
+    (void,) = checked(candidate(lead), writes, template=REWIRED)
+    assert kept.counts
+    assert void.state is ApprovalState.VOID
+    assert void.why == "the environment variables changed since"
+
+
+def test_no_approval_counts_while_nobody_knows_the_image() -> None:
+    assert states(candidate(CODE, LEAD), HONEST, image_id="") == [ApprovalState.VOID] * 2
+
+
+def test_the_same_tag_on_another_revision_is_another_image_where_no_digest_is_told() -> None:
+    tag = "host/wa-backend:1"
+    one, other = Revision("wa-backend-1", image=tag), Revision("wa-backend-2", image=tag)
+    assert one.identity != other.identity
+    approved = LEAD.model_copy(update={"digest": one.identity})
+    assert states(candidate(approved), written((MARIA, (approved,))), image_id=one.identity) == ["verified"]
+    assert states(candidate(approved), written((MARIA, (approved,))), image_id=other.identity) == ["void"]
+
+
+def smoke_test(step: str = "prod_healthz", by: str = JUAN, **fields: Any) -> StepRecord:
+    values = {"result": "passed", "at": WEDNESDAY, "digest": IMAGE, "key": "k1", "sentence": "200"} | fields
+    return StepRecord(step=step, by=by, **values)
+
+
+def told(*by: tuple[str, tuple[StepRecord, ...]]) -> tuple[ApprovalWrite, ...]:
+    return tuple(
+        ApprovalWrite(WEDNESDAY + timedelta(seconds=number), principal, (), steps)
+        for number, (principal, steps) in enumerate(by)
+    )
+
+
+def test_a_smoke_test_that_somebody_else_wrote_is_forged_and_names_them() -> None:
+    record = smoke_test()
+    (check,) = check_steps(candidate(steps=(record,)), told((JUAN, ()), (MALLORY, (record,)), (JUAN, (record,))))
+    assert (check.state, check.forger) == (ApprovalState.FORGED, MALLORY)
+    found = answer("smoke", ready(candidate=candidate(CODE, LEAD, steps=(record,)), step_checks=(check,)))
+    assert found is not None
+    assert not found.allowed
+    assert f"prod_healthz is FORGED: {MALLORY} wrote it in the name of {JUAN}" in found.reason
+
+
+def test_an_old_pass_that_somebody_puts_back_over_a_failure_is_forged() -> None:
+    passed, failed = smoke_test(), smoke_test(result="failed", key="k2", at=WEDNESDAY + timedelta(seconds=1))
+    writes = told((JUAN, ()), (JUAN, (passed,)), (JUAN, (failed,)), (MALLORY, (passed,)))
+    (check,) = check_steps(candidate(steps=(passed,)), writes)
+    assert (check.state, check.forger) == (ApprovalState.FORGED, MALLORY)
+
+
+def test_a_smoke_test_counts_only_once_the_audit_log_has_told_who_wrote_it() -> None:
+    record = smoke_test()
+    (check,) = check_steps(candidate(steps=(record,)), told((JUAN, ())))
+    assert check.state is ApprovalState.VERIFYING
+    found = answer("smoke", ready(candidate=candidate(CODE, LEAD, steps=(record,)), step_checks=(check,)))
+    assert found is not None
+    assert "prod_healthz is verifying" in found.reason
+    (check,) = check_steps(candidate(steps=(record,)), told((JUAN, ()), (JUAN, (record,)), (MARIA, (record,))))
+    assert check.counts
+
+
+def test_a_second_record_of_the_same_step_is_checked_by_itself() -> None:
+    honest, forged = smoke_test(), smoke_test(key="k9", sentence="all well")
+    writes = told((JUAN, (honest,)), (MALLORY, (honest, forged)))
+    checks = check_steps(candidate(steps=(honest, forged)), writes)
+    assert [check.state for check in checks] == [ApprovalState.VERIFIED, ApprovalState.FORGED]
+
+
+def test_only_a_simulators_console_may_speak_for_another_person() -> None:
+    record = smoke_test(by=JUAN, told_by=MARIA)
+    writes = told((MARIA, ()), (MARIA, (record,)))
+    (played,) = check_steps(candidate(steps=(record,)), writes, played=True)
+    (real,) = check_steps(candidate(steps=(record,)), writes)
+    assert played.counts
+    assert real.state is ApprovalState.FORGED
+
+
+def test_smoke_tests_of_another_environment_are_stale_and_say_what_changed() -> None:
+    records = tuple(smoke_test(step, template=TEMPLATE) for step in BOTH.smoke)
+    revision = Revision(CANARY, image=f"host/wa-backend@{IMAGE}", digest=IMAGE, ready=True, template=REWIRED)
+    found = answer("smoke", ready(candidate=candidate(CODE, LEAD, steps=records), revisions=(revision,)))
+    assert found is not None
+    assert not found.allowed
+    assert "prod_healthz is stale: the environment variables changed since" in found.reason

@@ -22,6 +22,7 @@ from console.report.safe import html_text, markdown_text, masked
 from console.report.svg import charts_of, nice, pieces
 from console.report.writing import write
 from console.runbook.evidence import Evidence, ItemResult, Result
+from console.runbook.kinds.postmortem import inside
 from console.watch.charts import Arm, ChartData, Mark
 from console.words import use_language
 
@@ -244,6 +245,28 @@ def test_both_files_are_written_where_asked(tmp_path: Path) -> None:
     blocked.write_text("")
     with pytest.raises(CanarioError, match="cannot be written"):
         write(report(), blocked)
+
+
+def test_a_report_is_its_writers_alone_and_a_link_in_its_place_is_not_followed(tmp_path: Path) -> None:
+    first = write(report(), tmp_path / "out")
+    assert {first.html.stat().st_mode & 0o777, first.markdown.stat().st_mode & 0o777} == {0o600}
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.write_text("mine")
+    first.markdown.unlink()
+    first.markdown.symlink_to(elsewhere)
+    write(report(), tmp_path / "out")
+    assert elsewhere.read_text() == "mine"
+    assert not first.markdown.is_symlink()
+
+
+def test_a_post_mortem_folder_that_a_link_leads_out_of_the_checkout_is_refused(tmp_path: Path) -> None:
+    checkout, outside = tmp_path / "checkout", tmp_path / "outside"
+    (checkout / "docs").mkdir(parents=True)
+    outside.mkdir()
+    assert inside(checkout, checkout / "docs" / "postmortems")
+    (checkout / "docs" / "postmortems").symlink_to(outside)
+    assert not inside(checkout, checkout / "docs" / "postmortems")
+    assert not inside(checkout, checkout / "docs" / "postmortems" / "deep")
 
 
 def test_a_release_is_found_by_its_id_its_revision_or_a_beginning() -> None:

@@ -161,6 +161,21 @@ async def test_the_watch_step_fails_with_an_alarm_that_a_screen_can_open_the_rol
     assert len(await asyncio.to_thread(messages, process)) == 1
 
 
+async def test_a_watch_whose_traffic_somebody_moved_away_does_not_pass_and_names_them(opened: Opened) -> None:
+    walk, process = await opened(only("watch_24h"), scenario="quiet-service", speed=20.0)
+    walk.start("watch_24h")
+    async with asyncio.timeout(60):
+        while (seen := walk.checklist().view("watch_24h")) is None or seen.fraction is None:
+            await walk.changed()
+    rival = {"service": "wa-backend", "shares": {STABLE: 100}, "principal": "mallory@acme.example"}
+    await asyncio.to_thread(process.post, "/rival", rival)
+    async with asyncio.timeout(60):
+        while (seen := walk.checklist().view("watch_24h")) is None or seen.state is State.RUNNING:
+            await walk.changed()
+    assert seen.state is State.FAILED
+    assert "mallory@acme.example moved the traffic away" in seen.reason
+
+
 async def test_a_console_that_comes_back_goes_on_watching_by_itself(opened: Opened) -> None:
     first, process = await opened(only("watch_24h"), scenario="quiet-service", speed=20.0)
     first.start("watch_24h")

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from console.chronicle import Story
+from console.migrations.values import LedgerRow
 from console.release.service import Revision, Service
 from console.release.split import TrafficSplit
 from console.release.state import Candidate, Line, Move, Release, RolledBack
 from console.runbook.earlier import earlier_revisions, served, spans_of
+from console.runbook.kinds.revisions import schema_doubts
 
 T0 = datetime(2026, 11, 20, 12, tzinfo=UTC)
 NOW = datetime(2026, 11, 28, 12, tzinfo=UTC)
@@ -119,3 +122,24 @@ def test_where_no_release_tells_monitoring_does() -> None:
     found = earlier_revisions(service("c"), [revision("c", 3), revision("a", 0)], [], NOW, counted={"a": spans})
     assert found[0].served(NOW) == hour * 5
     assert "%" not in found[0].sentence(NOW).partition("·")[0]
+
+
+def row(file: str, verdict: str, day: float, **fields: object) -> LedgerRow:
+    applied = (T0 + timedelta(days=day)).isoformat()
+    return replace(
+        LedgerRow(file, "", 1, "", "verified", verdict=verdict, by="maria@example.com", at=applied), **fields
+    )
+
+
+def test_what_the_ledger_says_of_the_schema_makes_a_revision_doubtful_and_says_why() -> None:
+    rows = (row("0001_notes.sql", "additive", 2), row("0002_drop.sql", "incompatible", 4))
+    revisions = [revision("c", 5), revision("b", 3), revision("a", 0)]
+    found = {
+        one.name: one
+        for one in earlier_revisions(service("c"), revisions, (), NOW, schema=lambda made: schema_doubts(made, rows))
+    }
+    assert found["b"].doubts[0] == "It may fail: the schema has changed under it."
+    assert "0002_drop.sql" in found["b"].doubts[1]
+    assert "DOUBTFUL" in found["a"].sentence(NOW)
+    calm = earlier_revisions(service("c"), revisions, (), NOW, schema=lambda made: schema_doubts(made, rows[:1]))
+    assert [one.doubts for one in calm] == [(), ()], "additive ones leave old code alone"

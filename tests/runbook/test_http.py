@@ -36,7 +36,7 @@ from console.settings import HttpSettings, Settings
 from console.simulator import webhook
 from console.simulator.server import Simulator
 from tests.runbook.conftest import MakeSimulator
-from tests.runbook.steps import Bench
+from tests.runbook.steps import NOW, Bench
 
 SECRETS = {"app-secret": webhook.APP_SECRET, "verify-token": webhook.VERIFY_TOKEN}
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -75,10 +75,27 @@ async def test_health_is_200_with_the_version_that_is_being_released(here: Bench
     assert "being released" in evidence.sentence
 
 
-async def test_an_unknown_release_compares_nothing_and_says_so(here: Bench) -> None:
+async def test_health_does_not_pass_where_nobody_knows_the_version_and_says_what_to_do(here: Bench) -> None:
     evidence = await check(here, "healthz")
+    assert evidence.result is Result.FAILED
+    assert "which one is being released is not known" in evidence.sentence
+    assert "--version" in evidence.remedy
+    version = dict(evidence.figures)["version"]
+    here.subject = replace(here.subject, version=version)  # what `--version` leaves with the candidate
+    assert (await check(here, "healthz")).result is Result.PASSED
+
+
+async def test_after_a_rollback_health_tells_the_version_of_the_revision_gone_back_to(here: Bench) -> None:
+    cloud = here.tools.clouds["production"]
+    service = await cloud.run.get_service("wa-backend")
+    (stable,) = [name for name, share in service.effective_shares().items() if share == 100]
+    moved = Evidence("move_back", Result.PASSED, "m@x", NOW, "", learned={"back_to": stable})
+    here.others = {"move_back": moved}
+    evidence = await check(here, "healthz", revision_of="move_back")
     assert evidence.result is Result.PASSED
-    assert "not known" in evidence.sentence
+    assert evidence.sentence.endswith(f"{stable}'s")
+    here.others = {"move_back": replace(moved, learned={"back_to": service.traffic.revision_for_tag("canary") or ""})}
+    assert (await check(here, "healthz", revision_of="move_back")).result is Result.FAILED
 
 
 async def test_another_version_fails(here: Bench) -> None:
@@ -128,6 +145,8 @@ async def test_the_revision_at_0_percent_is_asked_by_its_tag(here: Bench, simula
     tagged = [t for t in service.effective.targets if t.tag]
     assert tagged, "the scenario begins with a tagged canary"
     here.subject = replace(here.subject, canary=tagged[0].revision or "")
+    made = await cloud.run.get_revision("wa-backend", here.subject.canary)
+    here.subject = replace(here.subject, image=made.image)
     evidence = await check(here, "healthz", target="revision")
     assert evidence.result is Result.PASSED
     assert dict(evidence.figures)["revision"] == tagged[0].revision
@@ -209,7 +228,7 @@ async def test_a_service_that_starts_is_waited_for(bench: Bench, serve: Serve) -
         return web.Response(status=answers.pop()) if answers else web.json_response({"version": "1"})
 
     await serve(healthz=starting)
-    evidence = await check(bench, "healthz", startup_wait="20 s")
+    evidence = await check(bench, "healthz", startup_wait="20 s", version="1")
     assert evidence.result is Result.PASSED
     assert any("waiting" in progress.sentence for progress in bench.progress)
 
@@ -235,7 +254,7 @@ async def test_redirects_are_followed_on_the_same_host_and_nowhere_else(bench: B
         raise web.HTTPFound("/fine" if hops == 0 else f"/healthz?hops={hops - 1}")
 
     await serve(healthz=to, fine=fine)
-    assert (await check(bench, "healthz")).result is Result.PASSED
+    assert (await check(bench, "healthz", version="1.19.0")).result is Result.PASSED
 
     asked: list[str] = []
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
@@ -170,9 +171,14 @@ async def test_what_was_cut_off_while_it_was_sent_is_unclear_and_not_sent_again(
     await step.run(context)
     settled = await step.settle(context, datetime(2026, 11, 25, 12, tzinfo=UTC))
     assert settled is not None
-    assert "may have been sent" in settled.sentence
+    assert "maybe sent: look in the channel" in settled.sentence
     assert settled.problems
     assert len(texts(simulator)) == 1
+    elsewhere = await told.step("notify", message="staging_passed").settle_elsewhere(
+        replace(context, key="of another machine"), datetime(2026, 11, 25, 12, tzinfo=UTC)
+    )
+    assert elsewhere is not None
+    assert "maybe sent: look in the channel" in elsewhere.sentence
 
 
 async def test_what_was_cut_off_before_it_left_may_be_sent(told: Bench) -> None:

@@ -13,18 +13,21 @@ from typing import ClassVar
 import pytest
 
 from console.errors import BlockedError, UnavailableError, UsageError
+from console.release.state import StepRecord
 from console.runbook.evidence import Evidence, Progress, Result
 from console.runbook.kinds.base import Answer, KindSettings, StepContext, StepKind
 from console.runbook.kinds.confirm import Confirm, ConfirmSettings
 from console.runbook.load import Loaded
 from console.runbook.model import Phase, Runbook, Skip, Step, Words
 from console.runbook.progress import Checklist, State, StepView
+from console.runbook.shared import with_records
+from console.runbook.store import Begun
 from console.runbook.walk import Walk
 from console.session import Session
 from console.settings import Settings
 from console.simulator.process import SimulatorProcess
 
-MARIA, CARLOS = "maria@acme.example", "carlos@acme.example"
+MARIA, CARLOS, MALLORY = "maria@acme.example", "carlos@acme.example", "mallory@acme.example"
 
 Opened = Callable[..., Awaitable[Walk]]
 
@@ -64,6 +67,30 @@ class Once(Machine):
     """The same, and never twice."""
 
     once = True
+
+
+class Letter(Once):
+    """A message: it may be sent again by a person, and another machine cannot know whether it had left."""
+
+    again: ClassVar[bool] = True
+
+    async def settle_elsewhere(self, context: StepContext, begun: datetime) -> Evidence | None:
+        """Nobody knows."""
+        return context.evidence(Result.PASSED, "maybe sent: look in the channel", problems=("cut off",))
+
+
+class Blind(StepKind):
+    """Never twice, and nothing can be asked about it."""
+
+    name: ClassVar[str] = "blind"
+    settings_model: ClassVar[type[KindSettings]] = KindSettings
+    once = True
+
+    async def run(self, context: StepContext) -> Evidence:
+        """Do it."""
+        Machine.begun.set()
+        await asyncio.Event().wait()
+        return context.evidence(Result.PASSED, "done")
 
 
 @pytest.fixture(autouse=True)
@@ -377,6 +404,24 @@ async def test_evidence_of_an_earlier_image_is_not_told_as_of_the_present_one(co
     assert (walk._image_of(replace(of_another, subject=image)), walk._image_of(of_another)) == (image, "")
 
 
+async def test_a_smoke_test_that_somebody_else_wrote_into_the_annotation_counts_for_nobody_and_names_them(
+    console: Opened,
+) -> None:
+    maria = await console()
+    await maria.sign("word")
+    mallory = await console(MALLORY, drive=False)
+    forged = StepRecord(step="build", result="passed", by=MARIA, at=maria.now(), key="f" * 16, sentence="all well")
+    await mallory._shared.change(lambda there: with_records(there, {"build": forged}) if there is not None else None)
+    for walk in (maria, await console(CARLOS)):
+        await until(walk, lambda found: (build := found.view("build")) and build.state is State.FAILED)
+        build = view(walk, "build")
+        assert build.reason == f"FORGED: {MALLORY} wrote it in the name of {MARIA}"
+        assert not build.done
+        assert view(walk, "lead").state is State.NOT_YET
+    await maria.run("build")
+    await until(maria, lambda found: (build := found.view("build")) and build.state is State.PASSED)
+
+
 # Crashes
 
 
@@ -433,17 +478,71 @@ async def test_what_the_world_has_not_is_open_again(console: Opened) -> None:
     assert len(Machine.runs) == 2
 
 
-async def test_while_the_world_cannot_be_asked_nothing_is_done_and_a_person_may_say(console: Opened) -> None:
+async def test_while_the_world_cannot_be_asked_nothing_is_done_and_nobodys_word_stands_in_for_it(
+    console: Opened,
+) -> None:
     await crashed(console, Once)
     Machine.unreachable = True
     again = await console(kind=Once)
     built = view(again, "build")
     assert (built.state, built.reason) == (State.UNKNOWN, "nobody answers")
-    with pytest.raises(UsageError, match="nobody can tell"):
-        await again.run("build")
+    with pytest.raises(UnavailableError, match="nobody answers"):
+        await again.run("build", Answer(word="done", note="I looked at the service and it is there"))
+    assert view(again, "build").state is State.UNKNOWN
     assert len(Machine.runs) == 1
-    evidence = await again.run("build", Answer(word="done", note="I looked"))
+    Machine.unreachable, Machine.done = False, set(Machine.runs)
+    await again.run("build")
+    assert view(again, "build").state is State.PASSED
+    assert len(Machine.runs) == 1, "looking does nothing"
+
+
+async def test_what_nothing_can_be_asked_about_is_a_persons_word_with_a_reason(console: Opened) -> None:
+    await crashed(console, Blind)
+    again = await console(kind=Blind)
+    Machine.unreachable = True
+    assert not view(again, "build").traits.looks
+    again._unsettled["build"] = (Begun(0, "build", "k", again.now(), MARIA, "", ""), "cut off")
+    for answer in (Answer(), Answer(word="done"), Answer(word="done", note="ok")):
+        with pytest.raises(UsageError):
+            await again.run("build", answer)
+    again._unsettled["build"] = (
+        Begun(await again.store.begin(again.candidate_id, "book", "build", "k", "", MARIA), "build", "k", again.now(),
+              MARIA, "", ""), "cut off",
+    )  # fmt: skip
+    evidence = await again.run("build", Answer(word="done", note="the courier signed for it"))
     assert (evidence.result, evidence.machine, evidence.by) == (Result.PASSED, False, MARIA)
+    assert evidence.sentence == f"{MARIA} says that it was done: the courier signed for it"
+
+
+async def test_a_message_cut_off_on_another_machine_is_not_sent_again_by_whoever_takes_over(console: Opened) -> None:
+    await crashed(console, Letter)
+    carlos = await console(CARLOS, kind=Letter)  # his journal knows nothing of it
+    await carlos.take_over("maria's machine is gone")
+    sent = view(carlos, "build")
+    assert (sent.state, sent.reason) == (State.PASSED, "maybe sent: look in the channel")
+    assert sent.evidence is not None
+    assert sent.evidence.problems
+    assert len(Machine.runs) == 1
+    assert sent.may_run, "sending again is a deliberate act"
+    await carlos.run("build")
+    assert len(Machine.runs) == 2
+
+
+async def test_what_cannot_be_told_to_the_others_first_is_not_begun(
+    console: Opened, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    walk = await console(kind=Letter)
+    await walk.sign("word")
+
+    async def refused(*_arguments: object, **_more: object) -> None:
+        raise UnavailableError("the service cannot be written")
+
+    monkeypatch.setattr(walk._shared, "flush", refused)
+    with pytest.raises(UnavailableError, match="is not begun"):
+        await walk.run("build")
+    assert Machine.runs == []
+    monkeypatch.undo()
+    await walk.run("build")
     assert len(Machine.runs) == 1
 
 

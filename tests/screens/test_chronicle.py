@@ -6,10 +6,20 @@ from datetime import timedelta
 
 from stub import ME, NOON, release, rolled_back_release
 
-from console.chronicle import Version, tell, versions_of
+from console.chronicle import Story, Version, candidates_of, stopped_early, tell, versions_of
 from console.cloud.logs import AuditEntry
 from console.journal import Entry
-from console.release.state import ANNOTATION, Line, Move, Release, RolledBack, VerdictRecord
+from console.release.state import (
+    ANNOTATION,
+    Candidate,
+    Document,
+    Line,
+    Move,
+    Release,
+    RolledBack,
+    StepRecord,
+    VerdictRecord,
+)
 
 
 def minutes(n: float) -> timedelta:
@@ -99,3 +109,25 @@ def test_annotations_that_cannot_be_read_and_calls_of_others_are_passed_over() -
     strange = AuditEntry(NOON, ME, "DeleteRevision", "", {"name": "x"})
     broken = AuditEntry(NOON, ME, "UpdateService", "", {"service": {"annotations": {ANNOTATION: "{"}}})
     assert tell(versions_of([strange, broken])) == ()
+
+
+def test_a_candidate_stopped_before_any_traffic_moved_has_a_story_too() -> None:
+    opened = Candidate(id="2026-11-25-0900", opened=NOON, opened_by=ME)
+    failed = StepRecord(step="uat", result="failed", by=ME, at=NOON + minutes(3), sentence="UAT-07 failed", key="k")
+    stopped = opened.model_copy(update={"steps": (failed,), "closed": "stopped", "closed_at": NOON + minutes(5)})
+
+    def wrote(at: float, candidate: Candidate) -> AuditEntry:
+        request: dict[str, object] = {"service": {"annotations": {ANNOTATION: Document(candidate=candidate).dumps()}}}
+        return AuditEntry(NOON + minutes(at), ME, "google.cloud.run.v2.Services.UpdateService", "", request)
+
+    audits = [wrote(5, stopped), wrote(0, opened)]
+    (story,) = stopped_early(candidates_of(audits), None, tell(versions_of(audits)))
+    assert [happening.text for happening in story.happenings] == [
+        "checklist opened: 2026-11-25-0900",
+        "uat: FAILED · UAT-07 failed",
+        "checklist closed: stopped",
+        "stopped before any traffic moved",
+    ]
+    assert stopped_early(candidates_of(audits[1:]), None, ()) == (), "one that is walked is no story yet"
+    moved = release(10, started=NOON + minutes(4))
+    assert stopped_early(candidates_of(audits), None, [Story(moved, (), stopped)]) == (), "it is its release's story"

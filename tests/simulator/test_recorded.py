@@ -12,7 +12,7 @@ from google.cloud.audit import audit_log_pb2
 from google.protobuf import json_format
 
 from console.release.plan import RolloutPlan
-from console.release.state import ANNOTATION, Document, image_identity, plan_digest, read_document
+from console.release.state import ANNOTATION, Document, plan_digest, read_document
 from console.simulator.scenario import list_scenarios, load_scenario
 from tests.simulator.conftest import CANARY, NOON, TEN_PERCENT, Cloud, MakeCloud
 from tests.simulator.test_run_http import RUNBOOK_MESSAGE, fetch, post_webhook
@@ -44,14 +44,14 @@ async def test_the_canary_starts_with_smoke_tests_and_two_approvals_of_its_image
     assert candidate is not None
     assert candidate.id == "2026-11-25-1200"
     assert candidate.open
-    image = cloud.simulator.store.services["wa-backend"].revisions[CANARY].image
-    assert candidate.image == image
+    made = cloud.simulator.store.services["wa-backend"].revisions[CANARY]
+    assert candidate.image == f"{made.image}@{made.digest}"
     assert {(one.role, one.by) for one in candidate.approvals} == {
         ("code", "juan.perez@example.com"),
         ("tech_lead", "carlos.lopez@example.com"),
     }
     for approval in candidate.approvals:
-        assert approval.digest == image_identity(image)
+        assert approval.digest == made.digest
         assert approval.plan == plan_digest(RolloutPlan())
         assert timedelta() < NOON - approval.at < timedelta(minutes=10)
     assert {(step.step, step.result, step.subject) for step in candidate.steps} == {

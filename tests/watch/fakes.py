@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 
 from console.clock import ManualClock, ServerClock
@@ -117,6 +117,12 @@ class FakeRun:
             if revision.name == name:
                 return revision
         raise NotFoundError(f"Revision {name} not found.")
+
+    async def with_digests(
+        self, revisions: Sequence[Revision], names: Iterable[str], *, again: bool = False
+    ) -> tuple[Revision, ...]:
+        """See `RunApi`."""
+        return tuple(revisions)
 
     async def test_permissions(self, service: str, permissions: Sequence[str]) -> frozenset[str]:
         """See `RunApi`."""

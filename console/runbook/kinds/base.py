@@ -77,7 +77,7 @@ class Subject:
     commit: str = ""
     """Full hash of the merge commit."""
     version: str = ""
-    """Version that /healthz must tell; empty: any (then it is compared with nothing, and the step says so)."""
+    """Version that /healthz must tell, where it is known; else the image's tag or the commit stands for it."""
     pull_request: str = ""
     """Number."""
     author: str = ""
@@ -86,7 +86,10 @@ class Subject:
     image: str = ""
     """Full reference."""
     image_id: str = ""
-    """`console.release.state.image_identity` of it."""
+    """What tells it from any other (`Revision.identity`): its digest, once that is known."""
+    template: str = ""
+    """Fingerprint of what it runs with (`console.release.template`): the new revision's, else what one would be made
+    with now."""
     canary: str = ""
     """The new revision, once deployed."""
     stable: str = ""
@@ -290,6 +293,15 @@ class StepKind(ABC):
             Its evidence where it was done (or UNKNOWN where nobody can tell); None where it was not done and may run.
         """
         return None
+
+    async def settle_elsewhere(self, context: StepContext, begun: datetime) -> Evidence | None:
+        """The same of a run that a console on another machine began, whose journal is out of reach."""
+        return await self.settle(context, begun)
+
+    @property
+    def looks(self) -> bool:
+        """Whether a run that was cut off can be found out about, or may simply be run again; else a person says."""
+        return not self.once or type(self).settle is not StepKind.settle
 
     async def drift(self, context: StepContext) -> Mapping[str, str]:
         """What it would find out now, looked up without running it: `learned`, where that is new; else nothing.

@@ -26,6 +26,9 @@ from console.words import _
 Look = Callable[[StepContext, Cloud, Service], Awaitable[Evidence | str]]
 """Looks once: evidence where it holds, else what is still missing, in a sentence."""
 
+LISTED = 50
+"""Newest revisions among which a deployment that was cut off is looked for."""
+
 LOOK_S = 1.0
 """Wall seconds between two looks while waiting."""
 
@@ -44,6 +47,13 @@ class CloudRunSettings(KindSettings):
     """`deploy`: the image; empty: the one that staging serves, which was tested."""
     wait: Duration = timedelta(minutes=10)
     """Server time that is waited at most. Runbook: "Esperar ~3 min por Cloud Build", "30 seg por Cloud Run startup"."""
+
+
+def by_digest(image: str) -> str:
+    """A reference without its tag where it names a digest: Cloud Run takes either, and only a digest cannot move."""
+    path, at, digest = image.partition("@")
+    host, slash, last = path.rpartition("/")
+    return f"{host}{slash}{last.partition(':')[0]}@{digest}" if at else image
 
 
 class CloudRunStep(StepKind):
@@ -71,27 +81,30 @@ class CloudRunStep(StepKind):
                 return await self._until(context, self._idle)
 
     async def settle(self, context: StepContext, begun: datetime) -> Evidence | None:
-        """A deployment that was cut off: the service's own record of it, or the revision under the tag, tells."""
+        """A deployment that was cut off: the service's revisions tell, whatever the tag points at by now."""
         if not self.once:
             return None
         cloud, environment = await context.tools.cloud(self._settings.environment)
         service = await cloud.run.get_service(environment.service)
-        made = service.traffic.revision_for_tag(self._settings.tag)
-        if made is None:
-            return None
-        revision = await cloud.run.get_revision(environment.service, made)
-        if revision.created is None or revision.created < begun - timedelta(seconds=2):
-            return None
-        wanted = self._image(context)
-        if wanted and image_identity(revision.image, revision.digest) != image_identity(wanted):
+        tagged, wanted = service.traffic.revision_for_tag(self._settings.tag), self._image(context)
+        earliest = begun - timedelta(seconds=2)
+        since = [
+            one
+            for one in await cloud.run.list_revisions(environment.service, limit=LISTED)
+            if one.created is not None and one.created >= earliest
+        ]
+        since = list(await cloud.run.with_digests(since, [one.name for one in since], again=True))
+        ours = [one for one in since if not wanted or self._is_of(one, wanted)]
+        found = next((one for one in ours if one.name == tagged), ours[-1] if ours else None)  # else the first made
+        if found is not None and (wanted or found.name == tagged):
+            return self._made(context, found)
+        if service.reconciling:
             return context.evidence(
                 Result.UNKNOWN,
-                _("{revision} was made meanwhile, of another image ({image})").format(
-                    revision=revision.name, image=short_image(image_identity(revision.image, revision.digest))
-                ),
-                remedy=_("Look at `canario revisions`, then say whether it is yours."),
+                _("{service} is being changed: the new revision may come yet").format(service=service.name),
+                remedy=_("Look again once the change is through."),
             )
-        return self._made(context, revision)
+        return None
 
     async def drift(self, context: StepContext) -> Mapping[str, str]:
         """A newer image that the service serves by now."""
@@ -102,10 +115,12 @@ class CloudRunStep(StepKind):
         name = next((known for known, share in service.effective_shares().items() if share == 100), None)
         if name is None or not service.settled or not service.ready:
             return {}
-        revision = await cloud.run.get_revision(service.name, name)
-        if image_identity(revision.image, revision.digest) == context.subject.image_id or not revision.ready:
+        revision = await self._revision(cloud, service.name, name)
+        if revision.identity == context.subject.image_id or not revision.ready:
             return {}
-        return {"image": revision.image} | ({"commit": revision.commit} if len(revision.commit) == 40 else {})
+        if "#" in revision.identity and context.subject.image.partition("@")[0] == revision.image:
+            return {}  # its digest cannot be read now, and its tag says no more than before
+        return {"image": revision.reference} | ({"commit": revision.commit} if len(revision.commit) == 40 else {})
 
     def observe(self, seen: Observed) -> Observation | None:
         """Nothing: a revision's state at 0 % is looked at when asked, with its evidence kept."""
@@ -134,22 +149,34 @@ class CloudRunStep(StepKind):
         outcome = await context.tools.actions.deploy(image, tag=self._settings.tag, reason=context.answer.note)
         name = outcome.canary or ""
         cloud, environment = await context.tools.cloud()
-        return self._made(context, await cloud.run.get_revision(environment.service, name))
+        return self._made(context, await self._revision(cloud, environment.service, name))
 
     def _made(self, context: StepContext, revision: Revision) -> Evidence:
         sentence = _("{revision} made with no traffic, under the tag {tag}").format(
             revision=revision.name, tag=self._settings.tag
         )
-        image = short_image(image_identity(revision.image, revision.digest))
+        same = image_identity(context.subject.image) == revision.identity  # then its tag is worth keeping
         return context.evidence(
             Result.PASSED,
             sentence,
-            figures=((_("revision"), revision.name), (_("image"), image)),
-            learned={"image": revision.image},
+            figures=((_("revision"), revision.name), (_("image"), short_image(revision.identity))),
+            learned={} if same else {"image": revision.reference},
         )
 
     def _image(self, context: StepContext) -> str:
-        return self._settings.image or context.subject.image
+        """What is deployed: the very image that was tested, by its digest; its tag may have been pushed again since."""
+        return self._settings.image or by_digest(context.subject.image)
+
+    @staticmethod
+    async def _revision(cloud: Cloud, service: str, name: str) -> Revision:
+        """A revision, with the digest of its image where the cloud tells it."""
+        revision = await cloud.run.get_revision(service, name)
+        return (await cloud.run.with_digests((revision,), (name,), again=True))[0]
+
+    @staticmethod
+    def _is_of(revision: Revision, wanted: str) -> bool:
+        """Whether a revision is of the image that a deployment asked for."""
+        return revision.image == wanted or image_identity(wanted) == revision.identity
 
     async def _until(self, context: StepContext, look: Look) -> Evidence:
         """Look until it holds, or patience is at an end."""
@@ -182,7 +209,7 @@ class CloudRunStep(StepKind):
         name = next((known for known, share in shares.items() if share == 100), None)
         if name is None:
             return _("{service} splits its traffic: {shares}").format(service=service.name, shares=shares_text(shares))
-        revision = await cloud.run.get_revision(service.name, name)
+        revision = await self._revision(cloud, service.name, name)
         if not revision.ready:
             return _("{revision} is not ready: {why}").format(revision=name, why=revision.reason)
         commit, told = context.subject.commit, revision.commit
@@ -193,10 +220,10 @@ class CloudRunStep(StepKind):
         merged = context.others.get("pr_merged")
         if commit and not told and merged is not None and revision.created and revision.created < merged.at:
             return _("{revision} is older than the merge: the new build has not arrived").format(revision=name)
-        image = short_image(image_identity(revision.image, revision.digest))
+        image = short_image(revision.identity)
         how = _("commit {commit}").format(commit=told[:7]) if told else _("its revision names no commit")
         sentence = _("{revision} serves 100 %, ready, {image} ({how})").format(revision=name, image=image, how=how)
-        learned = {"image": revision.image}
+        learned = {"image": revision.reference}
         return context.evidence(
             Result.PASSED,
             sentence,
@@ -209,14 +236,14 @@ class CloudRunStep(StepKind):
         name = service.traffic.revision_for_tag(self._settings.tag) or context.subject.canary
         if not name:
             return _("no revision stands under the tag {tag}").format(tag=self._settings.tag)
-        revision = await cloud.run.get_revision(service.name, name)
+        revision = await self._revision(cloud, service.name, name)
         if not revision.ready:
             return _("{revision} is not ready yet: {why}").format(revision=name, why=revision.reason or "-")
         shares = service.effective_shares()
         share = shares.get(name, 0)
         if share:
             return _("{revision} already has {share} % of the traffic").format(revision=name, share=share)
-        wanted, found = context.subject.image_id, image_identity(revision.image, revision.digest)
+        wanted, found = context.subject.image_id, revision.identity
         if wanted and wanted != found:
             return _("{revision} is of the image {found}, not of {wanted}").format(
                 revision=name, found=short_image(found), wanted=short_image(wanted)

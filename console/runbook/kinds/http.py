@@ -32,7 +32,10 @@ class HttpStepSettings(KindSettings):
     path: str = ""
     """Path; empty: `/healthz`, `/metrics`, `/events` or `/webhook`."""
     version: str = ""
-    """`healthz`: version it must tell; empty: the release's version, its image's tag, or its commit."""
+    """`healthz`: version it must tell; empty: the release's version, its image's tag, or its commit. Where none is
+    known it does not pass."""
+    revision_of: str = ""
+    """`healthz`: id of the step that gave traffic back to an earlier revision, whose version it must tell."""
     version_field: str = "version"
     """`healthz`: field of its JSON that holds the version."""
     startup_wait: Duration | None = None
@@ -95,6 +98,7 @@ class Http(StepKind):
             tag=settings.tag,
             path=settings.path,
             version=settings.version,
+            gone_back_to=self._gone_back_to(context),
             version_field=settings.version_field,
             startup_wait=general.checklist.startup_wait if settings.startup_wait is None else settings.startup_wait,
             log_within=settings.log_within,
@@ -102,6 +106,10 @@ class Http(StepKind):
             message=settings.message,
             sender=settings.sender,
         )
+
+    def _gone_back_to(self, context: StepContext) -> str:
+        moved = context.others.get(self._settings.revision_of)
+        return moved.learned.get("back_to", "") if moved is not None else ""
 
     def explain(self) -> tuple[str, ...]:
         """The request, as it is sent."""

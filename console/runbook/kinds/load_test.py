@@ -220,7 +220,7 @@ async def _watched(context: StepContext, history: Path, duration: timedelta) -> 
         watching.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await watching
-        _tell(context, history, 1.0)
+        await _tell(context, history, 1.0)
 
 
 async def _watch(context: StepContext, history: Path, duration: timedelta) -> None:
@@ -228,16 +228,21 @@ async def _watch(context: StepContext, history: Path, duration: timedelta) -> No
     while True:
         await context.clock.sleep(LOOK_S)
         spent = context.clock.monotonic() - started
-        _tell(context, history, min(spent / max(duration.total_seconds(), 1.0), 1.0))
+        await _tell(context, history, min(spent / max(duration.total_seconds(), 1.0), 1.0))
 
 
-def _tell(context: StepContext, history: Path, fraction: float) -> None:
+def _read_history(history: Path) -> locust_csv.History:
+    """What locust has written of the curves so far. Blocking."""
     try:
         small = history.stat().st_size <= process.LARGEST_CAPTURE
         text = history.read_text(encoding="utf-8", errors="replace") if small else ""
     except OSError:
         text = ""
-    told = locust_csv.read_history(text)
+    return locust_csv.read_history(text)
+
+
+async def _tell(context: StepContext, history: Path, fraction: float) -> None:
+    told = await asyncio.to_thread(_read_history, history)
     if not told.p95_ms:
         context.report(Progress(_("locust is starting"), fraction=fraction))
         return

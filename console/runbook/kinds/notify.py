@@ -95,6 +95,12 @@ class Notify(StepKind):
         excerpt = tuple(clean(line) for line in self.message(context).text.splitlines())
         return self._unclear(context, excerpt, _("cut off at {when:%H:%M:%S}").format(when=begun))
 
+    async def settle_elsewhere(self, context: StepContext, begun: datetime) -> Evidence | None:
+        """Nobody here knows whether it had left: it may have, and a person looks before it is sent again."""
+        excerpt = tuple(clean(line) for line in self.message(context).text.splitlines())
+        problem = _("begun at {when:%H:%M:%S} on another console, which never told its end").format(when=begun)
+        return self._unclear(context, excerpt, problem)
+
     def message(self, context: StepContext) -> Message:
         """What is sent."""
         match self._settings.message:
@@ -168,7 +174,7 @@ class Notify(StepKind):
     def _unclear(self, context: StepContext, excerpt: tuple[str, ...], problem: str) -> Evidence:
         return context.evidence(
             Result.PASSED,
-            _("may have been sent; it is not sent again by itself"),
+            _("maybe sent: look in the channel; it is not sent again by itself"),
             problems=(problem,),
             remedy=_("Look at the channel; where it is missing, run this step again to send it."),
             excerpt=excerpt,

@@ -6,7 +6,8 @@ is added, is a person's word.
 
 from __future__ import annotations
 
-from pathlib import PurePosixPath
+import asyncio
+from pathlib import Path, PurePosixPath
 from typing import ClassVar
 
 from pydantic import field_validator
@@ -93,6 +94,11 @@ class Postmortem(StepKind):
         cloud, environment = await context.tools.cloud()
         source = Source(cloud, environment, context.tools.actions.access.journal, context.clock, snapshot)
         folder = context.paths.checkout / self._settings.folder
+        if not await asyncio.to_thread(inside, context.paths.checkout, folder):
+            raise UsageError(
+                _("{folder} leads out of the checkout.").format(folder=clean(str(folder), 200)),
+                remedy=_("A link stands there: put a folder of the checkout in its place."),
+            )
         written = await write_report(source, context.tools.settings, "", folder)
         return str(written.markdown), str(written.html)
 
@@ -100,3 +106,13 @@ class Postmortem(StepKind):
     def _settings(self) -> PostmortemSettings:
         assert isinstance(self.settings, PostmortemSettings)
         return self.settings
+
+
+def inside(checkout: Path, folder: Path) -> bool:
+    """Whether `folder` lies in `checkout` with no link on the way: what is written there must not land elsewhere."""
+    here = checkout
+    for part in folder.relative_to(checkout).parts:
+        here = here / part
+        if here.is_symlink():
+            return False
+    return folder.resolve().is_relative_to(checkout.resolve())

@@ -7,6 +7,7 @@ most sensible. `move` is the rollback itself: past every guardrail, and no journ
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, ClassVar, Literal
@@ -15,7 +16,7 @@ from console.chronicle import LOOK_BACK, tell, versions_of
 from console.errors import CanarioError, UsageError
 from console.release.guardrails import shares_text
 from console.release.state import read_document
-from console.runbook.earlier import Listed, Span, earlier_revisions, spans_of
+from console.runbook.earlier import Listed, Span, doubtful, earlier_revisions, spans_of
 from console.runbook.evidence import Evidence, ItemResult, Progress, Result
 from console.runbook.kinds.base import Ask, KindSettings, StepContext, StepKind
 from console.text import clean
@@ -23,13 +24,17 @@ from console.words import _
 
 if TYPE_CHECKING:
     from console.cloud.client import Cloud
+    from console.migrations.values import LedgerRow
     from console.runbook.model import Step
+    from console.settings import Environment
 
 SHOWN = 20
 """Revisions that are listed at most."""
 HOUR = timedelta(hours=1)
 MONITORING_S = 10.0
 """Wall seconds that Monitoring may take; a rollback does not wait for history."""
+LEDGER_S = 5.0
+"""Wall seconds that the database may take."""
 READ = 100
 """Newest revisions that are read."""
 
@@ -182,8 +187,56 @@ async def _listed(context: StepContext) -> Listed:
     except CanarioError as error:
         problem = _("When they served is not known whole: {problem}").format(problem=error.what)
     stories = tell(versions, document.release, (), document.candidate)
-    counted = await _counted(cloud, environment.service, now)
-    return Listed(earlier_revisions(service, revisions, stories, now, counted=counted), problem, now)
+    counted, (rows, unread) = await asyncio.gather(
+        _counted(cloud, environment.service, now), _ledger(context, environment)
+    )
+    known = {row.file for row in rows or ()}
+
+    def doubt(migration: str) -> str:
+        return "" if migration in known else doubtful(migration)
+
+    def schema(made: datetime | None) -> tuple[str, ...]:
+        return schema_doubts(made, rows) if rows is not None else ()
+
+    listed = earlier_revisions(service, revisions, stories, now, doubt, counted, schema)
+    return Listed(listed, "; ".join(filter(None, (problem, unread))), now)
+
+
+async def _ledger(context: StepContext, environment: Environment) -> tuple[tuple[LedgerRow, ...] | None, str]:
+    """What was applied to the environment's database, and why that is not known; nothing where it has none.
+
+    A rollback waits for no database: LEDGER_S at most.
+    """
+    if environment.database is None:
+        return None, ""
+    from console.migrations import ledger
+    from console.migrations.database import make_database
+    from console.migrations.places import addresses_of
+    from console.migrations.threads import in_thread
+
+    def look() -> tuple[LedgerRow, ...]:
+        database = make_database(addresses_of(environment)[0], who=context.identity)
+        database.connect()
+        try:
+            return tuple(ledger.rows(database).values())
+        finally:
+            database.close()
+
+    try:
+        return await in_thread(look, timeout_s=LEDGER_S), ""
+    except TimeoutError:
+        problem = _("the database does not answer")
+    except CanarioError as error:
+        problem = error.what
+    return None, _("What the migrations since mean is not known: {problem}").format(problem=problem)
+
+
+def schema_doubts(made: datetime | None, rows: Iterable[LedgerRow]) -> tuple[str, ...]:
+    """Why a revision made at `made` may not run on the schema as it is now; empty where it runs. Pure."""
+    from console.migrations.memory import runs_on
+
+    told = runs_on(made, rows)
+    return () if told.runs else (told.sentence, *told.warnings)
 
 
 async def _counted(cloud: Cloud, service: str, now: datetime) -> dict[str, tuple[Span, ...]]:

@@ -6,6 +6,7 @@ fails the step, and its note is offered for the pull request.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, ClassVar, Literal
@@ -85,7 +86,7 @@ class Uat(StepKind):
             UsageError: no list, no such case, a note is missing, or the case is the machine's.
             CanarioError: a check's address or secret is missing; GitHub does not take the note.
         """
-        cases = self._cases(context.paths)
+        cases = await asyncio.to_thread(self._cases, context.paths)
         before = context.before
         # answers for another image are answers about another program
         mine = before is not None and before.subject == context.subject.bound(context.step.bound_to)

@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from pydantic import Field, field_validator
 
-from console.errors import UsageError
+from console.errors import CanarioError, UsageError
 from console.notify import limit_crossed
 from console.release.moves import largest
 from console.runbook.evidence import Evidence, Progress, Result
 from console.runbook.kinds.base import Ask, KindSettings, StepContext, StepKind
+from console.runbook.movers import taken_by
 from console.runbook.watching import End, Ended, Watch, figures_of, standing_sentence
 from console.settings_types import Duration, Problem
 from console.watch.kept_ticks import TickFile
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
 PICTURE_S = 30.0
 """Wall seconds that the first picture may take."""
 LOOK_S = 0.2
+CALLS = 1_000
+"""Newest calls among which the one is looked for that took the traffic away."""
 LEAST_LEFT = timedelta(minutes=1)
 """Less than this left of a watch that is run again after a limit: it lasts its whole time once more."""
 
@@ -149,15 +152,16 @@ class WatchStep(StepKind):
             remedy = _("See that the log can be read, and run it again.")
             return context.evidence(Result.FAILED, ended.sentence, figures=figures, problems=problems, remedy=remedy)
         if ended.end is End.GONE:
-            snapshot = context.tools.snapshot()
-            release = snapshot.release if snapshot is not None else None
-            back = release is not None and release.canary == revision and release.ended == "rolled back"
-            result = Result.FAILED if back else Result.PASSED
             problems += (_("watched {watched} of {whole} only").format(
                 watched=hours(stand.upto - stand.since), whole=hours(stand.until - stand.since)
             ),)  # fmt: skip
-            sentence = _("rolled back: {sentence}").format(sentence=ended.sentence) if back else ended.sentence
-            return context.evidence(result, sentence, figures=figures, problems=problems)
+            return context.evidence(
+                Result.FAILED,
+                _("{how}: {sentence}").format(how=await _lost(context, revision), sentence=ended.sentence),
+                figures=figures,
+                problems=problems,
+                remedy=_("Ask them why. Once it serves again, run the watch again."),
+            )
         limit = context.tools.settings.limits_for(context.tools.environment).error_rate_percent / 100
         problems += worst_minutes(stand, limit)
         return context.evidence(Result.PASSED, ended.sentence, figures=figures, problems=problems)
@@ -194,6 +198,27 @@ class WatchStep(StepKind):
     def _settings(self) -> WatchSettings:
         assert isinstance(self.settings, WatchSettings)
         return self.settings
+
+
+async def _lost(context: StepContext, revision: str) -> str:
+    """How the watched revision lost its traffic, and by whose hand."""
+    snapshot = context.tools.snapshot()
+    release = snapshot.release if snapshot is not None else None
+    if release is not None and release.canary == revision and release.ended == "rolled back":
+        mark = release.was_rolled_back(revision)
+        return _("{who} rolled it back").format(who=mark.by) if mark is not None else _("rolled back")
+    cloud, environment = await context.tools.cloud()
+    try:
+        calls = await cloud.logs.audit(environment.service, since=context.now() - LONGEST, limit=CALLS)
+        taken = taken_by(calls, revision)
+        if taken is not None:
+            return _("{who} moved the traffic away at {at:%m-%d %H:%M} UTC").format(
+                who=taken.principal or _("somebody"), at=taken.time
+            )
+        who = (await cloud.run.get_service(environment.service)).last_modifier
+    except CanarioError as error:
+        return _("somebody moved the traffic away; who, cannot be read: {problem}").format(problem=error.what)
+    return _("the traffic was moved away; {who} changed the service last").format(who=who or _("somebody"))
 
 
 async def _picture(context: StepContext) -> None:
