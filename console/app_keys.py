@@ -18,6 +18,7 @@ from screens import footer
 
 if TYPE_CHECKING:
     from console.opening import DemoControl
+    from console.runbook.opening import Book
     from console.session import Session
     from console.settings import Environment, Settings
     from screens.operator import Operator, Severity
@@ -58,6 +59,8 @@ class KeyActions(App[int], inherit_bindings=False):
 
     opened: bool = False
     """Whether it is known where this is; what follows is there from then on."""
+    book: Book = "despliegue"
+    """Which runbook the checklist screen shows."""
     settings: Settings
     environment: Environment
     endpoint: str | None
@@ -167,9 +170,37 @@ class KeyActions(App[int], inherit_bindings=False):
         self.operator.deploy()
 
     def action_show_screen(self, name: str) -> None:
-        """`c`, `l`, `m`, `h`."""
+        """`c`, `k`, `l`, `m`, `g`, `h`."""
+        if name == "checklist":
+            self.book = "despliegue"
         self.switch_mode(name)
         self.call_after_refresh(self.repaint)
+
+    def action_manual_rollback(self) -> None:
+        """`b`: the checklist screen, with the manual rollback's runbook."""
+        self.book = "rollback"
+        self.switch_mode("checklist")
+        self.call_after_refresh(self.repaint)
+
+        async def read() -> None:
+            await self.ask(lambda session: session.open_rollback_walk(self.settings))
+
+        self.spawn(read())
+
+    def choose_revision(self, wanted: str, reason: str) -> None:
+        """The manual rollback, its list of revisions opened at the one wanted: where a limit was crossed."""
+        from screens.checklist_hand import ChecklistHand
+        from screens.checklist_present import is_choice
+
+        self.action_manual_rollback()
+
+        async def ask() -> None:
+            walk = await self.ask(lambda session: session.open_rollback_walk(self.settings))
+            step = next((view.step.id for view in walk.latest.steps if is_choice(view)), "")
+            if step:
+                ChecklistHand(self, "rollback").choose(step, wanted, reason)
+
+        self.spawn(ask())
 
     async def action_on_screen(self, id: str) -> None:
         """A key of the log or of the charts: the screen knows whether it has them."""

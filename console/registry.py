@@ -217,6 +217,17 @@ ACTIONS: tuple[ActionSpec, ...] = (
         group=Group.SCREENS,
         command="canario runbook show",
     ),
+    ActionSpec(
+        "manual_rollback",
+        N_("Manual rollback"),
+        ("b",),
+        N_(
+            "The manual rollback's runbook, for a fault found days later: earlier revisions, the move, the post-mortem."
+        ),
+        group=Group.SCREENS,
+        footer=False,
+        command="canario runbook run --headless --rollback",
+    ),
     ActionSpec("logs", N_("Logs"), ("l",), N_("The log screen."), group=Group.SCREENS, command="canario logs --follow"),
     ActionSpec("metrics", N_("Metrics"), ("m",), N_("The charts."), group=Group.SCREENS),
     ActionSpec(
@@ -308,6 +319,14 @@ ACTIONS: tuple[ActionSpec, ...] = (
         N_("Stop"),
         "x",
         N_("Stop the step that runs here; all that it started ends."),
+    ),
+    _there(
+        Place.CHECKLIST,
+        "checklist_send",
+        N_("Send again"),
+        "w",
+        N_("Send again what Slack did not get."),
+        N_("where messages wait"),
     ),
     _there(
         Place.MIGRATIONS,

@@ -149,6 +149,19 @@ class Approval(_Model):
     """Id of the candidate approved."""
 
 
+class CasesRecord(_Model):
+    """Cases of a step's list that had the same answer by the same person; the journal keeps their words."""
+
+    result: str = ""
+    """`pass`, `fail`, `blocked`, or empty where they are open."""
+    by: str = ""
+    """E-mail, or `canario` where a machine checked them."""
+    cases: tuple[str, ...] = ()
+    """`ID#MARK` each: the mark is of the case's text, so that an answer counts for that text alone."""
+    note: str = ""
+    """What was seen, at most SENTENCE_LIMIT characters; of one case that failed or is blocked."""
+
+
 class StepRecord(_Model):
     """What one step of the checklist came to, as shared with other consoles; the journal keeps the details."""
 
@@ -169,6 +182,8 @@ class StepRecord(_Model):
     """Why it was skipped or passed in spite of an answer, as typed."""
     key: str = ""
     """Idempotency key of the attempt: a second record of the same key is the same attempt."""
+    cases: tuple[CasesRecord, ...] | None = None
+    """How each case of its list stands, where it has one (UAT)."""
 
     @field_validator("sentence", mode="after")
     @classmethod
@@ -447,6 +462,7 @@ __all__ = [
     "SENTENCE_LIMIT",
     "Approval",
     "Candidate",
+    "CasesRecord",
     "Deployment",
     "Document",
     "Driver",

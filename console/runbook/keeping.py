@@ -47,7 +47,7 @@ class Keeping(Standing):
     """A walk's memory, on the journal and on the service."""
 
     def _context(self, run: Run, answer: Answer) -> StepContext:
-        evidence, _theirs = merged(self._past.evidence, self._candidate)
+        evidence, _theirs = merged(self._past.evidence, self._candidate, self._texts)
         newest = {step: max(known, key=lambda e: (e.at, e.key)) for step, known in evidence.items() if known}
         step = self.runbook.step(run.step)
         assert step is not None
@@ -128,7 +128,11 @@ class Keeping(Standing):
             JournalError: it cannot be written down.
         """
         word = "done" if how == "done" else "stopped"
+        if self._local_over:
+            return
         await self.store.note("close", self.candidate_id, self.runbook.id, how=word)
+        if self._candidate is None:
+            self._local_over = word
         if self._candidate is not None:
             self._shared.closing = (word, self.now())  # type: ignore[assignment]
             await self._shared_soon()
@@ -239,6 +243,8 @@ class Keeping(Standing):
             await self._record_seen()
             if self.latest.done and not self._runs:
                 await self.finish("done")
+        if self._local_id and not self._local_over and self.latest.done and not self._runs:
+            await self.finish("done")
         for step, run in self._runs.items():
             if not run.told and self.session.clock.monotonic() - run.started > TOLD_AFTER_S and self._is_shared:
                 run.told = True
@@ -258,7 +264,7 @@ class Keeping(Standing):
         if now - self._looked < DRIFT_S or self.subject.canary:
             return
         self._looked = now
-        evidence, _theirs = merged(self._past.evidence, self._candidate)
+        evidence, _theirs = merged(self._past.evidence, self._candidate, self._texts)
         for step, kind in self.loaded.kinds.items():
             newest = counted(evidence.get(step, ()))
             if type(kind).drift is StepKind.drift or newest is None or newest.result is not Result.PASSED:
@@ -281,13 +287,13 @@ class Keeping(Standing):
         if not self._is_shared:
             return
         seen = self._shared.known()
-        if seen is None or seen == self._candidate:
-            return
-        if self._candidate is not None and seen.id == self._candidate.id:
-            self._candidate = seen
-        elif seen.open and (self._candidate is None or not self._candidate.open):
-            self._candidate = seen
-            self._past = await self.store.past(seen.id)
+        if seen is not None and seen != self._candidate:
+            if self._candidate is not None and seen.id == self._candidate.id:
+                self._candidate = seen
+            elif seen.open and (self._candidate is None or not self._candidate.open):
+                self._candidate = seen
+                self._past = await self.store.past(seen.id)
+        await self._read_texts()
 
     async def _record_seen(self) -> None:
         """Keep as evidence what steps that are only seen (moves, bakes, approvals) came to, while it can be seen."""

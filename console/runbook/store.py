@@ -19,6 +19,7 @@ from console.actions.door import Door
 from console.journal import Entry, Journal
 from console.release.state import StepRecord
 from console.runbook.evidence import EXCERPT_LINES, Evidence, ItemResult, Result
+from console.runbook.shared_cases import Texts, cases_of, items_from, worded
 from console.text import clean
 
 if TYPE_CHECKING:
@@ -270,6 +271,7 @@ def record_of(evidence: Evidence, image_id: str) -> StepRecord:
         sentence=evidence.sentence,
         reason=evidence.reason,
         key=evidence.key,
+        cases=cases_of(evidence.items) or None,
     )
 
 
@@ -286,13 +288,20 @@ def from_record(record: StepRecord) -> Evidence | None:
         subject=record.subject,
         reason=record.reason,
         key=record.key,
+        items=items_from(record.cases or ()),
     )
 
 
 def merged(
-    own: Mapping[str, Sequence[Evidence]], candidate: Candidate | None
+    own: Mapping[str, Sequence[Evidence]], candidate: Candidate | None, texts: Mapping[str, Texts] | None = None
 ) -> tuple[dict[str, tuple[Evidence, ...]], frozenset[str]]:
-    """Our evidence with that of other consoles beside it, and the keys of theirs."""
+    """Our evidence with that of other consoles beside it, and the keys of theirs.
+
+    Args:
+        own: ours, by step.
+        candidate: as the service has it.
+        texts: of the steps' lists as our checkout has them, by step.
+    """
     whole = {step: tuple(known) for step, known in own.items()}
     ours = {evidence.key for known in own.values() for evidence in known}
     theirs: set[str] = set()
@@ -300,6 +309,7 @@ def merged(
         evidence = from_record(record)
         if evidence is None or evidence.key in ours:
             continue
+        evidence = worded(evidence, (texts or {}).get(record.step, {}))
         whole[record.step] = (*whole.get(record.step, ()), evidence)
         theirs.add(evidence.key)
     return whole, frozenset(theirs)
