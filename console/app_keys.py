@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from abc import abstractmethod
 from collections.abc import Awaitable, Callable, Coroutine, Iterable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from textual.app import App, SystemCommand
@@ -86,6 +87,10 @@ class KeyActions(App[int], inherit_bindings=False):
     @abstractmethod
     def say(self, text: str, severity: Severity = "information", *, keep: bool = False) -> None:
         """Tell the operator."""
+
+    @abstractmethod
+    def working(self, text: str) -> None:
+        """What has been sent and not answered yet; empty once it is."""
 
     @abstractmethod
     async def ask(self, make: Callable[[Session], Awaitable[T]]) -> T:
@@ -252,6 +257,47 @@ class KeyActions(App[int], inherit_bindings=False):
         )
         cards = contacts_present.cards(self.settings)
         self.open_dialog(ContactsDialog(self.current, cards, documents), lambda _answer: None)
+
+    def action_report(self) -> None:
+        """`f`: the report of the release under the history's cursor, elsewhere of the latest."""
+        from console.report import paths
+        from screens.dialogs.confirm import ConfirmDialog
+        from screens.history import HistoryScreen
+
+        base, latest = self.screen_stack[0], self.current.snapshot.release
+        chosen = base.chosen_id if isinstance(base, HistoryScreen) else ""
+        release = chosen or (latest.id if latest is not None else "")
+        if not release:
+            self.say(_("No release is recorded of this service yet: there is nothing to report."), "warning")
+            return
+        folder = Path.cwd()
+        html, markdown = paths(self.environment.service, release, folder)
+        lines = (
+            _("It is read from the journal, the audit log, Monitoring and the request log, and written to:"),
+            str(html),
+            str(markdown),
+            _("One that is there already is written anew."),
+        )
+
+        def then(yes: bool | None) -> None:
+            if yes:
+                self.spawn(self._write_report(release, folder))
+
+        title = _("Write the report of {release}?").format(release=release)
+        self.open_dialog(ConfirmDialog(self.current, title, lines, _("Write"), _("Leave it")), then)
+
+    async def _write_report(self, release: str, folder: Path) -> None:
+        from console.chronicle import Source
+        from console.report import write_report
+
+        self.working(_("writing the report of {release} …").format(release=release))
+        try:
+            written = await self.ask(lambda session: write_report(Source.of(session), self.settings, release, folder))
+        finally:
+            self.working("")
+        for problem in written.problems:
+            self.say(problem, "warning")
+        self.say(_("The report is written: {path}").format(path=written.html), keep=True)
 
     def action_keys(self) -> None:
         """`?`."""

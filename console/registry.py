@@ -199,15 +199,6 @@ ACTIONS: tuple[ActionSpec, ...] = (
         group=Group.TRAFFIC,
         footer=False,
     ),
-    ActionSpec(
-        "deploy",
-        N_("Deploy"),
-        ("d",),
-        N_("Deploy a new revision with no traffic, under a tag of its own."),
-        when=_GUARDED,
-        group=Group.TRAFFIC,
-        command="canario deploy IMAGE --tag canary",
-    ),
     ActionSpec("canary", N_("Canary"), ("c",), N_("The canary screen."), group=Group.SCREENS),
     ActionSpec(
         "checklist",
@@ -230,6 +221,15 @@ ACTIONS: tuple[ActionSpec, ...] = (
     ),
     ActionSpec("logs", N_("Logs"), ("l",), N_("The log screen."), group=Group.SCREENS, command="canario logs --follow"),
     ActionSpec("metrics", N_("Metrics"), ("m",), N_("The charts."), group=Group.SCREENS),
+    ActionSpec(
+        "deploy",
+        N_("Deploy"),
+        ("d",),
+        N_("Deploy a new revision with no traffic, under a tag of its own."),
+        when=_GUARDED,
+        group=Group.TRAFFIC,
+        command="canario deploy IMAGE --tag canary",
+    ),
     ActionSpec(
         "migrations",
         N_("Migrations"),
@@ -260,6 +260,16 @@ ACTIONS: tuple[ActionSpec, ...] = (
         ("i",),
         N_("Whom to call, the incident playbook, and the runbook's own text."),
         group=Group.SCREENS,
+    ),
+    ActionSpec(
+        "report",
+        N_("Report"),
+        ("f",),
+        N_(
+            "Write the report of the release chosen in the history, elsewhere of the latest; asks first, with its path."
+        ),
+        footer=False,
+        command="canario report RELEASE",
     ),
     ActionSpec("help", N_("Help"), ("question_mark",), N_("All keys, and what this console watches.")),
     ActionSpec(

@@ -77,6 +77,11 @@ class ChecklistScreen(ConsoleScreen):
         """What was said last of messages that Slack did not get."""
         self._hands: dict[Book, ChecklistHand] = {}
 
+    @property
+    def opened_by(self) -> str:
+        """See `ConsoleScreen.opened_by`: of the two runbooks the one that is open."""
+        return "manual_rollback" if self._app.book == "rollback" else self.NAME
+
     def compose_body(self) -> ComposeResult:
         """Who releases what, the list, the card."""
         yield Static("", id="release-line", markup=False)
