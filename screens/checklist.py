@@ -73,6 +73,8 @@ class ChecklistScreen(ConsoleScreen):
         """Id of the step whose card was drawn last."""
         self._book: Book = "despliegue"
         """The runbook that was drawn last."""
+        self._line: Content | None = None
+        """The line on top as it was drawn last."""
         self._told = Content("")
         """What was said last of messages that Slack did not get."""
         self._hands: dict[Book, ChecklistHand] = {}
@@ -117,7 +119,7 @@ class ChecklistScreen(ConsoleScreen):
         line = self.query_one("#release-line", Static)
         steps = self.query_one("#step-list", StepList)
         if checklist is None or not checklist.phases:
-            self._seen = None
+            self._seen = self._line = None
             line.update(Content(present.waiting_for(view, _("reading the runbook …"))))
             steps.show(())
             self.query_one("#card", StepCard).show(StepCardState())
@@ -130,8 +132,11 @@ class ChecklistScreen(ConsoleScreen):
         if fresh or told != self._told:
             self._told = told
             back = self._book == "rollback"
-            line.update((rollback_line(view, checklist) if back else release_line(checklist)) + told)
-            line.set_class(bool(checklist.problems or told.plain), "-problem")
+            text = (rollback_line(view, checklist) if back else release_line(checklist)) + told
+            if self._line is None or not text.is_same(self._line):  # a layout of the whole screen
+                self._line = text
+                line.update(text)
+                line.set_class(bool(checklist.problems or told.plain), "-problem")
         self._go_on(checklist, steps)
         if fresh or steps.chosen != self._shown:
             self._shown = steps.chosen
@@ -199,7 +204,12 @@ class ChecklistScreen(ConsoleScreen):
         walks = (session.walk, session.rollback_walk) if session is not None else (None, None)
         walk = walks[0 if self._book == "despliegue" else 1]
         kind = walk.loaded.kinds.get(view.step.id) if walk is not None else None
-        return kind.explain() if kind is not None else ()
+        told = kind.explain() if kind is not None else ()
+        chosen = made.choice(self._seen) if self._seen is not None and made.is_move(view) else None
+        if chosen is None:
+            return told
+        to = present.short(chosen.learned["back_to"], self.view.snapshot.service_name if self.view else "")
+        return (_("To {revision}: {reason}").format(revision=to, reason=chosen.reason or _("not given")), *told)
 
     def _contact(self, view: StepView) -> tuple[tuple[str, str], ...]:
         role = str(view.step.settings.get("role", ""))

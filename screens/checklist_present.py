@@ -287,6 +287,8 @@ def press(
             Ask.ITEMS: _case_verb(view) if has_items else _("Begin"),
             Ask.ELSEWHERE: _("Do it"),
         }[view.traits.ask]
+        if is_move(view):
+            verb = _("Move the traffic")
         if is_choice(view):
             verb = _("Choose another") if view.done else _("Choose")
         if another:
