@@ -220,6 +220,7 @@ class ConsoleApp(OpensLate, inherit_bindings=False):
         self._place = Place.of(self.settings, environment)
         self.desk = RollbackDesk(lambda: self._engine, self.clock.monotonic)
         self._notice, self._mover, self._drove = ("", 0.0), ("", {}), False
+        self.book = "despliegue"
         self.repaint()
         if old is not None:
             await asyncio.to_thread(old.stop)
@@ -330,20 +331,31 @@ class ConsoleApp(OpensLate, inherit_bindings=False):
 
     def _warn(self, view: View) -> None:
         """A limit crossed in the hours after a release: ring, and open the rollback with the way back chosen."""
-        if view.checklist is None:
+        if view.checklist is None and view.rollback_checklist is None:
             return
         from screens import watch_alarm
 
         self._alarm = self._alarm or watch_alarm.WatchAlarm()
         if ousted := self._alarm.ousted(view):
             self.say(ousted, "warning", keep=True)
-        alarm = self._alarm.news(view)
-        if alarm is None:
+        news = self._alarm.news(view)
+        if news is None:
             return
+        alarm, again = news
         if self.settings.notify.bell:
             self.bell()
         self.say(alarm.sentence, "error", keep=True)
-        self.open_dialog(watch_alarm.dialog(view, alarm), lambda yes: self.action_rollback() if yes else None)
+
+        def then(said: str | None) -> None:
+            if said == "choose":
+                self.choose_revision(alarm.back_to, alarm.sentence)
+            elif said == "back":
+                to = "" if watch_alarm.one_key(self.current, alarm) else alarm.back_to
+                if text := self.desk.ask(to, alarm.sentence):
+                    self.say(text, "warning")
+                self.repaint()
+
+        self.open_dialog(watch_alarm.dialog(view, alarm, again=again), then)
 
     def _announce(self, view: View) -> None:
         """Terminal title and bell: what an operator in another window should notice."""

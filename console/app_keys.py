@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from abc import abstractmethod
 from collections.abc import Awaitable, Callable, Coroutine, Iterable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from textual.app import App, SystemCommand
@@ -18,6 +19,7 @@ from screens import footer
 
 if TYPE_CHECKING:
     from console.opening import DemoControl
+    from console.runbook.opening import Book
     from console.session import Session
     from console.settings import Environment, Settings
     from screens.operator import Operator, Severity
@@ -58,6 +60,8 @@ class KeyActions(App[int], inherit_bindings=False):
 
     opened: bool = False
     """Whether it is known where this is; what follows is there from then on."""
+    book: Book = "despliegue"
+    """Which runbook the checklist screen shows."""
     settings: Settings
     environment: Environment
     endpoint: str | None
@@ -83,6 +87,10 @@ class KeyActions(App[int], inherit_bindings=False):
     @abstractmethod
     def say(self, text: str, severity: Severity = "information", *, keep: bool = False) -> None:
         """Tell the operator."""
+
+    @abstractmethod
+    def working(self, text: str) -> None:
+        """What has been sent and not answered yet; empty once it is."""
 
     @abstractmethod
     async def ask(self, make: Callable[[Session], Awaitable[T]]) -> T:
@@ -167,9 +175,37 @@ class KeyActions(App[int], inherit_bindings=False):
         self.operator.deploy()
 
     def action_show_screen(self, name: str) -> None:
-        """`c`, `l`, `m`, `h`."""
+        """`c`, `k`, `l`, `m`, `g`, `h`."""
+        if name == "checklist":
+            self.book = "despliegue"
         self.switch_mode(name)
         self.call_after_refresh(self.repaint)
+
+    def action_manual_rollback(self) -> None:
+        """`b`: the checklist screen, with the manual rollback's runbook."""
+        self.book = "rollback"
+        self.switch_mode("checklist")
+        self.call_after_refresh(self.repaint)
+
+        async def read() -> None:
+            await self.ask(lambda session: session.open_rollback_walk(self.settings))
+
+        self.spawn(read())
+
+    def choose_revision(self, wanted: str, reason: str) -> None:
+        """The manual rollback, its list of revisions opened at the one wanted: where a limit was crossed."""
+        from screens.checklist_hand import ChecklistHand
+        from screens.checklist_present import is_choice
+
+        self.action_manual_rollback()
+
+        async def ask() -> None:
+            walk = await self.ask(lambda session: session.open_rollback_walk(self.settings))
+            step = next((view.step.id for view in walk.latest.steps if is_choice(view)), "")
+            if step:
+                ChecklistHand(self, "rollback").choose(step, wanted, reason)
+
+        self.spawn(ask())
 
     async def action_on_screen(self, id: str) -> None:
         """A key of the log or of the charts: the screen knows whether it has them."""
@@ -221,6 +257,47 @@ class KeyActions(App[int], inherit_bindings=False):
         )
         cards = contacts_present.cards(self.settings)
         self.open_dialog(ContactsDialog(self.current, cards, documents), lambda _answer: None)
+
+    def action_report(self) -> None:
+        """`f`: the report of the release under the history's cursor, elsewhere of the latest."""
+        from console.report import paths
+        from screens.dialogs.confirm import ConfirmDialog
+        from screens.history import HistoryScreen
+
+        base, latest = self.screen_stack[0], self.current.snapshot.release
+        chosen = base.chosen_id if isinstance(base, HistoryScreen) else ""
+        release = chosen or (latest.id if latest is not None else "")
+        if not release:
+            self.say(_("No release is recorded of this service yet: there is nothing to report."), "warning")
+            return
+        folder = Path.cwd()
+        html, markdown = paths(self.environment.service, release, folder)
+        lines = (
+            _("It is read from the journal, the audit log, Monitoring and the request log, and written to:"),
+            str(html),
+            str(markdown),
+            _("One that is there already is written anew."),
+        )
+
+        def then(yes: bool | None) -> None:
+            if yes:
+                self.spawn(self._write_report(release, folder))
+
+        title = _("Write the report of {release}?").format(release=release)
+        self.open_dialog(ConfirmDialog(self.current, title, lines, _("Write"), _("Leave it")), then)
+
+    async def _write_report(self, release: str, folder: Path) -> None:
+        from console.chronicle import Source
+        from console.report import write_report
+
+        self.working(_("writing the report of {release} …").format(release=release))
+        try:
+            written = await self.ask(lambda session: write_report(Source.of(session), self.settings, release, folder))
+        finally:
+            self.working("")
+        for problem in written.problems:
+            self.say(problem, "warning")
+        self.say(_("The report is written: {path}").format(path=written.html), keep=True)
 
     def action_keys(self) -> None:
         """`?`."""

@@ -100,6 +100,7 @@ def demo(
     extend_s: int = 0,
     own: bool = True,
     bare: bool = False,
+    runbook: Path | None = None,
 ) -> int:
     """The command `canario demo`; see `console.commands.line` for what the options mean.
 
@@ -114,9 +115,11 @@ def demo(
         extend_s: how long an undecided bake of a headless play may go on.
         own: whether a demo of its own is wanted; else `email` joins the one that runs.
         bare: start without smoke tests and approvals on record, to walk the whole runbook.
+        runbook: the team's own, in place of the packaged one.
 
     Raises:
         UsageError: an unknown scenario or outcome, a speed out of range.
+        SettingsError: the runbook is wrong.
     """
     from console.simulator.scenario import load_scenario
 
@@ -138,6 +141,16 @@ def demo(
                 scenario=scenario, speed=speed, outcome=_outcome_word(expect)
             )
         )
+    if runbook is not None:
+        from console.runbook.load import load_runbook
+
+        if headless:
+            raise UsageError(
+                _("--runbook is for the console: the headless play walks none."),
+                remedy=_("`canario runbook run --headless --runbook FILE` walks it without a terminal."),
+            )
+        load_runbook(runbook)  # a mistake is told before anything is drawn
+        runbook = runbook.absolute()
     if headless:
         return _headless(scenario, speed or SPEED, seed, expect, email, extend_s, bare=bare)
     if expect is not None:
@@ -147,12 +160,20 @@ def demo(
 
         running = find_running()
         if running is not None:
-            return join(running, email)
+            return join(running, email, runbook=runbook)
         warn(_("No demo is running here that could be joined; this is a new one."))
-    return play(scenario, speed=speed or SPEED, seed=seed, email=email, bare=bare)
+    return play(scenario, speed=speed or SPEED, seed=seed, email=email, bare=bare, runbook=runbook)
 
 
-def play(scenario: str, *, speed: float, seed: int = 0, email: str | None = None, bare: bool = False) -> int:
+def play(
+    scenario: str,
+    *,
+    speed: float,
+    seed: int = 0,
+    email: str | None = None,
+    bare: bool = False,
+    runbook: Path | None = None,
+) -> int:
     """Open the console on a simulator of its own, and stop that when the operator leaves."""
     identity(email, "demo")  # a mistake is told before anything is drawn
     if problem := terminal_problem():
@@ -165,7 +186,7 @@ def play(scenario: str, *, speed: float, seed: int = 0, email: str | None = None
 
     return open_app(
         lambda stack: stack.enter_context(
-            playing(scenario, find_settings(), speed=speed, seed=seed, email=email, bare=bare)
+            playing(scenario, find_settings(), speed=speed, seed=seed, email=email, bare=bare, runbook=runbook)
         )
     )
 
@@ -179,6 +200,7 @@ def playing(
     seed: int = 0,
     email: str | None = None,
     bare: bool = False,
+    runbook: Path | None = None,
 ) -> Iterator[Opening]:
     """A simulator, and the console's place on it; it stops at the end.
 
@@ -189,6 +211,7 @@ def playing(
         seed: makes a run repeatable.
         email: who the operator is there.
         bare: start without smoke tests and approvals on record.
+        runbook: the file of the runbook that is walked; None: the packaged one.
     """
     from console.demo_shared import RunningDemo, announced
 
@@ -197,7 +220,7 @@ def playing(
         child = SimulatorProcess.launch(scenario=scenario, speed=speed, seed=seed, now=STARTS, bare=bare)
         with child:
             parts, problem = _parts(child, Path(folder))
-            ours = with_database(_settings(settings, Path(folder), parts), Path(folder), _migrations(parts))
+            ours = with_database(_settings(settings, Path(folder), parts, runbook), Path(folder), _migrations(parts))
             told = RunningDemo(
                 pid=os.getpid(),
                 endpoint=child.grpc,
@@ -213,7 +236,7 @@ def playing(
         warn(problem)
 
 
-def join(running: RunningDemo, email: str) -> int:
+def join(running: RunningDemo, email: str, *, runbook: Path | None = None) -> int:
     """Open a second console on a demo that runs, as somebody else."""
     identity(email, running.endpoint)  # a mistake is told before anything is drawn
     if problem := terminal_problem():
@@ -222,22 +245,23 @@ def join(running: RunningDemo, email: str) -> int:
         return ExitCode.FAILED
     from console.app_run import open_app
 
-    return open_app(lambda stack: stack.enter_context(joining(running, find_settings(), email)))
+    return open_app(lambda stack: stack.enter_context(joining(running, find_settings(), email, runbook)))
 
 
 @contextmanager
-def joining(running: RunningDemo, settings: Settings, email: str) -> Iterator[Opening]:
+def joining(running: RunningDemo, settings: Settings, email: str, runbook: Path | None = None) -> Iterator[Opening]:
     """A second console's place on a demo that runs.
 
     Args:
         running: the demo.
         settings: the user's, of which look, keys and words hold in the demo.
         email: who the operator is there.
+        runbook: as of `playing`.
     """
     who = identity(email, running.endpoint)
     controls = Controls(running, running.scenario, running.speed())
     with tempfile.TemporaryDirectory(prefix="canario-demo-") as folder:
-        ours = _joined_settings(running, settings, Path(folder))
+        ours = _joined_settings(running, settings, Path(folder), runbook)
         with _variables(running.parts(), who):
             yield Opening(ours, ours.environment("production"), running.endpoint, who, controls)
 
@@ -272,8 +296,8 @@ def act_as(email: str) -> None:
     os.environ["CANARIO_GITHUB_TOKEN"] = LocalParts("", "", Path()).variables(email)["CANARIO_GITHUB_TOKEN"]
 
 
-def _joined_settings(running: RunningDemo, settings: Settings, folder: Path) -> Settings:
-    ours = _settings(settings, folder, running.parts())
+def _joined_settings(running: RunningDemo, settings: Settings, folder: Path, runbook: Path | None = None) -> Settings:
+    ours = _settings(settings, folder, running.parts(), runbook)
     shared = running.parts().checkout.parent / DATABASE
     if not shared.is_file():
         return ours
@@ -306,7 +330,7 @@ def _migrations(parts: LocalParts) -> Path | None:
     return folder if folder.is_dir() else None
 
 
-def _settings(settings: Settings, folder: Path, parts: LocalParts) -> Settings:
+def _settings(settings: Settings, folder: Path, parts: LocalParts, runbook: Path | None = None) -> Settings:
     """The demo's settings: as built in, with the local parts in the places of the team's own."""
     from console.settings import ContactsSettings, GitHubSettings, NotifySettings, RunbookSettings
 
@@ -314,7 +338,7 @@ def _settings(settings: Settings, folder: Path, parts: LocalParts) -> Settings:
     return ours.model_copy(
         update={
             "github": GitHubSettings(repository=parts.repository, api=parts.github_url),
-            "runbook": RunbookSettings(checkout=parts.checkout),
+            "runbook": RunbookSettings(checkout=parts.checkout, file=runbook),
             "contacts": ContactsSettings(runbook="docs/runbooks/despliegue.md"),
             "notify": NotifySettings(slack=True, bell=ours.notify.bell),
         }

@@ -199,15 +199,6 @@ ACTIONS: tuple[ActionSpec, ...] = (
         group=Group.TRAFFIC,
         footer=False,
     ),
-    ActionSpec(
-        "deploy",
-        N_("Deploy"),
-        ("d",),
-        N_("Deploy a new revision with no traffic, under a tag of its own."),
-        when=_GUARDED,
-        group=Group.TRAFFIC,
-        command="canario deploy IMAGE --tag canary",
-    ),
     ActionSpec("canary", N_("Canary"), ("c",), N_("The canary screen."), group=Group.SCREENS),
     ActionSpec(
         "checklist",
@@ -217,8 +208,28 @@ ACTIONS: tuple[ActionSpec, ...] = (
         group=Group.SCREENS,
         command="canario runbook show",
     ),
+    ActionSpec(
+        "manual_rollback",
+        N_("Manual rollback"),
+        ("b",),
+        N_(
+            "The manual rollback's runbook, for a fault found days later: earlier revisions, the move, the post-mortem."
+        ),
+        group=Group.SCREENS,
+        footer=False,
+        command="canario runbook run --headless --rollback",
+    ),
     ActionSpec("logs", N_("Logs"), ("l",), N_("The log screen."), group=Group.SCREENS, command="canario logs --follow"),
     ActionSpec("metrics", N_("Metrics"), ("m",), N_("The charts."), group=Group.SCREENS),
+    ActionSpec(
+        "deploy",
+        N_("Deploy"),
+        ("d",),
+        N_("Deploy a new revision with no traffic, under a tag of its own."),
+        when=_GUARDED,
+        group=Group.TRAFFIC,
+        command="canario deploy IMAGE --tag canary",
+    ),
     ActionSpec(
         "migrations",
         N_("Migrations"),
@@ -249,6 +260,16 @@ ACTIONS: tuple[ActionSpec, ...] = (
         ("i",),
         N_("Whom to call, the incident playbook, and the runbook's own text."),
         group=Group.SCREENS,
+    ),
+    ActionSpec(
+        "report",
+        N_("Report"),
+        ("f",),
+        N_(
+            "Write the report of the release chosen in the history, elsewhere of the latest; asks first, with its path."
+        ),
+        footer=False,
+        command="canario report RELEASE",
     ),
     ActionSpec("help", N_("Help"), ("question_mark",), N_("All keys, and what this console watches.")),
     ActionSpec(
@@ -308,6 +329,14 @@ ACTIONS: tuple[ActionSpec, ...] = (
         N_("Stop"),
         "x",
         N_("Stop the step that runs here; all that it started ends."),
+    ),
+    _there(
+        Place.CHECKLIST,
+        "checklist_send",
+        N_("Send again"),
+        "w",
+        N_("Send again what Slack did not get."),
+        N_("where messages wait"),
     ),
     _there(
         Place.MIGRATIONS,

@@ -81,6 +81,9 @@ class Session:
         """What is wrong with the session's own tasks, by task, a sentence each; empty while all is well."""
         self.walk: Walk | None = None
         """The runbook as it is walked here, once it is read; consoles only. Its `latest` is for any thread."""
+        self.rollback_walk: Walk | None = None
+        """The manual rollback's runbook, once somebody opens it or where one is left unfinished; as `walk`."""
+        self._opening = asyncio.Lock()
         self.migrations: MigrationDesk | None = None
         """The migrations' desk; consoles only. Its `latest` is for any thread."""
         self._tasks: set[asyncio.Task[None]] = set()
@@ -162,6 +165,7 @@ class Session:
         cls, settings: Settings, environment: Environment, cloud: Cloud, clock: Clock, *, watch: bool
     ) -> Self:
         from console.actions import Actions, Autopilot
+        from console.actions.outbox import JournalOutbox
         from console.journal import Journal
         from console.notify import Notifier
 
@@ -200,6 +204,7 @@ class Session:
             clock=clock,
         )
         actions.auto_rollback_default = bool(rollback.automatic)
+        notifier.outbox = JournalOutbox(actions.door)
         return cls(
             cloud=cloud,
             watcher=make_watcher if watcher is None else lambda: watcher,
@@ -238,6 +243,7 @@ class Session:
         self._spawn(self._settle())
         if watch:
             self._spawn(self._supervise("watcher", self.watcher.run))
+            self._spawn(self._remember_messages())
         if drive:
             self._spawn(self._supervise("autopilot", self.autopilot.run))
         if self.migrations is not None:
@@ -260,6 +266,12 @@ class Session:
         except CanarioError as error:
             self.problems["recovery"] = str(error)
 
+    async def _remember_messages(self) -> None:
+        """Show what an earlier console could not deliver."""
+        from console.actions.outbox import JournalOutbox
+
+        self.notifier.remember(await JournalOutbox(self.actions.door).load())
+
     async def _supervise(self, name: str, run: Callable[[], Awaitable[None]]) -> None:
         """Keep one of our tasks running; it should never end, so an end is said and it is started again."""
         while True:
@@ -277,14 +289,14 @@ class Session:
     async def _open_walk(self, settings: Settings) -> None:
         """Read the runbook and stand where its release stands; tried again while the cloud does not answer."""
         from console.errors import UsageError
-        from console.runbook.load import load_runbook
-        from console.runbook.walk import Walk
+        from console.runbook.opening import open_deploy, rollback_unfinished
 
         while self.walk is None:
             try:
-                loaded = await asyncio.to_thread(load_runbook, settings.runbook_file("despliegue"))
-                self.walk = await Walk.open(self, settings, loaded)
+                self.walk = await open_deploy(self, settings)
                 self.problems.pop("runbook", None)
+                if await rollback_unfinished(self, settings):
+                    await self.open_rollback_walk(settings)
             except UsageError as error:
                 self.problems["runbook"] = str(error)
                 return
@@ -298,14 +310,29 @@ class Session:
                 )
                 await self.clock.sleep(WALK_AGAIN_S)
 
+    async def open_rollback_walk(self, settings: Settings) -> Walk:
+        """The manual rollback's runbook, read when it is first asked for.
+
+        Raises:
+            SettingsError: the team's own is wrong.
+            CloudError: the service cannot be read.
+        """
+        from console.runbook.opening import open_rollback
+
+        async with self._opening:
+            if self.rollback_walk is None:
+                self.rollback_walk = await open_rollback(self, settings)
+            return self.rollback_walk
+
     async def close(self) -> None:
         """Stop the tasks, leave the driver's seat, let messages out, close everything; some seconds at most."""
         tasks = tuple(self._tasks)
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        if self.walk is not None:
-            await _briefly("closing the runbook", self.walk.close())
+        for walk in (self.walk, self.rollback_walk):
+            if walk is not None:
+                await _briefly("closing the runbook", walk.close())
         if self.migrations is not None:
             await self.migrations.close()
         if self.drives:

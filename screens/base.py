@@ -63,6 +63,11 @@ class ConsoleScreen(Screen[None]):
         self._composed = False
         """Whether the whole body is there: Mount comes after the last of it."""
 
+    @property
+    def opened_by(self) -> str:
+        """Registry id of the action that leads here, which the footer need not name."""
+        return self.NAME
+
     def on_mount(self) -> None:
         """From now on every widget can be found."""
         self._composed = True
@@ -85,7 +90,7 @@ class ConsoleScreen(Screen[None]):
         self.view = view
         self.query_one("#header", EnvironmentHeader).show(present.header(view))
         self.query_one("#banner", Banner).show(self.banner(view))
-        self.query_one("#actions", ActionBar).show(footer.action_entries(view, self.NAME))
+        self.query_one("#actions", ActionBar).show(footer.action_entries(view, self.opened_by))
         self.show_body(view)
 
     def show_body(self, view: View) -> None:

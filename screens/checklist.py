@@ -1,11 +1,11 @@
 """The checklist: phases and steps on the left, the step in hand on the right; Enter runs or signs it.
 
-It draws what `console.runbook` says; `screens.checklist_hand` acts. A step that another screen does is done there.
+Two runbooks are walked on it, the release's and the manual rollback's; the app knows which one is open. It draws what
+`console.runbook` says; `screens.checklist_hand` acts. A step that another screen does is done there.
 """
 
 from __future__ import annotations
 
-from functools import cached_property
 from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING, ClassVar, cast
@@ -18,19 +18,21 @@ from textual.widgets import Static
 
 from console.registry import ACTIONS, Place
 from console.release.approvals import short_image
+from console.release.moves import largest
 from console.runbook.kinds.base import Ask
 from console.runbook.progress import Checklist, State, StepView
-from console.words import _, language
+from console.words import _, language, ngettext
 from screens import checklist_present as made
 from screens import footer, present
 from screens.base import ConsoleScreen
 from screens.checklist_hand import ChecklistHand
 from screens.view import View
-from widgets.step_card import StepCard
+from widgets.step_card import StepCard, StepCardState
 from widgets.step_list import StepList
 
 if TYPE_CHECKING:
     from console.app import ConsoleApp
+    from console.runbook.opening import Book
 
 SETTLE_S = 0.5
 """Wall seconds after the cursor moved by itself in which Enter does nothing: it was meant for the step before."""
@@ -69,6 +71,18 @@ class ChecklistScreen(ConsoleScreen):
         """The checklist as it was drawn last, told apart by identity: `Walk` publishes a new one where it looked."""
         self._shown = ""
         """Id of the step whose card was drawn last."""
+        self._book: Book = "despliegue"
+        """The runbook that was drawn last."""
+        self._line: Content | None = None
+        """The line on top as it was drawn last."""
+        self._told = Content("")
+        """What was said last of messages that Slack did not get."""
+        self._hands: dict[Book, ChecklistHand] = {}
+
+    @property
+    def opened_by(self) -> str:
+        """See `ConsoleScreen.opened_by`: of the two runbooks the one that is open."""
+        return "manual_rollback" if self._app.book == "rollback" else self.NAME
 
     def compose_body(self) -> ComposeResult:
         """Who releases what, the list, the card."""
@@ -82,9 +96,14 @@ class ChecklistScreen(ConsoleScreen):
     def on_mount(self) -> None:
         """Name the panes."""
         super().on_mount()
-        self.query_one("#steps").border_title = _("runbook")
-        self.query_one("#step").border_title = _("step in hand")
+        self._name_panes()
         self.query_one("#step-list").focus()
+
+    def _name_panes(self) -> None:
+        back = self._book == "rollback"
+        self.query_one("#steps").border_title = _("manual rollback") if back else _("runbook")
+        self.query_one("#step").border_title = _("step in hand")
+        self.set_class(back, "-rollback")
 
     def on_screen_suspend(self) -> None:
         """Once another screen was looked at (a dialog is none), the step to show is chosen anew."""
@@ -93,19 +112,31 @@ class ChecklistScreen(ConsoleScreen):
 
     def show_body(self, view: View) -> None:
         """Draw the checklist of `view`; only what changed, so that ten times a second costs nothing."""
-        checklist = view.checklist
+        if self._book != self._app.book:
+            self._book, self._came, self._seen, self._shown = self._app.book, True, None, ""
+            self._name_panes()
+        checklist = self._checklist(view)
         line = self.query_one("#release-line", Static)
-        if checklist is None or not checklist.phases:
-            self._seen = None
-            line.update(Content(present.waiting_for(view, _("reading the runbook …"))))
-            return
         steps = self.query_one("#step-list", StepList)
+        if checklist is None or not checklist.phases:
+            self._seen = self._line = None
+            line.update(Content(present.waiting_for(view, _("reading the runbook …"))))
+            steps.show(())
+            self.query_one("#card", StepCard).show(StepCardState())
+            return
         fresh = checklist is not self._seen
         if fresh:
             self._seen = checklist
             steps.show(made.rows(checklist))
-            line.update(release_line(checklist))
-            line.set_class(bool(checklist.problems), "-problem")
+        told = undelivered_line(view)
+        if fresh or told != self._told:
+            self._told = told
+            back = self._book == "rollback"
+            text = (rollback_line(view, checklist) if back else release_line(checklist)) + told
+            if self._line is None or not text.is_same(self._line):  # a layout of the whole screen
+                self._line = text
+                line.update(text)
+                line.set_class(bool(checklist.problems or told.plain), "-problem")
         self._go_on(checklist, steps)
         if fresh or steps.chosen != self._shown:
             self._shown = steps.chosen
@@ -161,15 +192,24 @@ class ChecklistScreen(ConsoleScreen):
     def _app(self) -> ConsoleApp:
         return cast("ConsoleApp", self.app)
 
-    @cached_property
+    def _checklist(self, view: View) -> Checklist | None:
+        return view.checklist if self._book == "despliegue" else view.rollback_checklist
+
+    @property
     def _hand(self) -> ChecklistHand:
-        return ChecklistHand(self._app)
+        return self._hands.setdefault(self._book, ChecklistHand(self._app, self._book))
 
     def _does(self, view: StepView) -> tuple[str, ...]:
         session = self._app.session
-        walk = session.walk if session is not None else None
+        walks = (session.walk, session.rollback_walk) if session is not None else (None, None)
+        walk = walks[0 if self._book == "despliegue" else 1]
         kind = walk.loaded.kinds.get(view.step.id) if walk is not None else None
-        return kind.explain() if kind is not None else ()
+        told = kind.explain() if kind is not None else ()
+        chosen = made.choice(self._seen) if self._seen is not None and made.is_move(view) else None
+        if chosen is None:
+            return told
+        to = present.short(chosen.learned["back_to"], self.view.snapshot.service_name if self.view else "")
+        return (_("To {revision}: {reason}").format(revision=to, reason=chosen.reason or _("not given")), *told)
 
     def _contact(self, view: StepView) -> tuple[tuple[str, str], ...]:
         role = str(view.step.settings.get("role", ""))
@@ -191,7 +231,7 @@ class ChecklistScreen(ConsoleScreen):
     async def act(self, id: str) -> None:
         """See `ConsoleScreen.act`."""
         view = self.view
-        checklist = view.checklist if view is not None else None
+        checklist = self._checklist(view) if view is not None else None
         if view is None or checklist is None or not checklist.phases:
             self._app.say(_("The runbook is not read yet: a moment."), "warning")
             return
@@ -209,6 +249,8 @@ class ChecklistScreen(ConsoleScreen):
                 self._hand.skip(view, chosen)
             case "checklist_stop" if chosen is not None:
                 self._hand.stop(chosen)
+            case "checklist_send":
+                self._hand.send_again(view)
 
     def _next(self, checklist: Checklist) -> None:
         if not checklist.next_for_me:
@@ -246,4 +288,38 @@ def release_line(checklist: Checklist) -> Content:
     return line + Content("".join(f"\n ▲ {problem}" for problem in checklist.problems))
 
 
-__all__ = ["ChecklistScreen", "release_line"]
+def rollback_line(view: View, checklist: Checklist) -> Content:
+    """That this is the manual rollback, what serves now, how far it is, and how to get back to the release."""
+    service = view.snapshot.service
+    shares = service.effective_shares() if service is not None else {}
+    serving = present.short(largest(shares), view.snapshot.service_name)
+    done = sum(each.done for each in checklist.steps)
+    parts = [
+        *(
+            [_("{revision} serves {percent} % now").format(revision=serving, percent=max(shares.values()))]
+            if shares
+            else []
+        ),
+        _("{done} of {all} steps").format(done=done, all=len(checklist.steps)),
+        *([_("closed: {how}").format(how=checklist.closed)] if checklist.closed else []),
+        _("{key}: the release's runbook").format(key=footer.first_key("checklist", view.keymap)),
+    ]
+    line = Content.assemble(" ", (_("MANUAL ROLLBACK"), "bold $text-warning"), Content(" · " + " · ".join(parts)))
+    return line + Content("".join(f"\n ▲ {problem}" for problem in checklist.problems))
+
+
+def undelivered_line(view: View) -> Content:
+    """What Slack did not get, and the key that sends it again; empty where it got all."""
+    missed = view.undelivered
+    if not missed:
+        return Content("")
+    last = missed[-1]
+    count = ngettext("Slack did not get {count} message", "Slack did not get {count} messages", len(missed)).format(
+        count=len(missed)
+    )
+    key = footer.first_key("checklist_send", view.keymap)
+    again = _("{key} sends again").format(key=key)
+    return Content(f"\n ▲ {count}: {last.message.title} ({last.problem}) · {again}")
+
+
+__all__ = ["ChecklistScreen", "release_line", "rollback_line", "undelivered_line"]

@@ -19,12 +19,15 @@ from console.runbook.kinds.uat import POST
 from console.runbook.progress import Checklist, State, StepView
 from console.words import _, language
 from screens import checklist_present as made
+from screens import going_back
 from screens.dialogs.case import CaseDialog, CaseWord
+from screens.dialogs.choose import Picked
 from screens.dialogs.confirm import ConfirmDialog
 from screens.dialogs.sign import SignDialog, Signed
 from screens.view import View
 
 if TYPE_CHECKING:
+    from console.runbook.opening import Book
     from console.runbook.walk import Walk
     from console.session import Session
     from screens.operator import Operator, Severity
@@ -71,10 +74,11 @@ class ChecklistHand:
 
     Args:
         host: the app.
+        book: which runbook's checklist.
     """
 
-    def __init__(self, host: Host) -> None:
-        self._host = host
+    def __init__(self, host: Host, book: Book = "despliegue") -> None:
+        self._host, self._book = host, book
         self._keeping = ""
         """Id of the step whose answer is being kept: the next case opens by itself, Enter must not open it again."""
 
@@ -89,7 +93,7 @@ class ChecklistHand:
             does: what its kind says that it will do.
             contact: the card of whom it asks for.
         """
-        checklist = view.checklist
+        checklist = self._checklist(view)
         if checklist is None:
             return
         if not chosen.may_run:
@@ -106,6 +110,10 @@ class ChecklistHand:
             return
         percent = chosen.step.settings.get("percent")
         match chosen.traits.ask:
+            case _ if made.is_choice(chosen):
+                self._choose(view, checklist, chosen.step.id)
+            case _ if made.is_move(chosen) and (dialog := going_back.move_dialog(view, checklist)):
+                self._ask_to_run(chosen.step.id, dialog)
             case Ask.ITEMS if made.open_case(chosen):
                 self._ask_case(view, chosen)
             case Ask.WORD | Ask.SIGN:
@@ -143,9 +151,26 @@ class ChecklistHand:
             return
         self._send(lambda walk: walk.cancel(chosen.step.id))
 
+    def send_again(self, view: View) -> None:
+        """`w`: send what Slack did not get, once more."""
+        if not view.undelivered:
+            self._host.say(_("Slack got every message."))
+            return
+
+        async def send() -> None:
+            left = await self._host.ask(lambda session: session.notifier.retry())
+            if left:
+                now = self._host.current.undelivered
+                why = now[-1].problem if now else ""
+                self._host.say(_("Slack still does not get them: {problem}").format(problem=why), "warning")
+            else:
+                self._host.say(_("Slack has them all now."))
+
+        self._host.spawn(send())
+
     def take_seat(self, view: View) -> bool:
         """Offer the driver's seat of the candidate, where another console has it; whether it was offered."""
-        checklist = view.checklist
+        checklist = self._checklist(view)
         if checklist is None or checklist.me.drives or not checklist.me.driver or checklist.closed:
             return False
         ahead, now = checklist.driver_expires, checklist.now
@@ -159,7 +184,7 @@ class ChecklistHand:
 
         def then(signed: Signed | None) -> None:
             if signed is not None:
-                self._send(lambda walk: walk.take_over(signed.note), _("You drive this release now."))
+                self._send(lambda walk: walk.take_over(signed.note), lambda _none: _("You drive this release now."))
 
         self._host.open_dialog(
             SignDialog(view, _("Take over?"), lines, verb=_("Take over"), note=not expired, required=not expired), then
@@ -172,12 +197,48 @@ class ChecklistHand:
         """What can't be done twice is asked for once more."""
         lines = does or (chosen.step.help.in_language(language()),)
         title = _("{step}?").format(step=chosen.step.title.in_language(language()))
+        self._ask_to_run(chosen.step.id, ConfirmDialog(view, title, lines, _("Do it")))
+
+    def _ask_to_run(self, step: str, dialog: ConfirmDialog) -> None:
+        def then(yes: bool | None) -> None:
+            if yes:
+                self._start(step, Answer(word="yes"))
+
+        self._host.open_dialog(dialog, then)
+
+    def _choose(self, view: View, checklist: Checklist, step: str) -> None:
+        """Which revision to go back to: the list is read afresh, and asked once more where traffic was moved."""
+        dialog = going_back.another_dialog(view, checklist)
+        if dialog is None:
+            self.choose(step)
+            return
 
         def then(yes: bool | None) -> None:
             if yes:
-                self._start(chosen.step.id, Answer(word="yes"))
+                self.choose(step)
 
-        self._host.open_dialog(ConfirmDialog(view, title, lines, _("Do it")), then)
+        self._host.open_dialog(dialog, then)
+
+    def choose(self, step: str, wanted: str = "", reason: str = "") -> None:
+        """Read the earlier revisions and ask for one of them.
+
+        Args:
+            step: id of the step that chooses.
+            wanted: full name of the revision to begin at, where one is known.
+            reason: of the rollback, where it is known.
+        """
+
+        def then(picked: Picked | None) -> None:
+            if picked is not None:
+                self._start(step, Answer(word="pass", item=picked.id, note=picked.reason))
+
+        async def ask() -> None:
+            items = await self._host.ask(lambda session: self._walk(session).run(step, Answer()))
+            if items.items:
+                view = self._host.current
+                self._host.open_dialog(going_back.choose_dialog(view, items, wanted, reason), then)
+
+        self._host.spawn(ask())
 
     def _ask_word(
         self,
@@ -205,7 +266,7 @@ class ChecklistHand:
         def then(signed: Signed | None) -> None:
             if signed is None:
                 return
-            now = self._host.current.checklist
+            now = self._checklist(self._host.current)
             if sign and (now is None or now.subject.image_id != checklist.subject.image_id):
                 self._host.say(
                     _("The image has changed since you read it: nothing was signed. Look again."), "error", keep=True
@@ -251,7 +312,7 @@ class ChecklistHand:
         answer = Answer(word=said.word, item=item.id, note=said.note)
         self._keeping = step
         try:
-            view = await self._host.ask(lambda session: _kept(_walk(session), step, answer))
+            view = await self._host.ask(lambda session: _kept(self._walk(session), step, answer))
         finally:
             self._keeping = ""
         if view is None:
@@ -279,26 +340,33 @@ class ChecklistHand:
 
     # ------------------------------------------------------------------ ways to the session
 
-    def _start(self, step: str, answer: Answer, done: str = "") -> None:
-        self._send(lambda walk: walk.run(step, answer), done)
+    def _checklist(self, view: View) -> Checklist | None:
+        return view.checklist if self._book == "despliegue" else view.rollback_checklist
 
-    def _send(self, make: Callable[[Walk], Awaitable[object]], done: str = "") -> None:
+    def _walk(self, session: Session) -> Walk:
+        walk = session.walk if self._book == "despliegue" else session.rollback_walk
+        if walk is None:
+            raise UsageError(_("The runbook is not read yet: a moment."))
+        return walk
+
+    def _start(self, step: str, answer: Answer, done: str = "") -> None:
+        def told(evidence: Evidence) -> str:
+            # what a person signed may have left a file (the post-mortem): where it is must not be looked for
+            return done or (evidence.sentence if evidence.output and not evidence.machine else "")
+
+        self._send(lambda walk: walk.run(step, answer), told)
+
+    def _send(self, make: Callable[[Walk], Awaitable[R]], told: Callable[[R], str] = lambda _result: "") -> None:
         async def send() -> None:
             try:
-                await self._host.ask(lambda session: make(_walk(session)))
+                result = await self._host.ask(lambda session: make(self._walk(session)))
             except CanarioError as error:
                 self._host.say(str(error), "error", keep=True)
             else:
-                if done:
+                if done := told(result):
                     self._host.say(done)
 
         self._host.spawn(send())
-
-
-def _walk(session: Session) -> Walk:
-    if session.walk is None:
-        raise UsageError(_("The runbook is not read yet: a moment."))
-    return session.walk
 
 
 async def _kept(walk: Walk, step: str, answer: Answer) -> StepView | None:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import datetime
 
 from console.release.approvals import role_title, short_image
-from console.runbook.evidence import ItemResult
+from console.runbook.evidence import Evidence, ItemResult
 from console.runbook.kinds.base import Ask
 from console.runbook.progress import Checklist, Me, State, StepView, span
 from console.words import _, language
@@ -15,6 +15,9 @@ from widgets.step_list import StepRow
 
 MACHINE = "canario"
 """By whom a case is that a machine checked (`ItemResult.by`)."""
+
+REVISIONS = "revisions"
+"""The kind whose items are revisions: one of them is chosen, rather than each answered."""
 
 LINES = 200
 """Lines of output that the card shows."""
@@ -60,7 +63,7 @@ def rows(checklist: Checklist) -> list[StepRow]:
         title = phase.phase.title.in_language(language())
         found.append(StepRow(f"phase-{phase.phase.id}", title, glyph, f"{done}/{whole}", style, phase=True))
         for view in phase.steps:
-            glyph, style = GLYPHS[view.state]
+            glyph, style = ("▲", "$text-warning") if unsent(view) else GLYPHS[view.state]
             found.append(
                 StepRow(
                     view.step.id,
@@ -72,6 +75,28 @@ def rows(checklist: Checklist) -> list[StepRow]:
                 )
             )
     return found
+
+
+def is_choice(view: StepView) -> bool:
+    """Whether the step chooses a revision to go back to."""
+    return view.step.kind == REVISIONS and view.traits.ask is Ask.ITEMS
+
+
+def is_move(view: StepView) -> bool:
+    """Whether the step gives the chosen revision the traffic."""
+    return view.step.kind == REVISIONS and view.traits.ask is not Ask.ITEMS
+
+
+def moved(checklist: Checklist) -> StepView | None:
+    """The step that has given the traffic back already; None where it was not."""
+    return next((view for view in checklist.steps if is_move(view) and view.state is State.PASSED), None)
+
+
+def choice(checklist: Checklist) -> Evidence | None:
+    """The evidence of the revision that was chosen; None where none is."""
+    found = next((view for view in checklist.steps if is_choice(view)), None)
+    known = found.evidence if found is not None else None
+    return known if known is not None and known.learned.get("back_to") else None
 
 
 def forged(checklist: Checklist, view: StepView) -> bool:
@@ -132,7 +157,9 @@ def word(checklist: Checklist, view: StepView) -> str:
     if forged(checklist, view):
         return _("FORGED")
     fraction = view.fraction
-    items = items_of(view)
+    items = () if is_choice(view) else items_of(view)
+    if unsent(view):
+        return _("check Slack")
     if items and view.state in (State.OPEN, State.RUNNING):
         return f"{sum(1 for item in items if item.result)}/{len(items)}"
     if view.state is State.RUNNING and fraction is not None:
@@ -164,7 +191,8 @@ def card(
         contact: the card of the person that it asks for, as name and value.
     """
     step, evidence = view.step, view.evidence
-    glyph, style = GLYPHS[view.state]
+    missed, chooses = unsent(view), is_choice(view)
+    glyph, style = ("▲", "$text-warning") if missed else GLYPHS[view.state]
     phase = checklist.runbook.phase_of(step.id)
     how = _("machine-checked") if view.traits.machine else _("a person's word")
     facts = " · ".join(
@@ -180,20 +208,29 @@ def card(
         facts=facts,
         help=step.help.in_language(language()),
         glyph=glyph,
-        word=_("FORGED") if forged(checklist, view) else state_word(view.state),
+        word=_("FORGED") if forged(checklist, view) else _("check Slack") if missed else state_word(view.state),
         style=style,
         reason=reason,
         alarm=forged(checklist, view),
-        press=tuple(press(view, checklist.me, keys, bool(items), checklist.next_for_me not in ("", step.id))),
+        press=tuple(
+            press(
+                view,
+                checklist.me,
+                keys,
+                bool(items),
+                checklist.next_for_me not in ("", step.id),
+                another=bool(checklist.closed) or (chooses and moved(checklist) is not None),
+            )
+        ),
         why_not="" if view.may_run or view.done or view.state is State.RUNNING else view.why_not,
         contact=contact,
         does=does,
         fraction=view.fraction,
-        items=tuple(_case(item, item.id == case) for item in items),
+        items=tuple(_revision(item) if chooses else _case(item, item.id == case) for item in items),
         figures=progress.figures if progress is not None else shown.figures if shown else (),
         curves=progress.curves if progress is not None else {},
-        problems=shown.problems if shown and view.state in (State.FAILED, State.UNKNOWN) else (),
-        remedy=shown.remedy if shown and view.state in (State.FAILED, State.UNKNOWN) else "",
+        problems=shown.problems if shown and (missed or view.state in (State.FAILED, State.UNKNOWN)) else (),
+        remedy=shown.remedy if shown and (missed or view.state in (State.FAILED, State.UNKNOWN)) else "",
         evidence=_evidence(checklist, view),
         lines=(progress.lines if progress is not None else shown.excerpt if shown else ())[-LINES:],
         live=live,
@@ -202,8 +239,8 @@ def card(
             "does": _("what it does"),
             "figures": _("figures"),
             "evidence": _("evidence"),
-            "output": _("output"),
-            "cases": _("cases"),
+            "output": _("message") if step.kind == "notify" else _("output"),
+            "cases": _("earlier revisions") if chooses else _("cases"),
         },
     )
 
@@ -220,7 +257,13 @@ def _case_verb(view: StepView) -> str:
 
 
 def press(
-    view: StepView, me: Me, keys: Callable[[str], str], has_items: bool, following: bool = True
+    view: StepView,
+    me: Me,
+    keys: Callable[[str], str],
+    has_items: bool,
+    following: bool = True,
+    *,
+    another: bool = False,
 ) -> list[tuple[str, str]]:
     """What the operator can press now, as key and words.
 
@@ -230,12 +273,13 @@ def press(
         keys: the key of a registry id, as shown.
         has_items: whether its cases are known.
         following: whether another step is open for this operator.
+        another: whether running it begins another release, or another manual rollback.
     """
     found = []
     run, stop, skip = keys("checklist_run"), keys("checklist_stop"), keys("checklist_skip")
     if view.running is not None and view.running.ours:
         found.append((stop, _("Stop")))
-    elif view.may_run and not (view.done and view.traits.once):
+    elif view.may_run and (unsent(view) or not (view.done and view.traits.once)):
         verb = {
             Ask.NOTHING: _("Run again") if view.evidence is not None else _("Run"),
             Ask.WORD: _("Sign"),
@@ -243,6 +287,14 @@ def press(
             Ask.ITEMS: _case_verb(view) if has_items else _("Begin"),
             Ask.ELSEWHERE: _("Do it"),
         }[view.traits.ask]
+        if is_move(view):
+            verb = _("Move the traffic")
+        if is_choice(view):
+            verb = _("Choose another") if view.done else _("Choose")
+        if another:
+            verb = _("Begin another")
+        if unsent(view):
+            verb = _("Send again")
         if view.state is State.UNKNOWN:
             verb = _("Look again") if view.traits.looks else _("Say what became of it")
         found.append((run, verb))
@@ -262,6 +314,18 @@ def _case(item: ItemResult, chosen: bool) -> CardItem:
         "blocked": ("■", _("blocked"), "$text-warning"),
     }.get(item.result, ("○", _("open"), ""))
     return CardItem(item.id, item.title, glyph, word_, style, item.note, item.critical, chosen)
+
+
+def _revision(item: ItemResult) -> CardItem:
+    """A revision of the list that one is chosen of."""
+    glyph, word_, style = ("●", _("chosen"), "$text-success") if item.result == "pass" else ("○", "", "")
+    return CardItem(item.id, item.title, glyph, word_, style, item.note, item.critical, item.result == "pass")
+
+
+def unsent(view: StepView) -> bool:
+    """Whether the step's message did not go out, or nobody knows: it passed all the same, and may be sent again."""
+    known = view.evidence
+    return view.step.kind == "notify" and view.done and known is not None and bool(known.problems)
 
 
 def _evidence(checklist: Checklist, view: StepView) -> tuple[tuple[str, str], ...]:
@@ -312,14 +376,19 @@ def open_case(view: StepView) -> str:
 __all__ = [
     "alarm",
     "card",
+    "choice",
     "forged",
     "in_hand",
+    "is_choice",
+    "is_move",
     "items_of",
+    "moved",
     "next_line",
     "open_case",
     "press",
     "rows",
     "state_word",
     "takes_seat",
+    "unsent",
     "word",
 ]

@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from screens.view import View
 
 
+RUNBOOKS = ("checklist", "manual_rollback")
+"""Actions that open a runbook on the checklist screen; its footer names the other one."""
+
+
 def first_key(id: str, keymap: Mapping[str, str]) -> str:
     """The first key of an action, as shown."""
     keys = keys_for(id, keymap)
@@ -54,7 +58,8 @@ def action_entries(view: View, screen: str = "") -> tuple[ActionEntry, ...]:
     entries.append(ActionEntry("more", change, "±5", view.snapshot.canary is not None))
     release = view.snapshot.release
     for spec in ACTIONS:
-        if spec.footer and _in_footer(spec, view) and spec.id != screen:
+        beside = screen in RUNBOOKS and spec.id in RUNBOOKS  # from one runbook to the other
+        if (spec.footer or beside) and _in_footer(spec, view) and spec.id != screen:
             label = spec.words()[0]
             enabled = True
             if spec.id == "auto_rollback":

@@ -17,7 +17,7 @@ from console.errors import CanarioError
 from console.release.state import Release
 from console.watch.charts import ChartData
 from console.words import _
-from screens import present
+from screens import footer, present
 from screens.base import ConsoleScreen
 from screens.metrics import KINDS, Kind, chart_spec
 from screens.view import View
@@ -115,7 +115,7 @@ class HistoryScreen(ConsoleScreen):
     def _draw(self, chronicle: Chronicle) -> None:
         if chronicle == self._chronicle:
             return
-        chosen = self._chosen_id()
+        chosen = self.chosen_id
         self._chronicle = chronicle
         options = self.query_one("#list", OptionList)
         options.clear_options()
@@ -131,7 +131,9 @@ class HistoryScreen(ConsoleScreen):
         status.update(Content(text))
         status.display = bool(text)
 
-    def _chosen_id(self) -> str:
+    @property
+    def chosen_id(self) -> str:
+        """Id of the release under the cursor; empty where there is none."""
         options = self.query_one("#list", OptionList)
         index = options.highlighted
         if index is None or index >= options.option_count:
@@ -201,21 +203,22 @@ class HistoryScreen(ConsoleScreen):
         return chart_spec(kind, data, error_limit=self.view.error_limit, p95_limit_ms=self.view.p95_limit_ms)
 
     def _tell(self) -> None:
-        chosen = self._chosen_id()
+        chosen = self.chosen_id
         story = self._chosen()
         self.query_one("#timeline").border_title = Content(_("timeline of {id}").format(id=chosen) if chosen else "")
         width = self.query_one("#timeline").scrollable_content_region.width or 60
         lines = [happening_line(happening, width) for happening in story.happenings] if story is not None else []
         offer = story is not None and chosen not in self._charts
         hints = [_("Enter: the charts of that hour")] if offer else []
-        hints += [_("report: canario report {id}").format(id=chosen)] if chosen else []
+        key = footer.first_key("report", self.view.keymap if self.view is not None else {})
+        hints += [_("{key}: write the report").format(key=key)] if chosen else []
         self.query_one("#timeline").border_subtitle = Content(" · ".join(hints))
         self.query_one("#story", Static).update(Content("\n").join(lines))
         self._chart()
 
     def _chosen(self) -> Story | None:
         """The story under the cursor."""
-        chosen, told = self._chosen_id(), self._chronicle
+        chosen, told = self.chosen_id, self._chronicle
         return next((s for s in told.stories if s.release.id == chosen), None) if told is not None else None
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from console.release import moves
 from console.text import clean
 from console.watch.snapshot import Snapshot
+from console.words import _
 from screens.rollback_desk import Engine, RollbackDesk
 from screens.view import DemoView, RollbackView, View, server_now
 
@@ -74,17 +75,33 @@ def look(place: Place, engine: Engine | None, desk: RollbackDesk, notes: Notes, 
         held_s=session.autopilot.held_s() if session is not None else 0.0,
         rollback=_rollback(session, snapshot, desk, monotonic),
         rollback_waiting=desk.what_it_waits_for(),
-        notice=notes.notice or (session.autopilot.problem or session.problem if session is not None else ""),
+        notice=notes.notice or (_trouble(session) if session is not None else ""),
         auto_rollback=release.auto_rollback if release is not None and release.under_way else place.automatic,
         demo=notes.demo,
         simulated=session is not None and session.simulated,
         checklist=session.walk.latest if session is not None and session.walk is not None else None,
+        rollback_checklist=session.rollback_walk.latest
+        if session is not None and session.rollback_walk is not None
+        else None,
         migrations=migrations.latest if migrations is not None else None,
+        undelivered=session.notifier.waiting() if session is not None else (),
         schema=_schema(migrations, snapshot),
         keymap=notes.keymap or {},
         error_limit=place.error_limit,
         p95_limit_ms=place.p95_limit_ms,
         busy=notes.busy,
+    )
+
+
+def _trouble(session: Session) -> str:
+    """What is wrong with the session, or with telling people, in a sentence; empty while all is well."""
+    if told := session.autopilot.problem or session.problem:
+        return told
+    missed = session.notifier.waiting()
+    if not missed:
+        return ""
+    return _("Slack did not get: {title} ({problem}). The checklist sends it again.").format(
+        title=clean(missed[-1].message.title, 80), problem=missed[-1].problem
     )
 
 

@@ -66,6 +66,7 @@ class RollbackDesk:
         self._future: Future[Outcome] | None = None
         self._asked_at = 0.0
         self._waiting = False
+        self._to = self._reason = ""
         self._failed: RollbackView | None = None
         self.already = False
         """Whether the last one found nothing to roll back."""
@@ -80,11 +81,16 @@ class RollbackDesk:
         """Whether one has been sent and has not ended."""
         return self._future is not None and not self._future.done()
 
-    def ask(self) -> str:
-        """Roll back now. Returns what to tell the operator, empty where the screen's progress line says it all."""
+    def ask(self, to: str = "", reason: str = "") -> str:
+        """Roll back now. Returns what to tell the operator, empty where the screen's progress line says it all.
+
+        Args:
+            to: full name of the revision that gets all traffic; empty: the split before the release.
+            reason: why, for the record and Slack.
+        """
         if self.running:
             return _("A rollback is under way already: the screen follows it.")
-        self._asked_at = self._monotonic()
+        self._asked_at, self._to, self._reason = self._monotonic(), to, reason
         self._failed, self.already = None, False
         self._waiting = True
         self.tick()
@@ -103,7 +109,11 @@ class RollbackDesk:
         if not self._waiting or engine is None or engine.session is None:
             return
         self._waiting = False
-        self._future = engine.submit(lambda session: session.actions.rollback())
+        to, reason = self._to or None, self._reason
+        if to is None and not reason:
+            self._future = engine.submit(lambda session: session.actions.rollback())
+        else:
+            self._future = engine.submit(lambda session: session.actions.rollback(to=to, reason=reason))
 
     def what_it_waits_for(self) -> str:
         """In a few words; empty where nothing waits."""

@@ -17,6 +17,7 @@ from console.watch.snapshot import Snapshot
 if TYPE_CHECKING:
     from console.migrations.board import Board
     from console.migrations.memory import Compatibility
+    from console.notify import Undelivered
     from console.release.guardrails import EnvironmentRules
     from console.runbook.progress import Checklist
 
@@ -79,8 +80,12 @@ class View:
     """Whether the cloud is a simulator on this machine, whose clock is not the world's on purpose."""
     checklist: Checklist | None = None
     """The runbook as it stands; None before it is read."""
+    rollback_checklist: Checklist | None = None
+    """The manual rollback's runbook as it stands; None before somebody opens it."""
     migrations: Board | None = None
     """The migrations as they stand; None before there is a session."""
+    undelivered: tuple[Undelivered, ...] = ()
+    """Messages that Slack did not get, oldest first."""
     schema: Compatibility | None = None
     """Whether the revision that a rollback goes to runs on the schema as it now is; None where nobody can ask."""
     keymap: Mapping[str, str] = field(default_factory=dict)

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 from console.runbook.kinds.watch import Alarm, alarm_of
 from console.words import _
 from screens import present
-from screens.dialogs.confirm import ConfirmDialog
+from screens.dialogs.limit import LimitDialog
 
 if TYPE_CHECKING:
+    from console.runbook.progress import Checklist
     from screens.view import View
 
 
@@ -19,8 +20,8 @@ class WatchAlarm:
 
     def __init__(self) -> None:
         self._sat = False
-        self._told: tuple[str, datetime] | None = None
-        self._seen: object = None
+        self._told: set[tuple[str, datetime]] = set()
+        self._seen: list[Checklist | None] = [None, None]
 
     def ousted(self, view: View) -> str:
         """What to tell whoever walked the runbook until now, once another console has the seat; empty otherwise."""
@@ -32,28 +33,43 @@ class WatchAlarm:
             return ""
         return _("{who} took the driver's seat of the runbook: it is read-only here now.").format(who=me.driver)
 
-    def news(self, view: View) -> Alarm | None:
-        """An alarm that was not told yet; asked ten times a second, looked for where the checklist is a new one."""
-        if view.checklist is None or view.checklist is self._seen:
-            return None
-        self._seen = view.checklist
-        alarm = alarm_of(view.checklist)
-        if alarm is None or (alarm.step, alarm.at) == self._told:
-            return None
-        self._told = (alarm.step, alarm.at)
-        return alarm
+    def news(self, view: View) -> tuple[Alarm, bool] | None:
+        """An alarm that was not told yet, and whether the manual rollback's watch saw it.
+
+        Asked ten times a second, looked for where a checklist is a new one.
+        """
+        for number, checklist in enumerate((view.checklist, view.rollback_checklist)):
+            if checklist is None or checklist is self._seen[number]:
+                continue
+            self._seen[number] = checklist
+            alarm = alarm_of(checklist)
+            if alarm is None or (alarm.step, alarm.at) in self._told:
+                continue
+            self._told.add((alarm.step, alarm.at))
+            service = view.snapshot.service
+            if service is not None and alarm.back_to and service.effective_shares() == {alarm.back_to: 100}:
+                continue  # it has been dealt with
+            return alarm, number == 1
+        return None
 
 
-def dialog(view: View, alarm: Alarm) -> ConfirmDialog:
-    """The rollback, opened with the revision that it goes to."""
-    target = present.short(alarm.back_to, view.snapshot.service_name) or _("the split before the release")
-    return ConfirmDialog(
-        view,
-        _("A limit was crossed: roll back to {target}?").format(target=target),
-        (alarm.sentence, _("The watch of the release saw it; Slack was told.")),
-        _("Roll back"),
-        _("Not now"),
-    )
+def one_key(view: View, alarm: Alarm) -> bool:
+    """Whether the key `r` goes back to the revision that the watch names."""
+    return alarm.back_to in ("", view.snapshot.readiness.target)
 
 
-__all__ = ["WatchAlarm", "dialog"]
+def dialog(view: View, alarm: Alarm, *, again: bool = False) -> LimitDialog:
+    """The rollback, opened with the revision that it goes to.
+
+    Args:
+        view: the latest view.
+        alarm: what the watch saw.
+        again: whether it was seen after a manual rollback: going back once more needs a look at the list.
+    """
+    known = alarm.back_to or view.snapshot.readiness.target or ""
+    target = "" if again else present.short(known, view.snapshot.service_name) or _("the split before the release")
+    told = not any(item.message.title.startswith("🚨") for item in view.undelivered)
+    return LimitDialog(view, alarm.sentence, target, told=told)
+
+
+__all__ = ["WatchAlarm", "dialog", "one_key"]

@@ -32,7 +32,7 @@ class ActionEntry:
 
 
 class ActionBar(Drawn):
-    """One line; what doesn't fit falls off the right end, the sacred entry never.
+    """One line. Where not all fits, keys that would do nothing now go first, then the right end; the sacred one never.
 
     Args:
         entries: what to draw first.
@@ -87,6 +87,8 @@ class ActionBar(Drawn):
         """See `Drawn.lines`."""
         entries = sorted(self._entries, key=lambda entry: (not entry.sacred, entry.pinned))
         drawn = [(entry, _drawn(entry)) for entry in entries]
+        if sum(content.cell_length + 2 for _entry, content in drawn) > width + 2:  # room for keys that do something
+            drawn = [(entry, content) for entry, content in drawn if entry.enabled or entry.sacred or entry.pinned]
         gap = 2 if sum(c.cell_length + 3 for _entry, c in drawn) > width + 3 else 3
         self._places = []
         parts: list[Content] = []

@@ -6,10 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from textwrap import wrap
 
+from rich.cells import cell_len
 from textual.app import ComposeResult
 from textual.containers import Vertical, VerticalScroll
 from textual.content import Content
 from textual.widgets import Static
+
+from widgets.output_log import OutputLog
 
 BARS = "▁▂▃▄▅▆▇█"
 BAR_CELLS = 24
@@ -76,23 +79,29 @@ class StepCard(Vertical):
     StepCard #card-head { height: auto; max-height: 50%; }
     StepCard #card-body { height: 1fr; scrollbar-gutter: stable; margin: 1 0 0 0; scrollbar-size-vertical: 1; }
     StepCard #card-text { height: auto; width: 1fr; }
+    StepCard #card-output { display: none; }
+    StepCard.-output #card-body { height: auto; max-height: 50%; }
+    StepCard.-output #card-output { display: block; height: 1fr; }
     """
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
         self._state: StepCardState | None = None
         self._drawn: tuple[object, ...] = ()
+        self._head, self._text = _Part(self, "#card-head"), _Part(self, "#card-text")
 
     def compose(self) -> ComposeResult:
         """What stays, and what scrolls."""
         yield Static("", id="card-head", markup=False)
         with VerticalScroll(id="card-body"):
             yield Static("", id="card-text", markup=False)
+        yield OutputLog(id="card-output")
 
     def show(self, state: StepCardState) -> None:
         """Draw `state`.
 
-        Another step is shown from its top, and output that grows is followed unless it was scrolled back.
+        Another step is shown from its top. Output that grows has a pane of its own, which is followed unless it was
+        scrolled back, and of which only what is new is laid out: a chatty command must not cost a core.
         """
         body = self.query_one("#card-body", VerticalScroll)
         width = body.scrollable_content_region.width
@@ -101,13 +110,20 @@ class StepCard(Vertical):
         before, fresh = self._state, self._drawn[1:] != (width,)
         self._state, self._drawn = state, (state, width)
         other = fresh or before is None or before.title != state.title
-        began = state.live and (other or before is None or not before.live)
-        follows = began or (state.live and body.max_scroll_y - body.scroll_y <= 1)
-        self.query_one("#card-head", Static).update(head(state, width))
-        self.query_one("#card-text", Static).update(card(state, width))
-        if follows and state.lines:
-            self.call_after_refresh(body.scroll_end, animate=False)
-        elif other or before is None or before.live != state.live or _chosen(before) != _chosen(state):
+        flows = state.live and bool(state.lines)
+        text = replace(state, lines=()) if flows else state
+        self.set_class(flows, "-output")
+        self._head.show(head(state, width), width)
+        told = card(text, width)
+        if flows and (heading := state.headings.get("output", "")):
+            told = Content("\n\n").join(
+                [part for part in (told, Content.styled(heading, "bold $text-muted")) if part.plain]
+            )
+        self._text.show(told, width)
+        if flows:
+            began = before is None or before.title != state.title or not (before.live and before.lines)
+            self.query_one("#card-output", OutputLog).show(state.lines, anew=began)
+        if other or before is None or before.live != state.live or _chosen(before) != _chosen(state):
             self.call_after_refresh(self._show_case, line_of_case(state, width))
 
     def _show_case(self, line: int) -> None:
@@ -121,8 +137,31 @@ class StepCard(Vertical):
 
     def page(self, pages: int) -> None:
         """Scroll what doesn't fit by what can be seen at once."""
+        if self.has_class("-output"):
+            output = self.query_one("#card-output", OutputLog)
+            output.scroll(pages * max(output.size.height - 1, 1))
+            return
         body = self.query_one("#card-body", VerticalScroll)
         body.scroll_relative(y=pages * max(body.size.height - 1, 1), animate=False)
+
+
+class _Part:
+    """A Static of the card: laid out again only where its text takes another room."""
+
+    def __init__(self, card: StepCard, query: str) -> None:
+        self._card, self._query = card, query
+        self._last: Content | None = None
+        self._shape: object = None
+
+    def show(self, content: Content, width: int) -> None:
+        if self._last is not None and content.is_same(self._last) and self._shape is not None:
+            return
+        lines = [cell_len(line) for line in content.plain.split("\n")]
+        fits = width > 0 and max(lines) <= width
+        shape = (width, len(lines)) if fits else None  # of lines that wrap nobody knows
+        static = self._card.query_one(self._query, Static)
+        static.update(content, layout=shape is None or shape != self._shape)
+        self._last, self._shape = content, shape
 
 
 def _chosen(state: StepCardState) -> str:
@@ -160,7 +199,7 @@ def head(state: StepCardState, width: int = 0) -> Content:
         lines.append(Content.styled(state.why_not, "$text-warning"))
     if state.live:
         if state.reason:
-            said = Content.styled(state.reason, "bold")
+            said = Content.styled(" ".join(state.reason.split()), "bold")
             lines.append(said.truncate(width, ellipsis=True) if width else said)
         lines += [_curve(name, values, width) for name, values in state.curves.items() if values]
     return Content("\n").join(lines)

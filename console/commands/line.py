@@ -25,6 +25,7 @@ from console.commands.options import (
     EnvOption,
     JsonOption,
     ReasonOption,
+    RunbookOption,
     ending,
     placed,
 )
@@ -80,6 +81,7 @@ def console(
     env: EnvOption = None,
     endpoint: EndpointOption = None,
     as_email: AsOption = None,
+    runbook: RunbookOption = None,
     version: Annotated[
         bool, typer.Option("--version", callback=_show_version, is_eager=True, help=_("Print the version."))
     ] = False,
@@ -87,7 +89,9 @@ def console(
     """Open the console, where no command is named."""
     where = context.obj = Where(env, endpoint, as_email)
     if context.invoked_subcommand is None:
-        raise typer.Exit(run(lambda: starting.open_console(where)))
+        raise typer.Exit(run(lambda: starting.open_console(where, runbook)))
+    if runbook is not None:
+        context.fail(_("--runbook stands behind the command that walks it: canario runbook run --runbook FILE."))
 
 
 def _duration(option: str, text: str) -> timedelta:
@@ -426,6 +430,7 @@ def demo(
         bool,
         typer.Option("--bare", help=_("Start without smoke tests and approvals on record: to walk the whole runbook.")),
     ] = False,
+    runbook: RunbookOption = None,
     as_email: Annotated[
         str | None,
         typer.Option(
@@ -448,6 +453,7 @@ def demo(
         auto_headless=auto_headless,
         extend_s=extend,
         bare=bare,
+        runbook=runbook,
         email=as_email or (context.obj.email if isinstance(context.obj, Where) else None),
         own=any(getattr(context.get_parameter_source(name), "name", "") == "COMMANDLINE" for name in typed),
     )

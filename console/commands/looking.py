@@ -21,10 +21,13 @@ from console.words import _
 
 async def status(place: Place, *, as_json: bool) -> int:
     """What is true of the service now."""
+    from console.actions.outbox import JournalOutbox
+
     async with session_at(place) as session:
         snapshot = await with_schema(place, await session.watcher.refresh())
         now = session.cloud.server_clock.now()
         identity = session.identity
+        missed = await JournalOutbox(session.actions.door).load()
     rules = place.settings.rules(place.environment)
     window = rules.window.state(now) if now and rules.protected else None
     target = snapshot.readiness.target
@@ -35,6 +38,7 @@ async def status(place: Place, *, as_json: bool) -> int:
         if schema is not None:
             found = {"runs": schema.runs, "sentence": schema.sentence, "warnings": schema.warnings}
             document["rollback_on_schema"] = found
+        document["undelivered"] = [{"title": item.message.title, "problem": item.problem} for item in missed]
         say_json(document)
         return ExitCode.DONE
     service, release = snapshot.service, snapshot.release
@@ -70,6 +74,7 @@ async def status(place: Place, *, as_json: bool) -> int:
             (_("schema"), " ".join((schema.sentence, *schema.warnings)) if schema is not None else ""),
             (_("warnings"), "; ".join(ready.warnings)),
             (_("problem"), snapshot.release_problem),
+            *((_("not sent"), f"{item.message.title} ({item.problem})") for item in missed),
         )
     )
     return ExitCode.DONE

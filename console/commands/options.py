@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable
 from functools import wraps
+from pathlib import Path
 from typing import Annotated, Concatenate, ParamSpec
 
 import typer
@@ -32,6 +33,10 @@ DemoOption = Annotated[
 ReasonOption = Annotated[
     str,
     typer.Option("--reason", metavar="TEXT", help=_("Why; 10 characters or more override what a reason may override.")),
+]
+RunbookOption = Annotated[
+    Path | None,
+    typer.Option("--runbook", metavar="FILE", help=_("The runbook (default: the settings', else the packaged one).")),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help=_("Print JSON (docs/json.md)."))]
 

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from console.commands.options import JsonOption, ending, placed
+from console.commands.options import JsonOption, RunbookOption, ending, placed
 from console.commands.running import Where, find_place
 from console.commands.spoken import SpokenCommand, SpokenGroup
 from console.errors import UsageError
@@ -25,17 +25,13 @@ app = typer.Typer(
 
 command = partial(app.command, cls=SpokenCommand)
 
-FileOption = Annotated[
-    Path | None,
-    typer.Option("--runbook", metavar="FILE", help=_("The runbook (default: the settings', else the packaged one).")),
-]
 RollbackOption = Annotated[bool, typer.Option("--rollback", help=_("The manual rollback's runbook."))]
 
 
 @command(help=_("The checklist as it stands now: each step's state, why, and its evidence."))
 @placed
 def show(
-    where: Where, runbook: FileOption = None, rollback: RollbackOption = False, as_json: JsonOption = False
+    where: Where, runbook: RunbookOption = None, rollback: RollbackOption = False, as_json: JsonOption = False
 ) -> int:
     """`canario runbook show`."""
     from console.commands import runbook as implementation
@@ -79,11 +75,19 @@ def run(
         list[str] | None,
         typer.Option("--skip", metavar="STEP=REASON", help=_("Leave a step out, where the runbook allows it.")),
     ] = None,
+    option: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--option",
+            metavar="STEP",
+            help=_("Of steps that do the same, walk this one (option A: deploy_by_workflow; default: the first)."),
+        ),
+    ] = None,
     checkout: Annotated[
         Path | None,
         typer.Option("--checkout", metavar="FOLDER", help=_("The team's code (default: the settings', else here).")),
     ] = None,
-    runbook: FileOption = None,
+    runbook: RunbookOption = None,
     rollback: RollbackOption = False,
     as_json: Annotated[bool, typer.Option("--json", help=_("Print one JSON object a line (docs/json.md)."))] = False,
 ) -> int:
@@ -112,6 +116,7 @@ def run(
             until=until,
             note=note,
             skip=skip or (),
+            option=option or (),
             rollback=rollback,
             as_json=as_json,
             checkout=checkout,

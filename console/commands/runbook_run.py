@@ -10,19 +10,19 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from console.commands.output import say, say_json, warn
 from console.commands.runbook import evidence_lines, loaded, step_document
+from console.commands.runbook_typed import Person, options, people, skips
 from console.commands.running import Place
 from console.errors import BlockedError, CanarioError, ExitCode, QuotaError, UnavailableError, UsageError
 from console.runbook.evidence import Evidence, Result
 from console.runbook.kinds.base import Answer, Ask
 from console.runbook.progress import Checklist, State, StepView, role_name, state_word
 from console.runbook.walk import Walk
-from console.settings import SIGNING_ROLES
+from console.runbook.weighing import families
 from console.words import _, language
 
 if TYPE_CHECKING:
@@ -44,59 +44,12 @@ WAIT_S = 1800.0
 """Wall seconds without any change after which it gives up waiting."""
 
 
-@dataclass(frozen=True, slots=True)
-class Person:
-    """Somebody in whose name words are given."""
-
-    email: str
-    roles: frozenset[str] | None
-    """Roles as typed; None: those that the settings give."""
-
-
 class _EndedError(Exception):
     """The walk is over."""
 
     def __init__(self, code: ExitCode, sentence: str) -> None:
         super().__init__(sentence)
         self.code, self.sentence = code, sentence
-
-
-def people(typed: Sequence[str]) -> tuple[Person, ...]:
-    """The persons of `--yes-as EMAIL[:ROLE]`; one named several times has all roles.
-
-    Raises:
-        UsageError: no e-mail, or no role.
-    """
-    found: dict[str, set[str]] = {}
-    for text in typed:
-        email, colon, role = text.partition(":")
-        if "@" not in email or not email.isprintable() or any(c.isspace() for c in email):
-            raise UsageError(
-                _("{email!r} is no e-mail address.").format(email=text[:80]),
-                remedy=_("Write --yes-as EMAIL, or --yes-as EMAIL:ROLE."),
-            )
-        if colon and role not in SIGNING_ROLES:
-            raise UsageError(
-                _("{role!r} is no role.").format(role=role[:40]),
-                remedy=_("Roles are {known}.").format(known=", ".join(SIGNING_ROLES)),
-            )
-        found.setdefault(email, set()).update({role} if colon else ())
-    return tuple(Person(email, frozenset(roles) or None) for email, roles in found.items())
-
-
-def skips(typed: Sequence[str]) -> dict[str, str]:
-    """Reasons by step, of `--skip STEP=REASON`.
-
-    Raises:
-        UsageError: no step, or no reason.
-    """
-    found = {}
-    for text in typed:
-        step, equals, reason = text.partition("=")
-        if not equals or not step or not reason.strip():
-            raise UsageError(_("{text!r} skips nothing.").format(text=text[:80]), remedy=_("Write --skip STEP=REASON."))
-        found[step] = reason.strip()
-    return found
 
 
 async def run(
@@ -108,6 +61,7 @@ async def run(
     until: str = "",
     note: str = "",
     skip: Sequence[str] = (),
+    option: Sequence[str] = (),
     rollback: bool = False,
     as_json: bool = False,
     checkout: Path | None = None,
@@ -124,6 +78,7 @@ async def run(
                 _("The runbook has no step {step!r}.").format(step=step[:60]),
                 remedy=_("Its steps: {steps}.").format(steps=", ".join(s.id for s in book.runbook.steps())),
             )
+    options(book.runbook, option)
     session = await Session.open(
         place.settings,
         place.environment,
@@ -141,7 +96,16 @@ async def run(
         try:
             if version:
                 await walk.name_version(version)
-            walker = Headless(walk, place, persons, reasons, until=until, note=note, as_json=as_json)
+            walker = Headless(
+                walk,
+                place,
+                persons,
+                reasons,
+                options=options(book.runbook, option),
+                until=until,
+                note=note,
+                as_json=as_json,
+            )
             return await walker.run()
         finally:
             await walk.close()
@@ -163,6 +127,7 @@ class Headless:
         place: where; signers' sessions are opened there too.
         persons: in whose names words are given.
         reasons: why steps are skipped, by step.
+        options: ids of the steps that are walked of those that do the same; of others the first.
         until: id of the last step that is walked; empty: the whole runbook.
         note: that goes with each word.
         as_json: print one JSON object for each step.
@@ -175,12 +140,14 @@ class Headless:
         persons: tuple[Person, ...],
         reasons: Mapping[str, str],
         *,
+        options: frozenset[str] = frozenset(),
         until: str = "",
         note: str = "",
         as_json: bool = False,
     ) -> None:
         self._walk, self._place, self._persons, self._reasons = walk, place, persons, reasons
         self._until, self._note, self._as_json = until, note, as_json
+        self._options, self._kin = options, families(walk.runbook)
         self._said: dict[str, tuple[str, str]] = {}
         self._waited = self._clock()
         self._waiting = ""
@@ -229,8 +196,8 @@ class Headless:
             if why := self._walk.refused.get(step.id):
                 raise _EndedError(ExitCode.BLOCKED, f"{step.id}: {why}")
             return False
-        if step.alternative_to and step.id not in self._reasons:
-            return False  # the first way is walked
+        if step.id not in self._reasons and not self._is_way(step.id):
+            return False
         if view.state is State.UNKNOWN and view.traits.looks:
             await self._tried(view, Answer())
             return True
@@ -260,6 +227,11 @@ class Headless:
             case _:
                 await self._tried(view, Answer(note=self._note))
         return True
+
+    def _is_way(self, step: str) -> bool:
+        """Whether the step is the one that is walked of those that do the same."""
+        kin = [each.id for each in self._kin[step]]
+        return step == next((each for each in kin if each in self._options), kin[0])
 
     async def _tried(self, view: StepView, answer: Answer, *, by: str = "") -> Evidence:
         """Run a step; where it cannot be tried just now, again for a while."""
@@ -409,8 +381,9 @@ class Headless:
             and release.ended in ("rolled back", "abandoned")
             and release.canary == checklist.subject.canary
         )
+        candidate = self._walk.candidate
+        rolled_back = rolled_back and candidate is not None  # a manual rollback goes on where it was left
         try:
-            candidate = self._walk.candidate
             if self._walk.candidate_id and (candidate is None or candidate.open) and (checklist.done or rolled_back):
                 await self._walk.finish("done" if checklist.done else "stopped")
         except CanarioError as error:

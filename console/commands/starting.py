@@ -18,6 +18,8 @@ from console.errors import ExitCode
 from console.words import _
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from console.opening import Opening
 
 
@@ -35,8 +37,12 @@ def roll_back(where: Where, to: str | None = None, reason: str = "") -> int:
     return asyncio.run(moving.rollback(place, target, reason))
 
 
-def open_console(where: Where) -> int:
+def open_console(where: Where, runbook: Path | None = None) -> int:
     """Open the console: its first frame at once, settings and all else behind it.
+
+    Args:
+        where: as typed.
+        runbook: the file of the runbook that is walked, as typed; None: the settings'.
 
     Raises:
         CanarioError: settings or options are wrong.
@@ -47,16 +53,22 @@ def open_console(where: Where) -> int:
     gc.disable()  # what the next half second makes is here to stay; `open_app` turns it on again
     from console.app_run import open_app
 
-    return open_app(lambda stack: _find(where, stack))
+    return open_app(lambda stack: _find(where, stack, runbook))
 
 
-def _find(where: Where, stack: ExitStack) -> Opening:
+def _find(where: Where, stack: ExitStack, runbook: Path | None = None) -> Opening:
     settings = find_settings()
+    if runbook is not None:
+        from console.runbook.load import load_runbook
+
+        load_runbook(runbook)  # a mistake in it ends the console with its line and the fix
+        runbook = runbook.absolute()
+        settings = settings.model_copy(update={"runbook": settings.runbook.model_copy(update={"file": runbook})})
     environment = settings.environment(where.env)
     if environment.simulator and not (where.endpoint or environment.endpoint):
         from console.demo import playing
 
-        return stack.enter_context(playing("healthy", settings, speed=1.0, email=where.email))
+        return stack.enter_context(playing("healthy", settings, speed=1.0, email=where.email, runbook=runbook))
     from console.opening import Opening
 
     place = find_place(where, settings)

@@ -16,7 +16,7 @@ from console.notify.message import (
     successful,
     took_over,
 )
-from console.notify.notifier import Bell, Notifier, Undelivered
+from console.notify.notifier import Bell, Notifier, Outbox, Undelivered
 from console.notify.slack import Delivery, SlackWebhook
 
 __all__ = [
@@ -24,6 +24,7 @@ __all__ = [
     "Delivery",
     "Message",
     "Notifier",
+    "Outbox",
     "SlackWebhook",
     "Undelivered",
     "deployed",

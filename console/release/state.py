@@ -151,6 +151,19 @@ class Approval(_Model):
     """Fingerprint of what the image runs with (`console.release.template`); empty where nobody could tell."""
 
 
+class CasesRecord(_Model):
+    """Cases of a step's list that had the same answer by the same person; the journal keeps their words."""
+
+    result: str = ""
+    """`pass`, `fail`, `blocked`, or empty where they are open."""
+    by: str = ""
+    """E-mail, or `canario` where a machine checked them."""
+    cases: tuple[str, ...] = ()
+    """`ID#MARK` each: the mark is of the case's text, so that an answer counts for that text alone."""
+    note: str = ""
+    """What was seen, at most SENTENCE_LIMIT characters; of one case that failed or is blocked."""
+
+
 class StepRecord(_Model):
     """What one step of the checklist came to, as shared with other consoles; the journal keeps the details."""
 
@@ -175,6 +188,8 @@ class StepRecord(_Model):
     """E-mail of whose console wrote it, where that is another's than `by`: on a simulator alone, which plays people."""
     template: str = ""
     """Fingerprint of what the revision in hand ran with (`console.release.template`), where one was."""
+    cases: tuple[CasesRecord, ...] | None = None
+    """How each case of its list stands, where it has one (UAT)."""
 
     @field_validator("sentence", mode="after")
     @classmethod
@@ -453,6 +468,7 @@ __all__ = [
     "SENTENCE_LIMIT",
     "Approval",
     "Candidate",
+    "CasesRecord",
     "Deployment",
     "Document",
     "Driver",

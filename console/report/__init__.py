@@ -6,6 +6,6 @@ know no screen; it moves nothing.
 """
 
 from console.report.gathering import Report, StepLine, choose, gather_report
-from console.report.writing import Written, write_report
+from console.report.writing import Written, paths, write_report
 
-__all__ = ["Report", "StepLine", "Written", "choose", "gather_report", "write_report"]
+__all__ = ["Report", "StepLine", "Written", "choose", "gather_report", "paths", "write_report"]

@@ -50,14 +50,25 @@ async def write_report(session: Source, settings: Settings, wanted: str, folder:
     return await asyncio.to_thread(write, report, folder)
 
 
+def paths(service: str, release: str, folder: Path) -> tuple[Path, Path]:
+    """Where a release's report goes: the HTML file and the Markdown.
+
+    Args:
+        service: its name.
+        release: the release's id.
+        folder: where they are written.
+    """
+    name = re.sub(r"[^\w.-]", "_", f"canario-{service}-{release}")
+    return folder / f"{name}.html", folder / f"{name}.md"
+
+
 def write(report: Report, folder: Path) -> Written:
     """Write the two files. Blocking.
 
     Raises:
         CanarioError: they cannot be written.
     """
-    name = re.sub(r"[^\w.-]", "_", f"canario-{report.service}-{report.story.release.id}")
-    html, markdown = folder / f"{name}.html", folder / f"{name}.md"
+    html, markdown = paths(report.service, report.story.release.id, folder)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         _write(html, page(report))

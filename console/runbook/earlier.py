@@ -67,6 +67,8 @@ class Earlier:
             )
             most = max(span.most for span in self.spans)
             parts.append(_("{served}, up to {most} %").format(served=told, most=most) if most else told)
+        elif self.created is not None:
+            parts.append(_("never seen serving; made {made:%Y-%m-%d %H:%M} UTC").format(made=self.created))
         else:
             parts.append(_("never seen serving"))
         if self.image:

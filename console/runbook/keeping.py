@@ -134,7 +134,11 @@ class Keeping(Standing):
             JournalError: it cannot be written down.
         """
         word = "done" if how == "done" else "stopped"
+        if self._local_over:
+            return
         await self.store.note("close", self.candidate_id, self.runbook.id, how=word)
+        if self._candidate is None:
+            self._local_over = word
         if self._candidate is not None:
             self._shared.closing = (word, self.now())  # type: ignore[assignment]
             await self._shared_soon()
@@ -274,6 +278,8 @@ class Keeping(Standing):
             await self._record_seen()
             if self.latest.done and not self._runs:
                 await self.finish("done")
+        if self._local_id and not self._local_over and self.latest.done and not self._runs:
+            await self.finish("done")
         for step, run in self._runs.items():
             if not run.told and self.session.clock.monotonic() - run.started > TOLD_AFTER_S and self._is_shared:
                 run.told = True
@@ -316,13 +322,13 @@ class Keeping(Standing):
         if not self._is_shared:
             return
         seen = self._shared.known()
-        if seen is None or seen == self._candidate:
-            return
-        if self._candidate is not None and seen.id == self._candidate.id:
-            self._candidate = seen
-        elif seen.open and (self._candidate is None or not self._candidate.open):
-            self._candidate = seen
-            self._past = await self.store.past(seen.id)
+        if seen is not None and seen != self._candidate:
+            if self._candidate is not None and seen.id == self._candidate.id:
+                self._candidate = seen
+            elif seen.open and (self._candidate is None or not self._candidate.open):
+                self._candidate = seen
+                self._past = await self.store.past(seen.id)
+        await self._read_texts()
 
     async def _record_seen(self) -> None:
         """Keep as evidence what steps that are only seen (moves, bakes, approvals) came to, while it can be seen."""

@@ -9,6 +9,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from console.errors import CanarioError
 from console.release.approvals import (
     ApprovalState,
     ApprovalWrite,
@@ -22,6 +23,7 @@ from console.runbook.evidence import Evidence
 from console.runbook.folding import subject_of
 from console.runbook.kinds.base import (
     ApprovalSeen,
+    LocalPaths,
     Observation,
     Observed,
     Subject,
@@ -30,8 +32,10 @@ from console.runbook.load import Loaded
 from console.runbook.progress import Checklist, Me, Running, Traits, checklist
 from console.runbook.running import Run
 from console.runbook.shared import Shared
+from console.runbook.shared_cases import HasItems, Texts
 from console.runbook.store import Begun, Past, Store, merged
 from console.runbook.tools import SessionTools
+from console.runbook.weighing import counted
 from console.words import _
 
 if TYPE_CHECKING:
@@ -87,6 +91,8 @@ class Standing:
         self._candidate: Candidate | None = None
         self._local_id = ""
         """Id of a candidate that is not on the service."""
+        self._local_over = ""
+        """`done` or `stopped` where that one is closed."""
         self._past = Past()
         self._runs: dict[str, Run] = {}
         self._refused: dict[str, str] = {}
@@ -102,6 +108,10 @@ class Standing:
         self._keys: set[str] = set()
         """Keys of runs whose end is known or looked after here."""
         self._to_restart: tuple[str, ...] = ()
+        self._texts: dict[str, Texts] = {}
+        """The words of steps' lists that another console has answered, from our checkout."""
+        self._texts_for: dict[str, str] = {}
+        """Keys of the records that they were read for."""
         self._sharing = asyncio.Lock()
         self._tried = self._looked = float("-inf")
         self.latest: Checklist = Checklist(self.runbook, ())
@@ -151,12 +161,20 @@ class Standing:
         """`done` or `stopped` where the candidate is closed, or its release was taken back; else empty."""
         candidate, snapshot = self._candidate, self._snapshot()
         if candidate is None:
-            return ""
+            return self._local_over
         if candidate.closed is not None:
             return candidate.closed
         release = snapshot.release if snapshot is not None else None
         taken_back = release is not None and release.ended in ("rolled back", "abandoned")
         return "stopped" if taken_back and release is not None and release.started >= candidate.opened else ""
+
+    @property
+    def begins_another(self) -> bool:
+        """Whether the first step begins another manual rollback, for this one has moved the traffic."""
+        if self._is_shared or not self._local_id or self._local_over:
+            return False
+        moved = [step for step, kind in self.loaded.kinds.items() if kind.rescue and kind.once]
+        return any(counted(self._past.evidence.get(step, ())) is not None for step in moved)
 
     @property
     def subject(self) -> Subject:
@@ -244,7 +262,7 @@ class Standing:
 
     def _merged(self) -> tuple[dict[str, tuple[Evidence, ...]], frozenset[str]]:
         """Our evidence, and what other consoles told of theirs as far as the audit log vouches for it."""
-        return merged(self._past.evidence, self._candidate, self._step_checks())
+        return merged(self._past.evidence, self._candidate, self._step_checks(), self._texts)
 
     def _unvouched(self) -> dict[str, Observation]:
         """Steps whose record on the service nobody vouches for: forged ones, and those that are being verified."""
@@ -324,6 +342,23 @@ class Standing:
         if not self.session.journal.healthy and self.session.journal.problem:
             problems.append(_("The journal cannot be written: {problem}").format(problem=self.session.journal.problem))
         return tuple(problems)
+
+    async def _read_texts(self) -> None:
+        """Read the words of lists that another console has answered: the annotation has ids and answers alone."""
+        ours = {evidence.key for known in self._past.evidence.values() for evidence in known}
+        for record in self._candidate.steps if self._candidate is not None else ():
+            kind: object = self.loaded.kinds.get(record.step)
+            new = self._texts_for.get(record.step) != record.key
+            if not record.cases or not new or record.key in ours or not isinstance(kind, HasItems):
+                continue
+            self._texts_for[record.step] = record.key
+            paths = LocalPaths(self._checkout, self.store.folder(self.candidate_id))
+            try:
+                items = await asyncio.to_thread(kind.items, paths)
+            except CanarioError as error:
+                log.info("the list of %s is not here: %s", record.step, error)
+                continue
+            self._texts[record.step] = {item.id: item for item in items}
 
     def _publish(self) -> None:
         self.latest = self.checklist()

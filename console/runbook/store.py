@@ -20,6 +20,7 @@ from console.journal import Entry, Journal
 from console.release.approvals import StepCheck
 from console.release.state import StepRecord
 from console.runbook.evidence import EXCERPT_LINES, Evidence, ItemResult, Result
+from console.runbook.shared_cases import Texts, cases_of, items_from, worded
 from console.text import clean
 
 if TYPE_CHECKING:
@@ -282,6 +283,7 @@ def record_of(
         key=evidence.key,
         told_by=own if others and played else "",
         template=template,
+        cases=cases_of(evidence.items) or None,
     )
 
 
@@ -298,11 +300,15 @@ def from_record(record: StepRecord) -> Evidence | None:
         subject=record.subject,
         reason=record.reason,
         key=record.key,
+        items=items_from(record.cases or ()),
     )
 
 
 def merged(
-    own: Mapping[str, Sequence[Evidence]], candidate: Candidate | None, checks: Iterable[StepCheck] | None = None
+    own: Mapping[str, Sequence[Evidence]],
+    candidate: Candidate | None,
+    checks: Iterable[StepCheck] | None = None,
+    texts: Mapping[str, Texts] | None = None,
 ) -> tuple[dict[str, tuple[Evidence, ...]], frozenset[str]]:
     """Our evidence with that of other consoles beside it, and the keys of theirs.
 
@@ -310,6 +316,7 @@ def merged(
         own: ours, by step.
         candidate: with what others told.
         checks: their records held against the audit log; of others only what it vouches for is taken. None: all is.
+        texts: of the steps' lists as our checkout has them, by step.
     """
     vouched = None if checks is None else [check.record for check in checks if check.counts]
     whole = {step: tuple(known) for step, known in own.items()}
@@ -319,6 +326,7 @@ def merged(
         evidence = from_record(record)
         if evidence is None or evidence.key in ours or (vouched is not None and record not in vouched):
             continue
+        evidence = worded(evidence, (texts or {}).get(record.step, {}))
         whole[record.step] = (*whole.get(record.step, ()), evidence)
         theirs.add(evidence.key)
     return whole, frozenset(theirs)

@@ -94,6 +94,7 @@ class Walk(Keeping):
                 self._past = await self.store.past(self.candidate_id)
             if self._candidate is None:
                 return
+            await self._read_texts()
             self._share_missing()
             if self._drive and self._candidate.open and self._ours_by_right(self._candidate):
                 await self._sit("resume")
@@ -167,6 +168,8 @@ class Walk(Keeping):
             finally:
                 self._runs.pop(step_id, None)
                 self._publish()
+        if self.begins_another and step_id == next(self.runbook.steps()).id:
+            await self._leave_rollback()
         run = Run(step_id, who, self.now(), self.session.clock.monotonic(), key=new_key())
         self._runs[step_id] = run
         self._refused.pop(step_id, None)
@@ -265,6 +268,7 @@ class Walk(Keeping):
                 remedy=_("A written reason of at least {count} characters takes the seat.").format(count=REASON_LENGTH),
             )
         self._drive = True
+        await self._read_texts()
         await self._sit(TAKE_OVER, reason)
         await self._take_in_begun()
         actions, snapshot = self.session.actions, self._snapshot()
@@ -310,7 +314,7 @@ class Walk(Keeping):
         async with self._opening:
             if self._candidate is not None and self._candidate.open and self.over:
                 await self.finish(self.over)
-            if self.candidate_id and (self._candidate is None or self._candidate.open):
+            if self.candidate_id and (self._candidate.open if self._candidate is not None else not self._local_over):
                 if self._candidate is not None and self._candidate.driver is None and self._drive:
                     try:
                         await self._sit("free")
@@ -331,11 +335,13 @@ class Walk(Keeping):
                 await self.store.note("open", own, self.runbook.id, digest=self.runbook.digest())
             except JournalError as error:
                 if rescue:
+                    if self._local_over:
+                        self._local_id, self._local_over, self._past = "", "", Past()
                     return
                 raise BlockedError((error.what,), overridable=False, remedy=error.remedy) from error
             self._past = Past(drivers=[self.session.identity])
             if not self._is_shared:
-                self._local_id = own
+                self._local_id, self._local_over = own, ""
                 return
             fresh = Candidate(
                 id=own,
@@ -352,6 +358,13 @@ class Walk(Keeping):
                 who = found.driver.email if found is not None and found.driver is not None else "?"
                 raise BlockedError((_("{who} has opened this release just now").format(who=who),), overridable=False)
             self._candidate = found
+
+    async def _leave_rollback(self) -> None:
+        """Close a manual rollback whose traffic was moved, so that the first step begins another."""
+        try:
+            await self.finish("stopped")
+        except JournalError:
+            self._local_over = "stopped"  # no journal holds a rollback up
 
     def _signer(self, by: str, ask: Ask) -> str:
         own = self.session.identity

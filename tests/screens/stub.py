@@ -12,6 +12,7 @@ from types import SimpleNamespace
 from console.app import ConsoleApp
 from console.cloud.logs import AuditEntry
 from console.errors import CanarioError
+from console.notify import Undelivered
 from console.release import moves
 from console.release.approvals import ApprovalCheck, ApprovalState
 from console.release.guardrails import Action, Facts
@@ -335,6 +336,22 @@ def _chain(task: asyncio.Task[object], future: Future[object]) -> None:
     task.add_done_callback(done)
 
 
+class StubNotifier:
+    """Messages that did not go out, and how often they were sent again."""
+
+    def __init__(self) -> None:
+        self.undelivered: list[Undelivered] = []
+        self.retried = 0
+
+    def waiting(self) -> tuple[Undelivered, ...]:
+        return tuple(self.undelivered)
+
+    async def retry(self) -> int:
+        self.retried += 1
+        self.undelivered.clear()
+        return 0
+
+
 class StubEngine:
     """Shaped like `SessionThread`; open from the start unless told otherwise."""
 
@@ -359,6 +376,8 @@ class StubEngine:
             autopilot=SimpleNamespace(countdown=None, stop_countdown=self._stop, held_s=lambda: 0.0, problem=""),
             settled=(),
             walk=None,
+            rollback_walk=None,
+            notifier=StubNotifier(),
             simulated=False,
             problem="",
             migrations=None,

@@ -16,7 +16,6 @@ from console.errors import CanarioError, JournalError
 from console.notify import (
     Message,
     SlackWebhook,
-    Undelivered,
     deployment_successful,
     rolled_back_later,
     staging_passed,
@@ -162,7 +161,6 @@ class Notify(StepKind):
     def _kept(
         self, context: StepContext, message: Message, excerpt: tuple[str, ...], problem: str, remedy: str
     ) -> Evidence:
-        context.tools.notifier.undelivered.append(Undelivered(message, problem))
         return context.evidence(
             Result.PASSED,
             _("not sent, and kept: {problem}").format(problem=problem),

@@ -86,7 +86,7 @@ class Revisions(StepKind):
             return (_("All traffic to the chosen revision, at once, past every guardrail; Slack is told."),)
         return (
             _("Lists earlier revisions with when each served; the first is the most sensible."),
-            _("Mark one `pass` to choose it; its note is the reason of the rollback."),
+            _("One of them is chosen, with the reason of the rollback; nothing is moved yet."),
         )
 
     async def _choose(self, context: StepContext) -> Evidence:
@@ -124,7 +124,7 @@ class Revisions(StepKind):
                 _("{count} earlier revisions; choose one").format(count=len(items)),
                 items=tuple(items),
                 problems=problems,
-                remedy=_("Mark one `pass`."),
+                remedy=_("Choose one."),
             )
         doubts = by_name[chosen.id].doubts
         evidence = context.evidence(
