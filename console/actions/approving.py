@@ -87,14 +87,17 @@ async def approve(site: Site, role: Literal["code", "tech_lead"]) -> Approval:
     )
     live = [check.approval for check in checks if check.state in (ApprovalState.VERIFIED, ApprovalState.VERIFYING)]
     same = next((known for known in live if _same(known.by, approval.by) and known.role == role), None)
-    if same is not None:
+    # whoever signs a role stands for it: what was forged there blocks no more, and the audit log and journal keep it
+    forged = [c.approval for c in checks if c.state is ApprovalState.FORGED and c.approval.role == role]
+    if same is not None and not forged:
         return same
+    replaced = (*forged, *((same,) if same is not None else ()))
 
     def added(document: Document) -> Document | None:
         now = document.candidate
         if now is None or not now.open or now.id != candidate.id:
             return None
-        kept = tuple(known for known in now.approvals if known.id != approval.id)
+        kept = tuple(known for known in now.approvals if known.id != approval.id and known not in replaced)
         return document.model_copy(update={"candidate": now.model_copy(update={"approvals": (*kept, approval)})})
 
     async def act() -> Approval:

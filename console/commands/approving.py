@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal
 
 from console.actions.approving import vouched
 from console.commands.output import say, warn
 from console.commands.running import Place, session_at
 from console.errors import ExitCode, UsageError
-from console.release.approvals import ApprovalState, role_title, short_image
-from console.words import _
+from console.release.approvals import ApprovalCheck, ApprovalState, role_title, short_image
+from console.words import N_, _
+
+STATES = {
+    ApprovalState.VERIFIED: N_("verified"),
+    ApprovalState.VERIFYING: N_("verifying"),
+    ApprovalState.VOID: N_("void"),
+    ApprovalState.FORGED: N_("FORGED"),
+}
 
 PATIENCE_S = 30.0
 """Wall seconds that the audit log is waited for."""
@@ -35,10 +43,40 @@ def role_of(word: str) -> Literal["code", "tech_lead"]:
     return found[word]
 
 
+def approvals_line(checks: Sequence[ApprovalCheck]) -> str:
+    """The candidate's approvals in a line: who, as what, and what the audit log says of it; empty without any."""
+    told = _("{who} ({role}) {state}")
+    parts = [
+        told.format(who=check.approval.by, role=role_title(check.approval.role), state=_(STATES[check.state]))
+        + (f": {check.why}" if check.why else "")
+        for check in checks
+    ]
+    return "; ".join(parts)
+
+
+def approvals_document(checks: Sequence[ApprovalCheck]) -> list[dict[str, object]]:
+    """The same in JSON (docs/json.md)."""
+    return [
+        {
+            "role": check.approval.role,
+            "by": check.approval.by,
+            "at": check.approval.at,
+            "state": check.state.value,
+            "why": check.why or None,
+            "forger": check.forger or None,
+        }
+        for check in checks
+    ]
+
+
 async def approve(place: Place, role: Literal["code", "tech_lead"]) -> int:
     """Approve in `role`, then wait for the audit log's word; 1 where it does not come or says otherwise."""
     async with session_at(place) as session:
+        before = (await session.actions.access.facts()).approvals
         approval = await session.actions.approve(role)
+        for one in before:
+            if one.state is ApprovalState.FORGED:
+                warn(_("FORGED ({role}): {why}").format(role=role_title(one.approval.role), why=one.why))
         say(
             _("{by} approves {image} as {role} ({where}).").format(
                 by=approval.by,

@@ -6,6 +6,7 @@ import asyncio
 from dataclasses import replace
 from datetime import datetime
 
+from console.commands.approving import approvals_document, approvals_line
 from console.commands.output import SCHEMA, say, say_fields, say_json, say_table
 from console.commands.running import Place, session_at
 from console.commands.schema import schema_for
@@ -28,6 +29,8 @@ async def status(place: Place, *, as_json: bool) -> int:
         now = session.cloud.server_clock.now()
         identity = session.identity
         missed = await JournalOutbox(session.actions.door).load()
+        open_one = snapshot.candidate is not None and snapshot.candidate.open
+        approvals = (await session.actions.access.facts()).approvals if open_one else ()
     rules = place.settings.rules(place.environment)
     window = rules.window.state(now) if now and rules.protected else None
     target = snapshot.readiness.target
@@ -38,6 +41,7 @@ async def status(place: Place, *, as_json: bool) -> int:
         if schema is not None:
             found = {"runs": schema.runs, "sentence": schema.sentence, "warnings": schema.warnings}
             document["rollback_on_schema"] = found
+        document["approvals"] = approvals_document(approvals)
         document["undelivered"] = [{"title": item.message.title, "problem": item.problem} for item in missed]
         say_json(document)
         return ExitCode.DONE
@@ -68,6 +72,7 @@ async def status(place: Place, *, as_json: bool) -> int:
             (_("stable"), _of(snapshot.stable, desired)),
             (_("release"), _release_words(release) + _unwatched_words(release, desired, rules, now)),
             (_("driver"), _driver_words(release, now)),
+            (_("approvals"), approvals_line(approvals)),
             (_("auto"), _auto_words(release)),
             (_("verdict"), f"{word}: {sentence}" if snapshot.canary else ""),
             (_("rollback"), way_back),

@@ -422,6 +422,7 @@ def _approvals(rules: EnvironmentRules, facts: Facts) -> Answer:
     if forged:
         told = _("FORGED ({role}): {why}")
         words = "; ".join(told.format(role=role_title(check.approval.role), why=check.why) for check in forged)
+        words += ". " + _("Whoever signs that role anew, in their own name, puts theirs in its place.")
         return Answer("approvals", title, False, words)
     missing = missing_roles(facts.approvals, rules.approvals)
     if not missing:

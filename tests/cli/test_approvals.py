@@ -65,6 +65,26 @@ def test_an_approval_forged_in_anothers_name_blocks_the_promotion_and_names_the_
     overridden = on("shift", "10", "--reason", "we really need it out today")
     assert overridden.returncode == 3
     assert "No reason overrides this" in overridden.stderr
+    status = on("status")
+    assert f"carlos.lopez@example.com (tech lead) FORGED: {MALLORY} wrote it" in status.stdout
+    (told,) = [one for one in json.loads(on("status", "--json").stdout)["approvals"] if one["state"] == "forged"]
+    assert (told["role"], told["by"], told["forger"]) == ("tech_lead", "carlos.lopez@example.com", MALLORY)
+
+
+def test_whoever_signs_the_forged_role_anew_puts_their_own_in_its_place(on: Any) -> None:
+    def plant(candidate: dict[str, Any]) -> None:
+        lead = next(given for given in candidate["approvals"] if given["role"] == "tech_lead")
+        candidate["approvals"].append({**lead, "id": "0" * 16})
+
+    rewrite(on.endpoint, MALLORY, plant)
+    assert on("shift", "10").returncode == 3, "a forged one blocks beside two honest ones"
+    anew = on("approve", "--role", "tech-lead", who="carlos.lopez@example.com")
+    assert anew.returncode == 0, anew.stderr
+    assert f"FORGED (tech lead): {MALLORY} wrote it" in anew.stderr
+    status = on("status").stdout
+    assert "FORGED" not in status
+    assert "carlos.lopez@example.com (tech lead) verified" in status
+    assert on("shift", "10").returncode == 0
 
 
 def test_honest_approvals_that_a_stranger_carries_along_still_count(on: Any) -> None:

@@ -84,6 +84,15 @@ class Stage:
         (self._out / f"{name}.txt").write_text(text, encoding="utf-8")
         print(text, flush=True)
 
+    def go_down_to(self, title: str) -> None:
+        """Go down the list until a step is in hand."""
+        for _ in range(40):
+            if f"─ {title} ─" in self.console.text():
+                return
+            self.console.press("Down")
+            until(lambda: False, 0.3)
+        raise AssertionError(f"no {title}:\n{self.console.page()}")
+
     def move(self, name: str) -> None:
         """Ask to move 10 %, keep the dialog, and leave it."""
         self.console.press("c")
@@ -139,15 +148,15 @@ def main(argv: list[str] | None = None) -> int:
         act.command("forged-5-shift", "shift", "10")
     with stage(tmux, out, (columns, lines)) as act:
         act.command("image-0-deploy", "deploy", NEW_IMAGE, "--tag", "canary")
-        act.console.wait_for(lambda text: "void" in text or "stale" in text, 60.0)
-        until(lambda: False, 2.0)
         act.keep("image-1-checklist")
-        for _ in range(30):
-            if "Approval: code ─" in act.console.text():
-                break
-            act.console.press("Down")
-            until(lambda: False, 0.2)
-        act.keep("image-1-approval")
+        for name, title, why in (
+            ("approval", "Approval: code", "void"),
+            ("tech-lead", "Approval: tech lead", "void"),
+            ("smoke", "Production /healthz at 0 %", "stale"),
+        ):
+            act.go_down_to(title)
+            act.console.wait_for(why, 60.0)
+            act.keep(f"image-1-{name}")
         act.move("image-2")
         act.command("image-3-status", "status")
         act.command("image-4-shift", "shift", "10")

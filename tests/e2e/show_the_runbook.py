@@ -161,22 +161,19 @@ class Show:
         until(lambda: "Enter Do it" in who.text() or row(who, step)[:1] in ("◐", "✔", "✖"), 15.0)
         if "Enter Do it" in who.text():
             self.keep(f"{step.id}-asked")
-            who.confirm("Enter Do it")
-            until(lambda: row(who, step)[:1] in ("◐", "✔", "✖"), 15.0)
-            if "Enter Do it" in who.text():  # the screen was slow to go, and a second Enter has asked again
-                who.press("Escape")
+            answer(who, "Enter Do it")
 
     def _confirm(self, who: Terminal, step: Step) -> None:
         who.press("Enter")
         who.wait_for("Signed as")
         self.keep(f"{step.id}-asked")
-        who.confirm("Signed as")
+        answer(who, "Signed as")
 
     def _approval(self, who: Terminal, step: Step) -> None:
         who.press("Enter")
         who.wait_for("Signed as")
         self.keep(f"{step.id}-asked")
-        who.confirm("Signed as")
+        answer(who, "Signed as")
         until(lambda: row(who, step)[:1] in ("◑", "✔"), 15.0)
         self.keep(f"{step.id}-signed")
 
@@ -235,7 +232,7 @@ class Show:
             who.wait_for("Enter Send it", 60.0)
             if sent in (0, 2):
                 self.keep(f"{step.id}-statement")
-            who.confirm("Enter Send it")
+            answer(who, "Enter Send it")
             who.wait_for(lambda text, asked=heading[0]: asked not in text, 60.0)  # type: ignore[misc]
             sent += 1
         self.keep(f"{step.id}-applied")
@@ -248,14 +245,14 @@ class Show:
         who.press("Enter")
         who.wait_for("Enter Move", 60.0)
         self.keep(f"{step.id}-asked")
-        who.confirm("Enter Move")
+        answer(who, "Enter Move")
 
     def _bake(self, who: Terminal, step: Step) -> None:
         """Nothing to press; the canary screen is looked at meanwhile."""
         until(lambda: row(who, step)[:1] in ("◐", "✔"), 60.0)
         self.keep(f"{step.id}-running")
         who.press("c")
-        who.wait_for("bake", 15.0)
+        who.wait_for("this bake", 60.0)
         time.sleep(2)
         self.keep(f"{step.id}-canary-screen")
         who.press("k")
@@ -287,6 +284,16 @@ class Show:
 
 
 # ---------------------------------------------------------------------- reading a screen
+
+
+def answer(who: Terminal, leaves: str) -> None:
+    """Press Enter until the dialog with these words is gone; seldom, for on a busy machine a second one asks again."""
+    end = time.monotonic() + 60.0
+    while leaves in who.text():
+        assert time.monotonic() < end, f"the dialog stays:\n{who.page()}"
+        until(lambda: False, 0.4)  # it takes no Enter in its first moment, on purpose
+        who.press("Enter")
+        until(lambda: leaves not in who.text(), 4.0)
 
 
 def row_of(text: str, step: Step) -> str:
