@@ -198,11 +198,11 @@ class Keeping(Standing):
         )
 
     async def _take_in_begun(self) -> None:
-        """After a take-over: what became of runs that the console before began, and that must not be done twice."""
+        """After a take-over: messages that the console before began to send may have left, and are shown so."""
         for record in self._candidate.steps if self._candidate is not None else ():
             kind = self.loaded.kinds.get(record.step)
-            if kind is None or not kind.once or kind.ask is not Ask.NOTHING:
-                continue
+            if kind is None or not kind.again:
+                continue  # what the world can be asked about is asked when it is run
             try:
                 await self._begun_elsewhere(record.step, kind)
             except CanarioError as error:

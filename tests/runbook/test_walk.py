@@ -8,7 +8,7 @@ from contextlib import AsyncExitStack
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import pytest
 
@@ -323,6 +323,34 @@ async def test_a_manual_rollback_is_kept_in_the_journal_alone_and_each_is_a_new_
         assert view(another, "word").state is State.OPEN
         for walk in (first, again, another):
             await walk.close()
+    finally:
+        await session.close()
+
+
+async def test_a_fault_inside_opening_the_runbook_is_told_and_it_is_tried_again(
+    simulator: Callable[..., SimulatorProcess], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    running = simulator(scenario="healthy", bare=True)
+    opened, faults = Walk.open, [ValueError("a bug")]
+
+    async def open_one(*arguments: Any, **more: Any) -> Walk:
+        if faults:
+            raise faults.pop()
+        return await opened(*arguments, **more)
+
+    monkeypatch.setattr(Walk, "open", open_one)
+    settings = Settings(journal=tmp_path / "journal.db")
+    session = await Session.open(
+        settings, settings.environment("production"), endpoint=running.grpc, as_email=MARIA, watch=True
+    )
+    try:
+        async with asyncio.timeout(60):
+            while "runbook" not in session.problems:  # noqa: ASYNC110 - nobody tells
+                await asyncio.sleep(0.02)
+            assert "a bug" in session.problems["runbook"]
+            while session.walk is None:  # noqa: ASYNC110
+                await asyncio.sleep(0.05)
+        assert "runbook" not in session.problems
     finally:
         await session.close()
 
