@@ -11,6 +11,7 @@ from dataclasses import replace
 from console.actions.recovery import process_alive as alive
 from console.errors import BlockedError, CanarioError, JournalError, UnavailableError
 from console.journal.scrub import scrub_text
+from console.release.approvals import ApprovalState
 from console.release.state import LEASE, SENTENCE_LIMIT, Candidate, Driver, StepRecord, image_identity
 from console.runbook.evidence import Evidence, Result
 from console.runbook.kinds.base import (
@@ -272,6 +273,7 @@ class Keeping(Standing):
             return
         if self._is_shared and self.at_work and self._candidate is not None and self._candidate.open:
             await self._record_seen()
+            await self._tell_again_what_was_forged()
             if self.latest.done and not self._runs:
                 await self.finish("done")
         for step, run in self._runs.items():
@@ -286,6 +288,19 @@ class Keeping(Standing):
             await self._look_for_drift()
         if self._is_shared and (self._shared.waiting or self._lease_due()) and self._due():
             await self._try_flush()
+
+    async def _tell_again_what_was_forged(self) -> None:
+        """Where somebody wrote over our own word in another's name: name them, and tell our own word again."""
+        for check in self._step_checks():
+            record = check.record
+            ours = counted(self._past.evidence.get(record.step, ()))
+            if check.state is not ApprovalState.FORGED or ours is None or record.key in self._shared.forged:
+                continue
+            self._shared.forged.add(record.key)
+            why = _("FORGED: {why}").format(why=f"{record.step}: {check.why}")
+            self._forgeries[record.key] = why
+            await self.store.note("forged", self.candidate_id, self.runbook.id, step=record.step, by=check.forger)
+            self._tell(ours)
 
     async def _look_for_drift(self) -> None:
         """Take in what steps that have passed would find out now, until the release has made its revision."""

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -448,6 +448,27 @@ async def test_a_smoke_test_that_somebody_else_wrote_into_the_annotation_counts_
         assert view(walk, "lead").state is State.NOT_YET
     await maria.run("build")
     await until(maria, lambda found: (build := found.view("build")) and build.state is State.PASSED)
+
+
+async def test_what_somebody_writes_over_our_own_word_is_named_and_our_word_is_told_again(console: Opened) -> None:
+    maria = await console()
+    await maria.run("build")
+    mallory = await console(MALLORY, drive=False)
+    forged = StepRecord(
+        step="build", result="failed", by=MARIA, at=maria.now() + timedelta(hours=1), key="f" * 16, sentence="broken"
+    )
+    await mallory._shared.change(lambda there: with_records(there, {"build": forged}) if there is not None else None)
+    found = await until(maria, lambda found: any("FORGED" in problem for problem in found.problems))
+    assert any(MALLORY in problem for problem in found.problems)
+    build = found.view("build")
+    assert build is not None
+    assert build.state is State.PASSED, "it is done, and not to be done again"
+
+    def ours(found: Checklist) -> bool:
+        told = maria.candidate.steps if maria.candidate is not None else ()
+        return [(one.result, one.by) for one in told if one.step == "build"] == [("passed", MARIA)]
+
+    await until(maria, ours)
 
 
 # Crashes
