@@ -86,7 +86,9 @@ class Keeping(Standing):
         if step is None:
             return evidence
         if step.bound_to == "image" and (image := evidence.learned.get("image")):
-            return replace(evidence, subject=image_identity(image))
+            found = image_identity(image)
+            known = evidence.subject.partition("#")[0] == found  # of one revision, where no digest is told
+            return evidence if known else replace(evidence, subject=found)
         return replace(evidence, subject=self.subject.bound(step.bound_to))
 
     def _tell(self, evidence: Evidence) -> None:
