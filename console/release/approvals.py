@@ -107,7 +107,7 @@ def approval_write(
     candidate = document.candidate
     if candidate is None:
         return ApprovalWrite(time, principal, ())
-    return ApprovalWrite(time, principal, candidate.approvals, candidate.steps)
+    return ApprovalWrite(time, principal, candidate.approvals, steps=candidate.steps)
 
 
 def all_introduced(candidate: Candidate, writes: Iterable[ApprovalWrite]) -> bool:
