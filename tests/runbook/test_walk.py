@@ -208,6 +208,15 @@ async def test_what_a_step_finds_out_is_known_to_all(console: Opened) -> None:
     assert walk.candidate.image == "repo/app:2"
 
 
+async def test_the_version_that_somebody_names_is_the_releases_on_every_console(console: Opened) -> None:
+    walk = await console()
+    await walk.name_version("1.20.0")
+    assert walk.subject.version == "1.20.0"
+    await walk.sign("word")
+    carlos = await console(CARLOS)
+    assert carlos.subject.version == "1.20.0"
+
+
 async def test_a_step_runs_with_progress_and_stops_when_asked(console: Opened) -> None:
     Machine.hold = True
     walk = await console()
