@@ -25,6 +25,11 @@ from console.text import clean
 NAME_LIMIT = 63
 """Longest resource name Cloud Run takes (a DNS label)."""
 
+TEMPLATES = 4_096
+"""Fingerprints that are kept."""
+
+_templates: dict[str, str] = {}
+
 _NUMBER = re.compile(r"-(\d{5})-[a-z]{3}$")
 
 _LATEST = TrafficTargetAllocationType.TRAFFIC_TARGET_ALLOCATION_TYPE_LATEST
@@ -87,7 +92,7 @@ def revision_from(message: run_v2.Revision) -> Revision:
         reason=reason,
         deleted=deleted,
         min_instances=pb.scaling.min_instance_count,
-        template=of_revision(pb),
+        template=_template(pb),
     )
 
 
@@ -155,6 +160,18 @@ def _split(targets: Iterable[Any]) -> TrafficSplit:
             for target in targets
         )
     )
+
+
+def _template(pb: Any) -> str:
+    """The fingerprint of a revision; a revision never changes, and hundreds are listed again and again."""
+    if not pb.uid:
+        return of_revision(pb)
+    if len(_templates) > TEMPLATES:
+        _templates.clear()
+    known = _templates.get(pb.uid)
+    if known is None:
+        known = _templates[pb.uid] = of_revision(pb)
+    return known
 
 
 def _fingerprint(template: Any) -> str:

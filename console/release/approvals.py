@@ -107,7 +107,7 @@ def approval_write(
     candidate = document.candidate
     if candidate is None:
         return ApprovalWrite(time, principal, ())
-    return ApprovalWrite(time, principal, candidate.approvals, candidate.steps)
+    return ApprovalWrite(time, principal, candidate.approvals, steps=candidate.steps)
 
 
 def all_introduced(candidate: Candidate, writes: Iterable[ApprovalWrite]) -> bool:
@@ -126,16 +126,14 @@ def all_introduced(candidate: Candidate, writes: Iterable[ApprovalWrite]) -> boo
 
 
 def counting(candidate: Candidate, steps: Collection[str] | None = None) -> tuple[StepRecord, ...]:
-    """Records that let a release go on: passed and skipped ones.
+    """Records that say how a step ended; one that only runs says nothing yet.
 
     Args:
         candidate: as written on the service.
         steps: ids of the steps that matter; None: all.
     """
     return tuple(
-        record
-        for record in candidate.steps
-        if record.result in ("passed", "skipped") and (steps is None or record.step in steps)
+        record for record in candidate.steps if record.result != "running" and (steps is None or record.step in steps)
     )
 
 
@@ -206,7 +204,8 @@ def check_steps(
     for write in ordered:
         by_step: dict[str, list[StepRecord]] = {}
         for line in write.steps:
-            by_step.setdefault(line.step, []).append(line)
+            if only is None or line.step in only:
+                by_step.setdefault(line.step, []).append(line)
         lines.append((write.principal, by_step))
     checks = []
     for record in records:

@@ -11,6 +11,7 @@ from dataclasses import replace
 from console.actions.recovery import process_alive as alive
 from console.errors import BlockedError, CanarioError, JournalError, UnavailableError
 from console.journal.scrub import scrub_text
+from console.release.approvals import ApprovalState
 from console.release.state import LEASE, SENTENCE_LIMIT, Candidate, Driver, StepRecord, image_identity
 from console.runbook.evidence import Evidence, Result
 from console.runbook.kinds.base import (
@@ -85,7 +86,9 @@ class Keeping(Standing):
         if step is None:
             return evidence
         if step.bound_to == "image" and (image := evidence.learned.get("image")):
-            return replace(evidence, subject=image_identity(image))
+            found = image_identity(image)
+            known = evidence.subject.partition("#")[0] == found  # of one revision, where no digest is told
+            return evidence if known else replace(evidence, subject=found)
         return replace(evidence, subject=self.subject.bound(step.bound_to))
 
     def _tell(self, evidence: Evidence) -> None:
@@ -202,11 +205,11 @@ class Keeping(Standing):
         )
 
     async def _take_in_begun(self) -> None:
-        """After a take-over: what became of runs that the console before began, and that must not be done twice."""
+        """After a take-over: messages that the console before began to send may have left, and are shown so."""
         for record in self._candidate.steps if self._candidate is not None else ():
             kind = self.loaded.kinds.get(record.step)
-            if kind is None or not kind.once or kind.ask is not Ask.NOTHING:
-                continue
+            if kind is None or not kind.again:
+                continue  # what the world can be asked about is asked when it is run
             try:
                 await self._begun_elsewhere(record.step, kind)
             except CanarioError as error:
@@ -276,6 +279,7 @@ class Keeping(Standing):
             return
         if self._is_shared and self.at_work and self._candidate is not None and self._candidate.open:
             await self._record_seen()
+            await self._tell_again_what_was_forged()
             if self.latest.done and not self._runs:
                 await self.finish("done")
         if self._local_id and not self._local_over and self.latest.done and not self._runs:
@@ -292,6 +296,19 @@ class Keeping(Standing):
             await self._look_for_drift()
         if self._is_shared and (self._shared.waiting or self._lease_due()) and self._due():
             await self._try_flush()
+
+    async def _tell_again_what_was_forged(self) -> None:
+        """Where somebody wrote over our own word in another's name: name them, and tell our own word again."""
+        for check in self._step_checks():
+            record = check.record
+            ours = counted(self._past.evidence.get(record.step, ()))
+            if check.state is not ApprovalState.FORGED or ours is None or record.key in self._shared.forged:
+                continue
+            self._shared.forged.add(record.key)
+            why = _("FORGED: {why}").format(why=f"{record.step}: {check.why}")
+            self._forgeries[record.key] = why
+            await self.store.note("forged", self.candidate_id, self.runbook.id, step=record.step, by=check.forger)
+            self._tell(ours)
 
     async def _look_for_drift(self) -> None:
         """Take in what steps that have passed would find out now, until the release has made its revision."""

@@ -6,7 +6,7 @@ cannot be written now is kept and written with the next.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Literal
@@ -32,6 +32,8 @@ class Shared:
     """Steps' records still to be written."""
     learned: dict[str, str] = field(default_factory=dict)
     """Fields still to be written."""
+    forged: set[str] = field(default_factory=set)
+    """Keys of records that somebody wrote in another's name; ours replace them, whatever time they claim."""
     closing: tuple[Literal["done", "stopped"], datetime] | None = None
 
     async def read(self) -> Candidate | None:
@@ -90,7 +92,7 @@ class Shared:
         def change(candidate: Candidate | None) -> Candidate | None:
             if candidate is None:
                 return None
-            changed = with_records(with_learned(candidate, learned), records)
+            changed = with_records(with_learned(candidate, learned), records, self.forged)
             driver = lease(candidate) if lease is not None else None
             if driver is not None:
                 changed = changed.model_copy(update={"driver": driver})
@@ -112,12 +114,15 @@ class Shared:
         return written
 
 
-def with_records(candidate: Candidate, records: Mapping[str, StepRecord]) -> Candidate:
-    """`candidate` with steps' records put in: of each step the newest one stays."""
-    present = {record.step: record for record in candidate.steps}
+def with_records(candidate: Candidate, records: Mapping[str, StepRecord], forged: Collection[str] = ()) -> Candidate:
+    """`candidate` with steps' records put in: of each step the newest one stays, but for `forged` ones (by key)."""
+    present: dict[str, StepRecord] = {}
+    for record in candidate.steps:
+        if record.step not in present or record.key not in forged:
+            present[record.step] = record
     for step, record in records.items():
         before = present.get(step)
-        if before is None or before.at <= record.at or before.result == "running":
+        if before is None or before.at <= record.at or before.result == "running" or before.key in forged:
             present[step] = record
     steps = tuple(present.values())
     return candidate if steps == candidate.steps else candidate.model_copy(update={"steps": steps})

@@ -105,6 +105,8 @@ class Standing:
         """Who wrote what the service carries, as read here; the watcher's reading counts where it has found more."""
         self._checked: tuple[object, object, tuple[StepCheck, ...]] = (None, None, ())
         """Others' records as checked last, and of what."""
+        self._forgeries: dict[str, str] = {}
+        """What somebody wrote over our own word, by its key; told as long as this console is open."""
         self._keys: set[str] = set()
         """Keys of runs whose end is known or looked after here."""
         self._to_restart: tuple[str, ...] = ()
@@ -272,11 +274,13 @@ class Standing:
         problem = snapshot.approvals_problem if snapshot is not None else ""
         for check in self._step_checks():
             record = check.record
-            if record.result not in ("passed", "skipped") or check.counts:
+            if record.result == "running" or check.counts:
                 continue
+            if check.state is ApprovalState.FORGED and record.step in self._past.evidence:
+                continue  # our own word stands, and is told again (`Keeping`)
             if check.state is ApprovalState.FORGED:
                 found[record.step] = Observation("failed", _("FORGED: {why}").format(why=check.why))
-            elif record.key not in ours:
+            elif record.key not in ours and record.result in ("passed", "skipped"):
                 why = _("the audit log cannot be read: {problem}").format(problem=problem) if problem else check.why
                 found[record.step] = Observation("verifying", f"{record.by}: {why}")
         return found
@@ -331,7 +335,7 @@ class Standing:
         return running
 
     def _told_problems(self) -> tuple[str, ...]:
-        problems = list(self._problems.values())
+        problems = [*self._problems.values(), *self._forgeries.values()]
         candidate = self._candidate
         if candidate is not None and candidate.runbook_digest not in ("", self.runbook.digest()):
             problems.append(

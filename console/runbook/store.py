@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from console.actions.door import Door
 from console.journal import Entry, Journal
-from console.release.approvals import StepCheck
+from console.release.approvals import ApprovalState, StepCheck
 from console.release.state import StepRecord
 from console.runbook.evidence import EXCERPT_LINES, Evidence, ItemResult, Result
 from console.runbook.shared_cases import Texts, cases_of, items_from, worded
@@ -315,16 +315,22 @@ def merged(
     Args:
         own: ours, by step.
         candidate: with what others told.
-        checks: their records held against the audit log; of others only what it vouches for is taken. None: all is.
+        checks: their records held against the audit log; of others what lets a release go on is taken once it vouches
+            for that, the rest unless it was forged. None: all is.
         texts: of the steps' lists as our checkout has them, by step.
     """
-    vouched = None if checks is None else [check.record for check in checks if check.counts]
+    known = tuple(checks or ())
     whole = {step: tuple(known) for step, known in own.items()}
     ours = {evidence.key for known in own.values() for evidence in known}
     theirs: set[str] = set()
     for record in candidate.steps if candidate is not None else ():
         evidence = from_record(record)
-        if evidence is None or evidence.key in ours or (vouched is not None and record not in vouched):
+        if evidence is None or evidence.key in ours:
+            continue
+        found = next((check.state for check in known if check.record is record or check.record == record), None)
+        state = found or ApprovalState.VERIFYING
+        goes_on = evidence.result in (Result.PASSED, Result.SKIPPED)
+        if checks is not None and state is not ApprovalState.VERIFIED and (goes_on or state is ApprovalState.FORGED):
             continue
         evidence = worded(evidence, (texts or {}).get(record.step, {}))
         whole[record.step] = (*whole.get(record.step, ()), evidence)

@@ -31,6 +31,7 @@ from console.runbook.progress import Checklist, State
 from console.runbook.running import Run, carry_out, new_key
 from console.runbook.shared import seated
 from console.runbook.store import INTERRUPTED, REFUSED, Begun, Past
+from console.runbook.views import StepView
 from console.runbook.weighing import counted
 from console.words import _
 
@@ -160,7 +161,7 @@ class Walk(Keeping):
         if not view.may_run:
             raise BlockedError((view.why_not,), overridable=False)
         answer = answer or Answer()
-        if view.state is State.UNKNOWN:
+        if view.state is State.UNKNOWN and self._is_cut_off(step_id, view):
             self._runs[step_id] = Run(step_id, who, self.now(), self.session.clock.monotonic(), key=new_key())
             self._publish()
             try:
@@ -402,6 +403,10 @@ class Walk(Keeping):
                 await self.store.end_without(number, REFUSED, str(error))
             raise
         return await self._keep(number, evidence)
+
+    def _is_cut_off(self, step_id: str, view: StepView) -> bool:
+        """Whether a step's state is not known because a run of it was cut off, so that there is one to ask about."""
+        return step_id in self._unsettled or (view.evidence is not None and view.evidence.result is Result.UNKNOWN)
 
     async def _look_again(self, step_id: str, kind: StepKind, answer: Answer, who: str) -> Evidence:
         """Find out what became of a run that was cut off: the world is asked; a person only where it cannot be.

@@ -14,7 +14,7 @@ from aiohttp import web
 
 from console.simulator.callers import Permissions, caller_of
 from console.simulator.clock import SimClock
-from console.simulator.faults import Faults
+from console.simulator.faults import Faults, refusal
 from console.simulator.registry import pinned
 from console.simulator.revisions import RevisionRecord
 from console.simulator.status import Code, StatusError
@@ -56,8 +56,8 @@ class Knative:
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
         await self._faults.answering.wait()
         try:
-            if (refused := self._faults.before("GetRevision", self._clock.now())) is not None:
-                raise refused
+            if self._faults.unavailable or self._faults.expired:
+                raise refusal(Code.UNAVAILABLE if self._faults.unavailable else Code.UNAUTHENTICATED)
             return web.json_response(self._revision(request), headers={"Date": self._clock.http_date()})
         except StatusError as error:
             status = _HTTP.get(error.code, 500)

@@ -125,6 +125,7 @@ class ApprovalFeed:
         self._logs, self._service, self._clock = logs, service, clock
         self._now, self._candidate, self._changed = now, candidate, changed
         self._of = ""
+        self._seen: tuple[object, object, tuple[object, ...]] = (None, None, ())
         self.writes: tuple[ApprovalWrite, ...] = ()
         """Calls that wrote the annotation, oldest first."""
         self.problem = ""
@@ -136,7 +137,7 @@ class ApprovalFeed:
         looked = 0
         while True:
             candidate, now = self._candidate(), self._now()
-            lacking = unaccounted(candidate, self.writes)
+            lacking = self._lacking(candidate)
             if candidate is None or now is None or not lacking:
                 await self._clock.sleep(IDLE_S)
                 continue
@@ -153,12 +154,18 @@ class ApprovalFeed:
             self._changed()
             await self._pause(lacking, min(LOOK_S * 2 ** max(0, looked - PATIENT), LONGEST_S))
 
+    def _lacking(self, candidate: Candidate | None) -> tuple[object, ...]:
+        """What nobody is known to have written; worked out anew only where either side has changed."""
+        if self._seen[0] is not candidate or self._seen[1] is not self.writes:
+            self._seen = (candidate, self.writes, unaccounted(candidate, self.writes))
+        return self._seen[2]
+
     async def _pause(self, lacking: tuple[object, ...], pause_s: float) -> None:
         """Wait for the next look; something new that is not accounted for is looked for after LOOK_S."""
         until = self._clock.monotonic() + pause_s
         soonest = self._clock.monotonic() + LOOK_S
         while (now := self._clock.monotonic()) < until:
-            if now >= soonest and unaccounted(self._candidate(), self.writes) != lacking:
+            if now >= soonest and self._lacking(self._candidate()) != lacking:
                 return
             await self._clock.sleep(min(IDLE_S, until - now))
 

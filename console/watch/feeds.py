@@ -109,7 +109,11 @@ class ServiceFeed:
 
     async def run(self) -> None:
         """Read until cancelled."""
-        await asyncio.gather(self._poll_service(), self._poll_revisions())
+        try:
+            await asyncio.gather(self._poll_service(), self._poll_revisions())
+        finally:
+            for task in self._asking:
+                task.cancel()
 
     async def _poll_service(self) -> None:
         while True:

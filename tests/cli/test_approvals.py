@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -49,6 +50,7 @@ def on(simulator: Simulator, canario: Canario) -> Callable[..., subprocess.Compl
         return canario(*command, "--env", "production", "--endpoint", cloud.grpc, "--as", who)
 
     run.endpoint = cloud.grpc  # type: ignore[attr-defined]
+    run.process = cloud  # type: ignore[attr-defined]
     return run
 
 
@@ -98,9 +100,40 @@ def test_a_new_image_voids_both_approvals_and_the_smoke_tests_and_says_why(on: A
     done = on("shift", "10")
     assert done.returncode == 3
     for person in ("juan.perez@example.com", "carlos.lopez@example.com"):
-        assert f"{person}'s is void; it was given for the image wa-backend:abc123d" in done.stderr
-    assert "the image is now wa-backend:def456e" in done.stderr
+        told = (
+            rf"{person}'s is void; it was given for the image (@[0-9a-f]{{12}}), and the image is now (@[0-9a-f]{{12}})"
+        )
+        found = re.search(told, " ".join(done.stderr.split()))
+        assert found is not None, done.stderr
+        assert found[1] != found[2]
     assert "prod_healthz is stale" in done.stderr
+
+
+def test_the_same_tag_pushed_again_and_deployed_voids_both_approvals_and_the_smoke_tests(on: Any) -> None:
+    image = "us-central1-docker.pkg.dev/demo/wa-app/wa-backend:abc123d"
+    assert on("deploy", image, "--tag", "canary").returncode == 0
+    same = on("shift", "10")
+    assert same.returncode == 0, same.stderr
+    assert on("rollback").returncode == 0
+    on.process.post("/push", {"image": image})
+    assert on("deploy", image, "--tag", "canary").returncode == 0
+    done = on("shift", "10")
+    assert done.returncode == 3
+    told = " ".join(done.stderr.split())
+    assert "void; it was given for the image @" in told
+    assert "prod_healthz is stale: it was of @" in told
+
+
+def test_a_smoke_test_forged_in_anothers_name_blocks_the_promotion_and_names_the_forger(on: Any) -> None:
+    def forge(candidate: dict[str, Any]) -> None:
+        record = next(step for step in candidate["steps"] if step["step"] == "prod_healthz")
+        record["key"] = "f" * 16
+
+    rewrite(on.endpoint, MALLORY, forge)
+    done = on("shift", "10")
+    assert done.returncode == 3
+    told = " ".join(done.stderr.split())
+    assert f"prod_healthz is FORGED: {MALLORY} wrote it in the name of carlos.lopez@example.com" in told
 
 
 def test_with_nothing_on_record_nobody_has_approved(simulator: Simulator, canario: Canario, tmp_path: Path) -> None:

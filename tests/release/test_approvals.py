@@ -359,7 +359,7 @@ def smoke_test(step: str = "prod_healthz", by: str = JUAN, **fields: Any) -> Ste
 
 def told(*by: tuple[str, tuple[StepRecord, ...]]) -> tuple[ApprovalWrite, ...]:
     return tuple(
-        ApprovalWrite(WEDNESDAY + timedelta(seconds=number), principal, (), steps)
+        ApprovalWrite(WEDNESDAY + timedelta(seconds=number), principal, (), steps=steps)
         for number, (principal, steps) in enumerate(by)
     )
 

@@ -123,7 +123,7 @@ async def approved(console: Opened) -> tuple[Walk, Walk]:
 
 
 async def deployed(walk: Walk, image: str, **variables: str) -> str:
-    """Somebody deploys to production past the runbook, under the canary's tag; the digest or reference deployed."""
+    """Somebody deploys to production past the runbook, under the canary's tag; the revision's name."""
     run = walk.session.cloud.run
     service = await run.get_service("wa-backend")
     current = await run._get("wa-backend", 10.0)
@@ -132,9 +132,7 @@ async def deployed(walk: Walk, image: str, **variables: str) -> str:
     for key, value in variables.items():
         template.containers[0].env.append(run_v2.EnvVar(name=key, value=value))
     split = service.traffic.with_shares(service.desired_shares()).with_tag("canary", name)
-    message = run_v2.Service(
-        name=current.name, etag=service.etag, template=template, traffic=convert.targets_from(split)
-    )
+    message = run_v2.Service(name=current.name, template=template, traffic=convert.targets_from(split))
     client = await walk.session.cloud._connection.services()
     request = run_v2.UpdateServiceRequest(service=message, update_mask={"paths": ["template", "traffic"]})
     operation = await client.update_service(request=request)

@@ -6,9 +6,9 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import pytest
 
@@ -208,6 +208,15 @@ async def test_what_a_step_finds_out_is_known_to_all(console: Opened) -> None:
     assert walk.candidate.image == "repo/app:2"
 
 
+async def test_the_version_that_somebody_names_is_the_releases_on_every_console(console: Opened) -> None:
+    walk = await console()
+    await walk.name_version("1.20.0")
+    assert walk.subject.version == "1.20.0"
+    await walk.sign("word")
+    carlos = await console(CARLOS)
+    assert carlos.subject.version == "1.20.0"
+
+
 async def test_a_step_runs_with_progress_and_stops_when_asked(console: Opened) -> None:
     Machine.hold = True
     walk = await console()
@@ -327,6 +336,34 @@ async def test_a_manual_rollback_is_kept_in_the_journal_alone_and_each_is_a_new_
         await session.close()
 
 
+async def test_a_fault_inside_opening_the_runbook_is_told_and_it_is_tried_again(
+    simulator: Callable[..., SimulatorProcess], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    running = simulator(scenario="healthy", bare=True)
+    opened, faults = Walk.open, [ValueError("a bug")]
+
+    async def open_one(*arguments: Any, **more: Any) -> Walk:
+        if faults:
+            raise faults.pop()
+        return await opened(*arguments, **more)
+
+    monkeypatch.setattr(Walk, "open", open_one)
+    settings = Settings(journal=tmp_path / "journal.db")
+    session = await Session.open(
+        settings, settings.environment("production"), endpoint=running.grpc, as_email=MARIA, watch=True
+    )
+    try:
+        async with asyncio.timeout(60):
+            while "runbook" not in session.problems:  # noqa: ASYNC110 - nobody tells
+                await asyncio.sleep(0.02)
+            assert "a bug" in session.problems["runbook"]
+            while session.walk is None:  # noqa: ASYNC110
+                await asyncio.sleep(0.05)
+        assert "runbook" not in session.problems
+    finally:
+        await session.close()
+
+
 # Two consoles
 
 
@@ -420,6 +457,27 @@ async def test_a_smoke_test_that_somebody_else_wrote_into_the_annotation_counts_
         assert view(walk, "lead").state is State.NOT_YET
     await maria.run("build")
     await until(maria, lambda found: (build := found.view("build")) and build.state is State.PASSED)
+
+
+async def test_what_somebody_writes_over_our_own_word_is_named_and_our_word_is_told_again(console: Opened) -> None:
+    maria = await console()
+    await maria.run("build")
+    mallory = await console(MALLORY, drive=False)
+    forged = StepRecord(
+        step="build", result="failed", by=MARIA, at=maria.now() + timedelta(hours=1), key="f" * 16, sentence="broken"
+    )
+    await mallory._shared.change(lambda there: with_records(there, {"build": forged}) if there is not None else None)
+    found = await until(maria, lambda found: any("FORGED" in problem for problem in found.problems))
+    assert any(MALLORY in problem for problem in found.problems)
+    build = found.view("build")
+    assert build is not None
+    assert build.state is State.PASSED, "it is done, and not to be done again"
+
+    def ours(found: Checklist) -> bool:
+        told = maria.candidate.steps if maria.candidate is not None else ()
+        return [(one.result, one.by) for one in told if one.step == "build"] == [("passed", MARIA)]
+
+    await until(maria, ours)
 
 
 # Crashes

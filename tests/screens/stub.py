@@ -14,7 +14,7 @@ from console.cloud.logs import AuditEntry
 from console.errors import CanarioError
 from console.notify import Undelivered
 from console.release import moves
-from console.release.approvals import ApprovalCheck, ApprovalState
+from console.release.approvals import ApprovalCheck, ApprovalState, StepCheck
 from console.release.guardrails import Action, Facts
 from console.release.service import Revision, Service
 from console.release.split import TrafficSplit
@@ -28,7 +28,6 @@ from console.release.state import (
     RolledBack,
     StepRecord,
     VerdictRecord,
-    image_identity,
 )
 from console.settings import Settings
 from console.verdict.base import Counts, Evidence, RuleReading, Verdict, Word
@@ -202,7 +201,7 @@ def snapshot(canary: int = 10, *, now: datetime = NOON, bad: bool = False, **res
 def approved() -> Candidate:
     """The release of the canary's image, tested at 0 % and approved by two people."""
     made = revision(CANARY, 0.007)
-    image = image_identity(made.image, made.digest)
+    image = made.identity
     steps = ("prod_healthz", "prod_metrics")
     people = (("code", "juan@acme.example"), ("tech_lead", "carlos@acme.example"))
     return Candidate(
@@ -270,6 +269,7 @@ class StubActions:
             session_id=SESSION,
             candidate=self.candidate,
             approvals=self.checks,
+            step_checks=tuple(StepCheck(told, ApprovalState.VERIFIED) for told in self.candidate.steps),
         )
         return moves.propose(action, self.rules, facts, seen_in.time.now if seen_in.time else None)  # type: ignore[arg-type]
 

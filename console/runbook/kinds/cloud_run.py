@@ -6,6 +6,7 @@ Runbook: `Verificar Deploy en Staging`, `Preparar Deployment Manual` (option B),
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Annotated, ClassVar, Literal
 
@@ -156,12 +157,13 @@ class CloudRunStep(StepKind):
             revision=revision.name, tag=self._settings.tag
         )
         same = image_identity(context.subject.image) == revision.identity  # then its tag is worth keeping
-        return context.evidence(
+        evidence = context.evidence(
             Result.PASSED,
             sentence,
             figures=((_("revision"), revision.name), (_("image"), short_image(revision.identity))),
             learned={} if same else {"image": revision.reference},
         )
+        return replace(evidence, subject=revision.identity) if context.step.bound_to == "image" else evidence
 
     def _image(self, context: StepContext) -> str:
         """What is deployed: the very image that was tested, by its digest; its tag may have been pushed again since."""
