@@ -1,4 +1,4 @@
-"""A list's answers in the annotation: who takes over is asked no answered case again, and the annotation stays small."""
+"""A list's answers in the annotation: who takes over is asked no answered case again, and it stays small."""
 
 from __future__ import annotations
 
