@@ -302,7 +302,7 @@ def rollback_line(view: View, checklist: Checklist) -> Content:
         ),
         _("{done} of {all} steps").format(done=done, all=len(checklist.steps)),
         *([_("closed: {how}").format(how=checklist.closed)] if checklist.closed else []),
-        _("{key}: the release's runbook").format(key=footer.first_key("checklist", view.keymap)),
+        _("{key}: the release").format(key=footer.first_key("checklist", view.keymap)),
     ]
     line = Content.assemble(" ", (_("MANUAL ROLLBACK"), "bold $text-warning"), Content(" · " + " · ".join(parts)))
     return line + Content("".join(f"\n ▲ {problem}" for problem in checklist.problems))

@@ -14,8 +14,9 @@ from pathlib import Path
 import httpx
 import pytest
 
-from console.demo import _parts, _settings, _variables
+from console.demo import _parts, _settings, _variables, demo
 from console.demo_shared import RunningDemo, announced, find_running, folder
+from console.errors import SettingsError, UsageError
 from console.settings import Settings
 from console.simulator.process import LocalParts, SimulatorProcess
 from tests.cli.conftest import Canario
@@ -187,3 +188,19 @@ def test_a_command_walks_the_demo_that_runs_with_its_checkout_and_goes_on_where_
         assert "> git_current" not in again.stdout, "what was done is not done again"
         shown = json.loads(canario("runbook", "show", "--demo", "--json").stdout)
     assert shown["phases"][0]["steps"][0]["state"] == "passed"
+
+
+def test_a_teams_own_runbook_is_walked_in_the_demo(tmp_path: Path) -> None:
+    own = tmp_path / "own.toml"
+    parts = LocalParts("http://127.0.0.1:1", "http://127.0.0.1:1", tmp_path)
+    assert _settings(Settings(), tmp_path, parts, own).runbook_file("despliegue") == own
+    assert _settings(Settings(), tmp_path, parts).runbook_file("despliegue") is None
+
+
+def test_a_mistake_in_the_demos_runbook_is_told_before_anything_is_drawn(tmp_path: Path) -> None:
+    own = tmp_path / "own.toml"
+    own.write_text('id = "own"\ntitel = "Own"\n', encoding="utf-8")
+    with pytest.raises(SettingsError, match=r"own\.toml"):
+        demo("healthy", speed=None, seed=0, headless=False, expect=None, auto_headless=False, email=None, runbook=own)
+    with pytest.raises(UsageError, match="headless play walks none"):
+        demo("healthy", speed=None, seed=0, headless=True, expect=None, auto_headless=False, email=None, runbook=own)

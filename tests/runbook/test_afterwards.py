@@ -229,6 +229,28 @@ async def test_going_back_by_hand_walks_to_the_post_mortem(opened: Opened, tmp_p
     (written,) = (tmp_path / "docs" / "postmortems").glob("*.md")
     assert "bookings lost their time zone" in written.read_text()
     assert all(view.state is State.PASSED for view in walk.checklist().steps)
+    async with asyncio.timeout(30):
+        while not walk.over:
+            await walk.changed()
+    assert walk.checklist().closed == "done"
+    former = walk.candidate_id
+    await walk.run("choose_revision", Answer())
+    assert walk.candidate_id != former, "the first step begins another rollback"
+    assert walk.checklist().view("move_back").evidence is None  # type: ignore[union-attr]
+
+
+async def test_a_rollback_that_was_left_after_its_move_does_not_stand_before_the_next_one(opened: Opened) -> None:
+    walk, process = await opened(load_runbook(None, "rollback"), shared=False)
+    await walk.run("choose_revision", Answer("pass", STABLE, "bookings lost their time zone"))
+    await walk.run("move_back")
+    await walk.close()
+    again, _process = await opened(load_runbook(None, "rollback"), shared=False, running=process)
+    assert again.checklist().view("move_back").state is State.PASSED  # type: ignore[union-attr]
+    assert again.begins_another
+    offered = await again.run("choose_revision", Answer())
+    assert offered.result is Result.PARTIAL
+    assert again.candidate_id != walk.candidate_id
+    assert STABLE not in [item.id for item in offered.items], "it serves already"
 
 
 async def test_an_unknown_revision_is_no_choice(opened: Opened) -> None:

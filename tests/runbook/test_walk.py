@@ -17,6 +17,7 @@ from console.release.state import StepRecord
 from console.runbook.evidence import Evidence, Progress, Result
 from console.runbook.kinds.base import Answer, KindSettings, StepContext, StepKind
 from console.runbook.kinds.confirm import Confirm, ConfirmSettings
+from console.runbook.kinds.uat import Uat, UatSettings
 from console.runbook.load import Loaded
 from console.runbook.model import Phase, Runbook, Skip, Step, Words
 from console.runbook.progress import Checklist, State, StepView
@@ -365,6 +366,49 @@ async def test_a_fault_inside_opening_the_runbook_is_told_and_it_is_tried_again(
 
 
 # Two consoles
+
+
+async def test_who_takes_over_sees_every_uat_answer_and_is_asked_for_none_again(
+    simulator: Callable[..., SimulatorProcess], tmp_path: Path
+) -> None:
+    running = simulator(scenario="healthy", bare=True)
+    qa = tmp_path / "qa"
+    qa.mkdir()
+    qa.joinpath("UAT.md").write_text("".join(f"- [ ] C-{n}: case {n}\n" for n in range(1, 5)), encoding="utf-8")
+    own = step("uat", kind="uat", settings={"file": "qa/UAT.md", "cases": 4}, skip=None)
+    book = Runbook(id="book", title=Words(en="B"), phases=(Phase(id="first", title=Words(en="F"), steps=(own,)),))
+    uat = Loaded(book, {"uat": Uat(own, UatSettings.model_validate(dict(own.settings)))}, "book.toml")
+    async with AsyncExitStack() as stack:
+
+        async def console_of(email: str) -> Walk:
+            settings = Settings.model_validate({"journal": tmp_path / email / "journal.db"})
+            session = await Session.open(
+                settings, settings.environment("production"), endpoint=running.grpc, as_email=email, watch=True
+            )
+            stack.push_async_callback(session.close)
+            await session.watcher.refresh()
+            walk = await Walk.open(session, settings, uat, checkout=tmp_path)
+            stack.push_async_callback(walk.close)
+            return walk
+
+        maria = await console_of(MARIA)
+        await maria.answer("uat", "C-1", "pass")
+        await maria.answer("uat", "C-2", "pass")
+        carlos = await console_of(CARLOS)
+
+        def told(checklist: Checklist) -> list[tuple[str, str, str]]:
+            found = checklist.view("uat")
+            known = found.evidence.items if found is not None and found.evidence is not None else ()
+            return [(item.id, item.title, item.result) for item in known]
+
+        answers = ["pass", "pass", "", ""]
+        whole = [(f"C-{n}", f"case {n}", answers[n - 1]) for n in range(1, 5)]
+        assert told(await until(carlos, lambda now: told(now) == whole)) == whole
+        await carlos.take_over("Maria has gone home")
+        await carlos.answer("uat", "C-3", "pass")
+        evidence = await carlos.answer("uat", "C-4", "pass")
+        assert evidence.result is Result.PASSED, evidence.sentence
+        assert [item.by for item in evidence.items] == [MARIA, MARIA, CARLOS, CARLOS]
 
 
 async def test_a_second_console_sees_the_same_and_signs_only_what_is_theirs(console: Opened) -> None:

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from functools import cache
 from typing import Any
 
-from stub import CANARY, ME, NOON, STABLE
+from stub import CANARY, ME, NOON, OLD, STABLE
 
 from console.runbook.evidence import Evidence, ItemResult, Progress, Result
 from console.runbook.kinds.base import Answer, ApprovalSeen, Observation, Subject
@@ -102,7 +102,9 @@ def stands(
         me=me,
         running=running or {},
         observations=observations or {},
-        traits={own: Traits(kind.ask, kind.machine, kind.once, kind.background) for own, kind in kinds.items()},
+        traits={
+            own: Traits(kind.ask, kind.machine, kind.once, kind.background, kind.again) for own, kind in kinds.items()
+        },
         approvals=approvals,
         **more,
     )
@@ -175,19 +177,57 @@ def read_only() -> Checklist:
     return stands((*before("uat"), "uat"), me=READER, running={"load_test": Running(JUAN, NOON, ours=False)})
 
 
+@cache
+def rollback_book() -> Loaded:
+    """The packaged runbook of the manual rollback."""
+    return load_runbook(None, "rollback")
+
+
+def earlier(chosen: str = "", reason: str = "") -> Evidence:
+    """The earlier revisions, of which one may be chosen."""
+    items = tuple(
+        ItemResult(name, told, "pass" if name == chosen else "", reason if name == chosen else "", critical=doubtful)
+        for name, told, doubtful in (
+            (STABLE, "served 2026-11-18 12:04 to 2026-11-25 11:59 UTC, 6 d in all, up to 100 % · :1a2b3c4", False),
+            (OLD, "served 2026-11-11 to 2026-11-18 UTC, 7 d in all · DOUBTFUL: migration 0007 since", True),
+        )
+    )
+    result = Result.PASSED if chosen else Result.PARTIAL
+    learned = {"back_to": chosen} if chosen else {}
+    return Evidence(
+        "choose_revision", result, ME, NOON, f"back to {chosen}", items=items, learned=learned, reason=reason, key="c"
+    )
+
+
+def going_back(*known: Evidence, now: datetime = NOON, **more: Any) -> Checklist:
+    """The manual rollback's checklist with that evidence."""
+    book = rollback_book()
+    return checklist(
+        book.runbook,
+        evidence={one.step: [one] for one in known},
+        subject=Subject(service="wa-backend"),
+        now=now,
+        me=Me(ME, EVERY_ROLE, drives=True),
+        traits={own: Traits(kind.ask, kind.machine, kind.once, kind.background) for own, kind in book.kinds.items()},
+        **more,
+    )
+
+
 class StubWalk:
     """Shaped like `Walk`: publishes what a test gives it, and records what it is asked."""
 
-    def __init__(self, latest: Checklist) -> None:
+    def __init__(self, latest: Checklist, book: Loaded | None = None) -> None:
         self.latest = latest
-        self.loaded = loaded()
+        self.loaded = book or loaded()
         self.asked: list[tuple[object, ...]] = []
         self.answers: list[Answer] = []
         self.error: Exception | None = None
         self.then: list[Checklist] = []
         """What is published after each run, one after the other."""
+        self.evidence: dict[str, Evidence] = {}
+        """What a step's run comes to, where a test says it."""
 
-    async def run(self, step: str, answer: Answer | None = None) -> None:
+    async def run(self, step: str, answer: Answer | None = None) -> Evidence:
         self.asked.append(("run", step))
         self.answers.append(answer or Answer())
         if self.error is not None:
@@ -195,6 +235,7 @@ class StubWalk:
         if self.then:
             self.latest = self.then.pop(0)
         await asyncio.sleep(0)
+        return self.evidence.get(step, Evidence(step, Result.PASSED, ME, NOON, "all well", key=step))
 
     async def skip(self, step: str, reason: str) -> None:
         self.asked.append(("skip", step, reason))

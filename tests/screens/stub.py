@@ -422,9 +422,14 @@ class StubEngine:
 
 
 def make_app(
-    latest: Snapshot | None, *, demo: object = None, settings: Settings | None = None, walk: object = None
+    latest: Snapshot | None,
+    *,
+    demo: object = None,
+    settings: Settings | None = None,
+    walk: object = None,
+    rollback_walk: object = None,
 ) -> ConsoleApp:
-    """An app on a stub; `app.stub` is the engine."""
+    """An app on a stub; `app.stub` is the engine. `rollback_walk` is there once the console asks for it."""
     chosen = settings or Settings(
         environments={"production": {"name": "production", "service": "wa-backend", "project": "acme-prod"}}  # type: ignore[dict-item]
     )
@@ -432,6 +437,13 @@ def make_app(
     stub = StubEngine(chosen.rules(environment), latest, environment)
     if stub.session is not None:
         stub.session.walk = walk
+        session = stub.session
+
+        async def open_rollback_walk(_settings: Settings) -> object:
+            session.rollback_walk = rollback_walk
+            return rollback_walk
+
+        session.open_rollback_walk = open_rollback_walk
     app = ConsoleApp(
         chosen,
         environment,

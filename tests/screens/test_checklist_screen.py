@@ -13,6 +13,7 @@ from textual.pilot import Pilot
 
 from console.app import ConsoleApp
 from console.errors import CanarioError
+from console.notify import Message, Undelivered
 from console.runbook.evidence import Progress, Result
 from console.runbook.kinds.base import Answer, Observation
 from console.runbook.progress import Checklist, Running
@@ -333,11 +334,15 @@ async def test_the_canary_screen_says_what_the_runbooks_next_step_is() -> None:
         app, _walk = opened(made.uat_half_done())
 
 
-async def test_the_footer_names_the_checklist_at_120_columns() -> None:
-    app, _walk = opened(made.fresh())
+@pytest.mark.parametrize("canary", [0, 10, 50, 100])
+async def test_the_footer_names_every_view_of_the_release_at_120_columns(canary: int) -> None:
+    app, _walk = opened(made.fresh(), canary)
     async with app.run_test(size=(120, 40)) as pilot:
         await settle(pilot)
-        assert "k Checklist" in screen_text(app).splitlines()[-1]
+        footer = screen_text(app).splitlines()[-1]
+        assert footer.strip().startswith("r F9 Roll back")
+        for key in ("? Help", "k Checklist", "l Logs", "m Metrics"):
+            assert key in footer
 
 
 async def test_until_the_runbook_is_read_the_screen_says_so() -> None:
@@ -389,3 +394,54 @@ async def test_whose_seat_was_taken_is_told_by_whom_on_any_screen() -> None:
         walk.latest = made.stands(("git_current",), me=made.READER)
         await settle(pilot)
         assert f"{made.JUAN} took the driver's seat of the runbook" in words(app)
+
+
+async def test_what_slack_did_not_get_is_listed_and_w_sends_it_again() -> None:
+    app, _walk = opened(made.stands(("git_current",)))
+    notifier = app.stub.session.notifier  # type: ignore[attr-defined]
+    notifier.undelivered = [Undelivered(Message("❌ DEPLOYMENT ROLLED BACK"), "Slack answered 503.")]
+    async with app.run_test(size=(120, 40)) as pilot:
+        await press(pilot, "l")
+        assert "Slack did not get: ❌ DEPLOYMENT ROLLED BACK (Slack answered 503.)" in words(app)
+        await press(pilot, "k")
+        assert "Slack did not get 1 message: ❌ DEPLOYMENT ROLLED BACK (Slack answered 503.) · w sends again" in words(
+            app
+        )
+        await press(pilot, "w")
+        assert notifier.retried == 1
+        assert "Slack has them all now." in str([told.message for told in app._notifications])
+        assert "w sends again" not in words(app)
+
+
+async def test_a_step_whose_message_did_not_go_out_says_so_and_enter_sends_it_again() -> None:
+    kept = made.passed(
+        "staging_passed",
+        sentence="not sent, and kept: Slack answered 503.",
+        problems=("Slack answered 503.",),
+        remedy="Run this step again to send it again.",
+        excerpt=("✅ STAGING VALIDATION PASSED", "Branch: main"),
+    )
+    app, walk = opened(made.stands((*made.before("staging_passed"),), known=(kept,)))
+    async with app.run_test(size=(120, 40)) as pilot:
+        await press(pilot, "k")
+        app.screen.query_one(StepList).choose("staging_passed")
+        await settle(pilot)
+        assert "▲ check Slack" in words(app)
+        assert "Enter Send again" in words(app)
+        assert "Branch: main" in words(app)
+        await press(pilot, "enter", "enter")
+        assert walk.asked == [("run", "staging_passed")]
+
+
+@pytest.mark.parametrize("key", ["f", "ctrl+p"])
+async def test_the_report_of_the_latest_release_is_offered_with_its_path(key: str) -> None:
+    app, _walk = opened(made.fresh(), canary=10)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await press(pilot, key)
+        if key == "ctrl+p":
+            await press(pilot, *"Report")
+            await pilot.pause(0.3)
+            await press(pilot, "enter")
+        assert await shows(pilot, "Write the report of 2026-11-25-1200-00042-vez?")
+        assert "canario-wa-backend-2026-11-25-1200-00042-vez.html" in words(app)
+        assert "Enter Write" in words(app)
