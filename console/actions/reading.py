@@ -13,6 +13,7 @@ from console.errors import CloudError, ConflictError, NotFoundError, Unavailable
 from console.journal import Journal
 from console.release.approvals import ApprovalCheck, ApprovalWrite, check_approvals
 from console.release.guardrails import EnvironmentRules, Facts, shares_text
+from console.release.migration_approvals import MigrationCheck, check_migration_approvals
 from console.release.service import Revision, Service
 from console.release.state import (
     Candidate,
@@ -109,6 +110,8 @@ class ServiceAccess:
             journal_problem=self.journal.problem,
             candidate=candidate,
             approvals=checks,
+            signed=self.signed(candidate, writes),
+            migration_approvals=self.migration_checks(candidate, writes),
             approvals_problem=approvals_problem,
         )
 
@@ -134,7 +137,9 @@ class ServiceAccess:
         changed.
         """
         now = self.server_time()
-        if candidate is None or not candidate.approvals or not self.rules.approvals or now is None:
+        if candidate is None or now is None:
+            return (), ""
+        if not candidate.migration_approvals and not (candidate.approvals and self.rules.approvals):
             return (), ""
         known = self.watcher.latest.approval_writes if self.watcher is not None else ()
         if known and not unaccounted(candidate, known):
@@ -160,6 +165,16 @@ class ServiceAccess:
             candidate, writes, image_id=image, plan=plan_digest(self.rules.plan), people=self.rules.people
         )
 
+    def signed(self, candidate: Candidate | None, writes: tuple[ApprovalWrite, ...]) -> tuple[ApprovalCheck, ...]:
+        """The approvals of the candidate's own image, while it is worked on; nothing once its release is over."""
+        return self.checks(candidate, writes, (), None) if candidate is not None and candidate.open else ()
+
+    def migration_checks(
+        self, candidate: Candidate | None, writes: tuple[ApprovalWrite, ...]
+    ) -> tuple[MigrationCheck, ...]:
+        """Second people's approvals of statements, held against the audit log."""
+        return check_migration_approvals(candidate, writes, people=self.rules.people)
+
     def live_facts(self) -> Facts:
         """The same from the watcher's picture: at once, no call, no disk."""
         assert self.watcher is not None
@@ -179,6 +194,8 @@ class ServiceAccess:
             journal_problem=self.journal.problem,
             candidate=snapshot.candidate,
             approvals=self.checks(snapshot.candidate, snapshot.approval_writes, snapshot.revisions, snapshot.canary),
+            signed=self.signed(snapshot.candidate, snapshot.approval_writes),
+            migration_approvals=self.migration_checks(snapshot.candidate, snapshot.approval_writes),
             approvals_problem=snapshot.approvals_problem,
         )
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from console.release.state import ANNOTATION, Approval, Candidate, read_document
+from console.release.state import ANNOTATION, Approval, Candidate, MigrationApproval, read_document
 from console.words import _
 
 UPDATE_METHODS = frozenset({"UpdateService", "CreateService", "ReplaceService"})
@@ -44,6 +44,13 @@ class ApprovalWrite:
     principal: str
     approvals: tuple[Approval, ...]
     """All that the annotation held after it; empty where it held none."""
+    migrations: tuple[MigrationApproval, ...] = ()
+    """The same, of statements of migrations."""
+
+    @property
+    def signatures(self) -> tuple[Approval | MigrationApproval, ...]:
+        """As `Candidate.signatures`, after it."""
+        return (*self.approvals, *self.migrations)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +107,10 @@ def approval_write(
     if not isinstance(raw, str):
         return None
     document, _problem = read_document({ANNOTATION: raw})
-    return ApprovalWrite(time, principal, document.candidate.approvals if document.candidate is not None else ())
+    candidate = document.candidate
+    if candidate is None:
+        return ApprovalWrite(time, principal, ())
+    return ApprovalWrite(time, principal, candidate.approvals, candidate.migration_approvals)
 
 
 def all_introduced(candidate: Candidate, writes: Iterable[ApprovalWrite]) -> bool:
@@ -111,8 +121,8 @@ def all_introduced(candidate: Candidate, writes: Iterable[ApprovalWrite]) -> boo
     """
     ordered = sorted(writes, key=lambda write: write.time)
     firsts = (
-        next((place for place, write in enumerate(ordered) if approval in write.approvals), None)
-        for approval in candidate.approvals
+        next((place for place, write in enumerate(ordered) if signature in write.signatures), None)
+        for signature in candidate.signatures
     )
     return all(first is None or first > 0 for first in firsts)
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from console.clock import Clock
 from console.errors import CloudError
 from console.release.approvals import ApprovalWrite, all_introduced, approval_write
-from console.release.state import Approval, Candidate
+from console.release.state import Approval, Candidate, MigrationApproval
 
 if TYPE_CHECKING:
     from console.cloud.logs import LogsApi
@@ -46,7 +46,7 @@ async def read_approval_writes(
         CloudError: the audit log cannot be read.
     """
     farthest = now - FARTHEST
-    since = min((candidate.opened, *(approval.at for approval in candidate.approvals))) - MARGIN
+    since = min((candidate.opened, *(signature.at for signature in candidate.signatures))) - MARGIN
     since = max(min(since, now - MARGIN), farthest)
     while True:
         entries = await logs.audit(service, since=since, limit=CALLS, newest_first=False)
@@ -59,12 +59,14 @@ async def read_approval_writes(
         since = max(now - (now - since) * FARTHER, farthest)
 
 
-def unaccounted(candidate: Candidate | None, writes: Iterable[ApprovalWrite]) -> tuple[Approval, ...]:
-    """Approvals that no known call wrote."""
-    if candidate is None:
+def unaccounted(
+    candidate: Candidate | None, writes: Iterable[ApprovalWrite]
+) -> tuple[Approval | MigrationApproval, ...]:
+    """Approvals, of the release and of its migrations, that no known call wrote."""
+    if candidate is None or not candidate.signatures:
         return ()
-    known = [approval for write in writes for approval in write.approvals]
-    return tuple(approval for approval in candidate.approvals if approval not in known)
+    known = [signature for write in writes for signature in write.signatures]
+    return tuple(signature for signature in candidate.signatures if signature not in known)
 
 
 class ApprovalFeed:
