@@ -118,6 +118,19 @@ ON_NEW_TABLE = Rule(
     source="https://www.postgresql.org/docs/current/sql-createindex.html",
     examples=((Dialect.POSTGRES, "CREATE TABLE avisos (id bigint);\nCREATE UNIQUE INDEX avisos_id ON avisos (id)"),),
 )
+FIRST_ROWS = Rule(
+    id="first-rows",
+    verdict=Verdict.ADDITIVE,
+    reason=N_("The rows are constants, and {table} is made in this same file: no code that runs reads them."),
+    source="https://www.postgresql.org/docs/current/sql-insert.html",
+    examples=(
+        (
+            Dialect.MYSQL,
+            "CREATE TABLE planes (id INT PRIMARY KEY, nombre VARCHAR(20));\n"
+            "INSERT INTO planes (id, nombre) VALUES (1, 'libre'), (2, 'pro')",
+        ),
+    ),
+)
 NEW_COMMENT = Rule(
     id="comment",
     verdict=Verdict.ADDITIVE,
@@ -165,6 +178,7 @@ ADDITIVE = (
     NAME_ALGORITHM,
     NEW_INDEX,
     ON_NEW_TABLE,
+    FIRST_ROWS,
     NEW_COMMENT,
     VALIDATE_CONSTRAINT,
     SESSION_TIMEOUT,
