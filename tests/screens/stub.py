@@ -269,6 +269,7 @@ class StubActions:
             session_id=SESSION,
             candidate=self.candidate,
             approvals=self.checks,
+            signed=self.checks,
         )
         return moves.propose(action, self.rules, facts, seen_in.time.now if seen_in.time else None)  # type: ignore[arg-type]
 
