@@ -14,7 +14,7 @@ from console.migrations.showing import picture
 from console.migrations.values import Question, ReplicaState, State, Statement, Transaction
 from console.migrations.verdict import Finding, Verdict
 from console.release.guardrails import Facts
-from console.release.migration_approvals import MigrationCheck, check_migration_approvals
+from console.release.migration_approvals import MigrationCheck, check_migration_approvals, same_person
 from console.text import clean
 from console.words import _, ngettext
 from screens import present
@@ -137,15 +137,27 @@ def panel(view: View, board: Board, line: Line, now: float, key: Callable[[str],
     question = board.question if board.question is not None and board.question.statement.key == line.key else None
     sending = board.sending if board.sending is not None and board.sending.key == line.key else None
     tables = (question.facts if question is not None else {}) or board.tables
+    checks = checks_of(view)
+    given = [told_of(check) for check in checks if line.statement.ref.approved_by(check.approval)]
     return replace(
-        described(line.statement, board, line, tables, checks_of(view)),
+        described(line.statement, board, line, tables, checks),
         place=place(line.statement),
         state="intent" if sending is not None else line.state.value,
         state_word=_("at the server") if sending is not None else summary_word(line.state.value),
-        sentence="" if sending is not None else line.sentence,
+        sentence="" if sending is not None else line.sentence or "; ".join(given),
         live=live(sending, now) if sending is not None else (),
         first=in_the_way(question) if question is not None else (),
-        press=press(board, line, key),
+        press=press(board, line, key, approved=_approved_by(view.identity, line.statement, checks)),
+    )
+
+
+def _approved_by(who: str, statement: Statement, checks: Sequence[MigrationCheck]) -> bool:
+    """Whether `who` has approved a statement already, whether or not the audit log has told so yet."""
+    return any(
+        check.state.value in ("verified", "verifying")
+        and same_person(check.approval.by, who)
+        and statement.ref.approved_by(check.approval)
+        for check in checks
     )
 
 
@@ -303,8 +315,17 @@ def _other(one: Transaction) -> str:
     return f"{one.who} ({one.connection}), {one.seconds:.0f} s: {one.doing}"
 
 
-def press(board: Board, line: Line, key: Callable[[str], str]) -> tuple[tuple[str, str], ...]:
-    """What to press now, for the chosen statement."""
+def press(
+    board: Board, line: Line, key: Callable[[str], str], *, approved: bool = False
+) -> tuple[tuple[str, str], ...]:
+    """What to press now, for the chosen statement.
+
+    Args:
+        board: what is known.
+        line: the chosen statement's.
+        key: the key of an action of the registry, as shown.
+        approved: whether the operator has approved it.
+    """
     go, stop, approve = key("migrations_go"), key("migrations_cancel"), key("migrations_approve")
     if board.phase is Phase.SENDING:
         return ((stop, _("cancel it on the server")),)
@@ -324,7 +345,7 @@ def press(board: Board, line: Line, key: Callable[[str], str]) -> tuple[tuple[st
         found.append((go, _("go on: {place} is next").format(place=f"{following.statement.file}, {following.key[1]}")))
     elif board.late:
         found.append((go, _("wait for the replicas")))
-    if line.pending and line.statement.second_person and line.state is not State.UNKNOWN:
+    if line.pending and line.statement.second_person and line.state is not State.UNKNOWN and not approved:
         found.append((approve, _("approve it, as a second person")))
     return tuple(found)
 

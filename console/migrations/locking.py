@@ -98,7 +98,8 @@ def sizes(statement: Statement, facts: Mapping[str, TableFacts], server: Server 
         size = f"{known.size_bytes / 1e6:,.1f} MB" if known.size_bytes is not None else ""
         told = ", ".join(part for part in (rows, size) if part)
         name = NAMES.get(server.engine, server.engine) if server is not None else _("the server")
-        parts.append(f"{table}: {told or _('{server} does not say how large it is').format(server=name)}")
+        told = told or _("{server} does not say how large it is").format(server=name)
+        parts.append(f"{table}: {told}")
         if known.columns:
             columns, indexes = len(known.columns), len(known.indexes)
             parts[-1] += ", " + ngettext("{count} column", "{count} columns", columns).format(count=columns)
