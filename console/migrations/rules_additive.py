@@ -150,7 +150,9 @@ VALIDATE_CONSTRAINT = Rule(
 SESSION_TIMEOUT = Rule(
     id="session-timeout",
     verdict=Verdict.ADDITIVE,
-    reason=N_("It limits how long this session waits or works, and nobody else."),
+    reason=N_(
+        "It limits how long this session waits or works, and nobody else. On lock waits the applier's own limit of 5 s stays in force: it is set again before each statement."
+    ),
     source="https://www.postgresql.org/docs/current/runtime-config-client.html#GUC-LOCK-TIMEOUT",
     examples=(
         (Dialect.POSTGRES, "SET lock_timeout = '5s'"),
