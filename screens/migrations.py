@@ -28,6 +28,7 @@ from screens import migrations_present as made
 from screens.base import ConsoleScreen
 from screens.dialogs.approve import ApproveDialog
 from screens.dialogs.decide import Decided, DecideDialog
+from screens.dialogs.drop_index import DropIndexDialog, Dropped
 from screens.dialogs.statement import StatementDialog
 from screens.view import View
 from widgets.drawing import cut
@@ -232,6 +233,9 @@ class MigrationsScreen(ConsoleScreen):
         if board.busy:
             return
         chosen = self._chosen(board)
+        if chosen is not None and chosen.leftovers:
+            self._drop(view, chosen)
+            return
         if chosen is not None and chosen.state is State.UNKNOWN:
             self._decide(view, chosen)
             return
@@ -270,9 +274,23 @@ class MigrationsScreen(ConsoleScreen):
 
         self._open(DecideDialog(view, line), then)
 
+    def _drop(self, view: View, line: Line) -> None:
+        def then(answer: Dropped | None) -> None:
+            if answer is None:
+                return
+
+            async def drop(session: Session) -> None:
+                await _desk(session).drop_leftovers(
+                    line.key, typed=answer.typed, shown=answer.shown, reason=answer.reason
+                )
+
+            self._send(drop)
+
+        self._open(DropIndexDialog(view, line, self._guards(view)), then)
+
     def _approve(self, view: View, board: Board) -> None:
         line = self._chosen(board)
-        if line is None or not line.pending or line.statement.verdict not in ("incompatible", "unknown"):
+        if line is None or not line.pending or not line.statement.second_person:
             self._say(_("Nobody needs to approve that statement."))
             return
         statement = line.statement

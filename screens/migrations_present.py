@@ -13,6 +13,8 @@ from console.migrations.facts import TableFacts
 from console.migrations.showing import picture
 from console.migrations.values import Question, ReplicaState, State, Statement, Transaction
 from console.migrations.verdict import Finding, Verdict
+from console.release.guardrails import Facts
+from console.release.migration_approvals import MigrationCheck, check_migration_approvals, same_person
 from console.text import clean
 from console.words import _, ngettext
 from screens import present
@@ -134,31 +136,67 @@ def panel(view: View, board: Board, line: Line, now: float, key: Callable[[str],
     """
     question = board.question if board.question is not None and board.question.statement.key == line.key else None
     sending = board.sending if board.sending is not None and board.sending.key == line.key else None
+    tables = (question.facts if question is not None else {}) or board.tables
+    checks = checks_of(view)
+    given = [told_of(check) for check in checks if line.statement.ref.approved_by(check.approval)]
     return replace(
-        described(line.statement, board, line, (question.facts if question is not None else {}) or board.tables),
+        described(line.statement, board, line, tables, checks),
         place=place(line.statement),
         state="intent" if sending is not None else line.state.value,
         state_word=_("at the server") if sending is not None else summary_word(line.state.value),
-        sentence="" if sending is not None else line.sentence,
+        sentence="" if sending is not None else line.sentence or "; ".join(given),
         live=live(sending, now) if sending is not None else (),
         first=in_the_way(question) if question is not None else (),
-        press=press(board, line, key),
+        press=press(board, line, key, approved=_approved_by(view.identity, line.statement, checks)),
     )
 
 
-def question_state(question: Question, board: Board) -> StatementState:
+def _approved_by(who: str, statement: Statement, checks: Sequence[MigrationCheck]) -> bool:
+    """Whether `who` has approved a statement already, whether or not the audit log has told so yet."""
+    return any(
+        check.state.value in ("verified", "verifying")
+        and same_person(check.approval.by, who)
+        and statement.ref.approved_by(check.approval)
+        for check in checks
+    )
+
+
+def question_state(view: View, question: Question, board: Board) -> StatementState:
     """The statement as a dialog asks for it."""
     line = board.line(question.statement.key) or Line(question.statement, State.PLANNED)
     tables = question.facts or board.tables
-    return replace(described(question.statement, board, line, tables), first=in_the_way(question))
+    return replace(described(question.statement, board, line, tables, checks_of(view)), first=in_the_way(question))
 
 
-def statement_state(line: Line, board: Board) -> StatementState:
+def statement_state(view: View, line: Line, board: Board) -> StatementState:
     """What is true of a statement whatever its state."""
-    return described(line.statement, board, line, board.tables)
+    return described(line.statement, board, line, board.tables, checks_of(view))
 
 
-def described(statement: Statement, board: Board, line: Line, tables: Mapping[str, TableFacts]) -> StatementState:
+def checks_of(view: View) -> tuple[MigrationCheck, ...]:
+    """Second people's approvals of statements, as far as the audit log has told this console of them."""
+    snapshot = view.snapshot
+    return check_migration_approvals(snapshot.candidate, snapshot.approval_writes, people=view.rules.people)
+
+
+def facts_of(view: View) -> Facts:
+    """What the second person's guardrail asks for, from the picture."""
+    snapshot = view.snapshot
+    return Facts(
+        service=snapshot.service,
+        candidate=snapshot.candidate,
+        migration_approvals=checks_of(view),
+        approvals_problem=snapshot.approvals_problem,
+    )
+
+
+def described(
+    statement: Statement,
+    board: Board,
+    line: Line,
+    tables: Mapping[str, TableFacts],
+    checks: Sequence[MigrationCheck] = (),
+) -> StatementState:
     """What is true of a statement whatever its state.
 
     Args:
@@ -166,6 +204,7 @@ def described(statement: Statement, board: Board, line: Line, tables: Mapping[st
         board: what is known.
         line: the statement's.
         tables: as the database said last.
+        checks: second people's approvals.
     """
     shown, verdict = picture(statement.sql), verdict_of(line)
     # judged anew, an applied statement would only be told that what it adds is there already
@@ -182,8 +221,10 @@ def described(statement: Statement, board: Board, line: Line, tables: Mapping[st
         facts.append((_("data"), _("is lost: refused in protected environments")))
     safer = [one.safer for one in findings if one.safer and one.rule.verdict is not Verdict.ADDITIVE]
     facts += [(_("instead"), one[:1].upper() + one[1:]) for one in dict.fromkeys(safer)]
-    if line.approvals:
-        facts.append((_("approved"), ", ".join(one.by for one in line.approvals)))
+    given = [check for check in checks if statement.ref.approved_by(check.approval)]
+    facts += [(_("approved"), told_of(check)) for check in given]
+    if not given and line.row is not None and line.row.approved_by:
+        facts.append((_("approved"), line.row.approved_by))
     if line.row is not None and line.row.flag:
         facts.append((_("flag"), line.row.flag))
     return StatementState(
@@ -203,6 +244,16 @@ def described(statement: Statement, board: Board, line: Line, tables: Mapping[st
         ),
         why=_("why"),
     )
+
+
+def told_of(check: MigrationCheck) -> str:
+    """One second person's approval, and what it is worth."""
+    word = {
+        "verified": _("✔ {who}: the Cloud Audit Log confirms it"),
+        "verifying": _("◐ {who}: verifying; {why}"),
+        "forged": _("✖ FORGED: {why}"),
+    }.get(check.state.value, _("✖ {who}: void; {why}"))
+    return word.format(who=check.approval.by, why=check.why)
 
 
 def _there(finding: Finding) -> bool:
@@ -229,7 +280,7 @@ def in_the_way(question: Question) -> tuple[str, ...]:
     if question.transactions is None:
         found.append(_("The server does not tell which transactions are open."))
     for one in (question.transactions or ())[:TRANSACTIONS]:
-        found.append(transaction(one))
+        found.append(locking.describe_other(one))
     more = len(question.transactions or ()) - TRANSACTIONS
     if more > 0:
         found.append(ngettext("{count} more is open.", "{count} more are open.", more).format(count=more))
@@ -240,31 +291,41 @@ def in_the_way(question: Question) -> tuple[str, ...]:
     return tuple(found)
 
 
-def transaction(one: Transaction) -> str:
-    """An open transaction in a line."""
-    return _("Open for {seconds:.0f} s, in its way: {who} (connection {name}) {doing}").format(
-        seconds=one.seconds, who=one.who, name=one.connection, doing=one.doing
-    )
-
-
 def live(sending: Sending, now: float) -> tuple[tuple[str, str], ...]:
     """While a statement is at the server."""
     found = [(_("elapsed"), present.span(timedelta(seconds=max(now - sending.since, 0.0))))]
     if sending.cancelled:
         found.append((_("cancel"), _("asked of the server; its answer is waited for")))
-    if sending.running is not None and sending.running.busy:
-        found.append((_("server"), sending.running.doing))
+    running = sending.running
+    if running is not None and running.busy:
+        found.append((_("server"), running.doing))
+        if running.waits:
+            found.append((_("waits for"), running.waits))
+        found += [(_("blocked by"), _other(one)) for one in running.blockers[:TRANSACTIONS]]
     elif sending.retry:
         found.append((_("waiting"), sending.retry))
     elif not sending.told:
         found.append((_("server"), _("does not tell what it waits for")))
-    for one in sending.transactions[:TRANSACTIONS]:
-        found.append((_("open"), f"{one.who} ({one.connection}), {one.seconds:.0f} s: {one.doing}"))
-    return tuple(found)
+    blocking = {one.connection for one in running.blockers} if running is not None else set()
+    others = [one for one in sending.transactions if one.connection not in blocking]
+    return (*found, *((_("open"), _other(one)) for one in others[:TRANSACTIONS]))
 
 
-def press(board: Board, line: Line, key: Callable[[str], str]) -> tuple[tuple[str, str], ...]:
-    """What to press now, for the chosen statement."""
+def _other(one: Transaction) -> str:
+    return f"{one.who} ({one.connection}), {one.seconds:.0f} s: {one.doing}"
+
+
+def press(
+    board: Board, line: Line, key: Callable[[str], str], *, approved: bool = False
+) -> tuple[tuple[str, str], ...]:
+    """What to press now, for the chosen statement.
+
+    Args:
+        board: what is known.
+        line: the chosen statement's.
+        key: the key of an action of the registry, as shown.
+        approved: whether the operator has approved it.
+    """
     go, stop, approve = key("migrations_go"), key("migrations_cancel"), key("migrations_approve")
     if board.phase is Phase.SENDING:
         return ((stop, _("cancel it on the server")),)
@@ -274,7 +335,9 @@ def press(board: Board, line: Line, key: Callable[[str], str]) -> tuple[tuple[st
         return ((stop, _("stop")),)
     found: list[tuple[str, str]] = []
     following = board.next_line
-    if line.state is State.UNKNOWN:
+    if line.leftovers:
+        found.append((go, _("drop the INVALID index that it left")))
+    elif line.state is State.UNKNOWN:
         found.append((go, _("say what became of it")))
     elif board.unsettled:
         found.append((go, _("look what became of it, then go on")))
@@ -282,7 +345,7 @@ def press(board: Board, line: Line, key: Callable[[str], str]) -> tuple[tuple[st
         found.append((go, _("go on: {place} is next").format(place=f"{following.statement.file}, {following.key[1]}")))
     elif board.late:
         found.append((go, _("wait for the replicas")))
-    if line.pending and line.statement.verdict in ("incompatible", "unknown") and line.state is not State.UNKNOWN:
+    if line.pending and line.statement.second_person and line.state is not State.UNKNOWN and not approved:
         found.append((approve, _("approve it, as a second person")))
     return tuple(found)
 

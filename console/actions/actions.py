@@ -16,13 +16,15 @@ from console.actions.reading import ServiceAccess
 from console.actions.recovery import settle_unfinished
 from console.actions.rollback import Rollback
 from console.actions.seat import Seat
+from console.actions.seconding import second
 from console.actions.site import Site
 from console.journal.scrub import scrub_text
 from console.notify import Notifier
 from console.release.guardrails import Action, ActionKind, EnvironmentRules, Facts
+from console.release.migration_approvals import StatementRef
 from console.release.moves import Proposal, propose
 from console.release.service import Service
-from console.release.state import Approval, VerdictRecord
+from console.release.state import Approval, MigrationApproval, VerdictRecord
 
 if TYPE_CHECKING:
     from console.clock import Clock
@@ -322,6 +324,20 @@ class Actions:
             CloudError: the annotation cannot be written.
         """
         return await approve(self._site, role)
+
+    async def approve_migrations(self, statements: Sequence[StatementRef]) -> tuple[MigrationApproval, ...]:
+        """Approve those statements as the second person, as ourselves; see `console.actions.seconding`.
+
+        Raises:
+            UsageError: no candidate is open, or nobody knows who we are.
+            BlockedError: we wrote the change, or the settings do not name us.
+            CloudError: the annotation cannot be written.
+        """
+        return await second(self._site, statements)
+
+    def live_facts(self) -> Facts:
+        """What the guardrails ask for, from the watcher's picture: at once. Needs a watcher."""
+        return self._site.access.live_facts()
 
     async def settle_unfinished(self) -> tuple[Settled, ...]:
         """Settle, by reading the service, what a crash of an earlier process cut off; called at start."""

@@ -21,6 +21,7 @@ from console.release.approvals import (
     unaccounted,
 )
 from console.release.guardrails import EnvironmentRules, Facts, shares_text
+from console.release.migration_approvals import MigrationCheck, check_migration_approvals
 from console.release.service import Revision, Service
 from console.release.state import (
     Candidate,
@@ -120,6 +121,8 @@ class ServiceAccess:
             journal_problem=self.journal.problem,
             candidate=candidate,
             approvals=checks,
+            signed=self.signed(candidate, writes),
+            migration_approvals=self.migration_checks(candidate, writes),
             approvals_problem=approvals_problem,
             step_checks=self.step_checks(candidate, writes),
         )
@@ -155,7 +158,8 @@ class ServiceAccess:
         if candidate is None or now is None:
             return (), ""
         steps = None if everything else frozenset(self.rules.smoke)
-        asked = everything or bool(candidate.approvals and self.rules.approvals) or bool(counting(candidate, steps))
+        asked = everything or bool(candidate.migration_approvals) or bool(candidate.approvals and self.rules.approvals)
+        asked = asked or bool(counting(candidate, steps))
         if not asked:
             return (), ""
         known = self.watcher.latest.approval_writes if self.watcher is not None else ()
@@ -199,6 +203,16 @@ class ServiceAccess:
             template=template,
         )
 
+    def signed(self, candidate: Candidate | None, writes: tuple[ApprovalWrite, ...]) -> tuple[ApprovalCheck, ...]:
+        """The approvals of the candidate's own image, while it is worked on; nothing once its release is over."""
+        return self.checks(candidate, writes, (), None) if candidate is not None and candidate.open else ()
+
+    def migration_checks(
+        self, candidate: Candidate | None, writes: tuple[ApprovalWrite, ...]
+    ) -> tuple[MigrationCheck, ...]:
+        """Second people's approvals of statements, held against the audit log."""
+        return check_migration_approvals(candidate, writes, people=self.rules.people)
+
     def live_facts(self) -> Facts:
         """The same from the watcher's picture: at once, no call, no disk."""
         assert self.watcher is not None
@@ -218,6 +232,8 @@ class ServiceAccess:
             journal_problem=self.journal.problem,
             candidate=snapshot.candidate,
             approvals=self.checks(snapshot.candidate, snapshot.approval_writes, snapshot.revisions, snapshot.canary),
+            signed=self.signed(snapshot.candidate, snapshot.approval_writes),
+            migration_approvals=self.migration_checks(snapshot.candidate, snapshot.approval_writes),
             approvals_problem=snapshot.approvals_problem,
             step_checks=self.step_checks(snapshot.candidate, snapshot.approval_writes),
         )

@@ -92,7 +92,7 @@ async def with_schema(place: Place, snapshot: Snapshot) -> Snapshot:
     """
     if place.environment.database is None or snapshot.readiness.target is None:
         return snapshot
-    from console.commands.migrating import Target, addresses
+    from console.commands.migrations_ground import Target, addresses
     from console.migrations.database import make_database
     from console.migrations.looking import compatibility
 

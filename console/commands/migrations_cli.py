@@ -83,9 +83,6 @@ def apply(
     flag: Annotated[
         str, typer.Option("--flag", metavar="NAME", help=_("The feature flag that keeps old code off."))
     ] = "",
-    approved_by: Annotated[
-        str, typer.Option("--approved-by", metavar="EMAIL", help=_("Who has approved it (canario migrations approve)."))
-    ] = "",
     database: DatabaseOption = None,
     replica: ReplicaOption = None,
     dialect: DialectOption = None,
@@ -93,9 +90,10 @@ def apply(
 ) -> int:
     """`canario migrations apply`."""
     from console.commands import migrating as implementation
+    from console.commands.migrations_ground import Target
 
-    target = implementation.Target(folder, database, tuple(replica or ()), dialect)
-    given = implementation.Given(frozenset(yes or ()), reason, flag, approved_by)
+    target = Target(folder, database, tuple(replica or ()), dialect)
+    given = implementation.Given(frozenset(yes or ()), reason, flag)
     return asyncio.run(implementation.apply(where, target, given, as_json=as_json))
 
 
@@ -110,13 +108,19 @@ def status(
     as_json: Annotated[bool, typer.Option("--json", help=_("Print JSON (docs/json.md)."))] = False,
 ) -> int:
     """`canario migrations status`."""
-    from console.commands import migrating as implementation
+    from console.commands import migrations_status as implementation
+    from console.commands.migrations_ground import Target
 
-    target = implementation.Target(folder, database, tuple(replica or ()), dialect)
+    target = Target(folder, database, tuple(replica or ()), dialect)
     return asyncio.run(implementation.status(where, target, as_json=as_json))
 
 
-@command(help=_("Approve, as the second person, what is pending on a table and more than additive."))
+@command(
+    help=_(
+        "Approve, as the second person, what is pending on a table and not for one person alone. "
+        "Written on the service; counts once the Cloud Audit Log confirms who wrote it."
+    )
+)
 @placed
 def approve(
     where: Where,
@@ -128,13 +132,19 @@ def approve(
     dialect: DialectOption = None,
 ) -> int:
     """`canario migrations approve`."""
-    from console.commands import migrating as implementation
+    from console.commands import migrations_deciding as implementation
+    from console.commands.migrations_ground import Target
 
-    target = implementation.Target(folder, database, (), dialect)
+    target = Target(folder, database, (), dialect)
     return asyncio.run(implementation.approve(where, target, tuple(yes or ())))
 
 
-@command(help=_("Say what became of a statement of which nobody knows whether it was applied."))
+@command(
+    help=_(
+        "Say what became of a statement of which nobody knows whether it was applied, or that a file which was applied "
+        "under another name is the same."
+    )
+)
 @placed
 def decide(
     where: Where,
@@ -149,7 +159,8 @@ def decide(
     database: DatabaseOption = None,
 ) -> int:
     """`canario migrations decide`."""
-    from console.commands import migrating as implementation
+    from console.commands import migrations_deciding as implementation
+    from console.commands.migrations_ground import Target
 
-    target = implementation.Target(None, database, (), None)
+    target = Target(None, database, (), None)
     return asyncio.run(implementation.decide(where, target, file, number, word, reason, drop_invalid))

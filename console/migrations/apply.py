@@ -43,7 +43,7 @@ from console.migrations.values import (
     Statement,
     Transaction,
 )
-from console.release.guardrails import Action, ActionKind, Answer, evaluate, overridden
+from console.release.guardrails import Action, ActionKind, Answer, Facts, evaluate, overridden
 from console.words import _
 
 
@@ -89,6 +89,7 @@ class Applier:
         Raises:
             ConflictError: another console is at it.
             ChangedFileError: a file was changed after it was applied.
+            RenamedFileError: a file was applied under another name.
             BlockedError: a guardrail, or what a statement needs, says no.
             UndecidedError: nobody knows what became of a statement.
             ReplicationError: a replica has not got it.
@@ -99,9 +100,9 @@ class Applier:
             server = await in_thread(self._database.server)
             await self._settler.lock()
             rows = await in_thread(lambda: ledger.rows(self._database))
-            ledger.check_unchanged(files, rows)
+            ledger.check_files(files, rows)
             rows, settled, again = await self._settler.settle(files, rows)
-            ledger.check_unchanged(files, rows)  # what turned out to be applied may have been changed since
+            ledger.check_files(files, rows)  # what turned out to be applied may have been changed since
             await self._catch_up(rows)
             await self._all(server, ledger.pending(files, rows), ask, again)
         finally:
@@ -157,8 +158,9 @@ class Applier:
         now = self._door.cloud.server_clock.now()
         answers = (
             *evaluate(asked, self._around.rules, facts, now),
-            *confirming.answers(question, given, self._around.operator),
+            *confirming.answers(question, given, self._around.operator, facts),
         )
+        self._report(Progress("guardrails", describe(statement), statement, answers=answers))
         refuse(answers, given.reason)
         if not await in_thread(self._database.locked):
             raise DatabaseError(
@@ -166,13 +168,27 @@ class Applier:
                 traffic=_("Nothing was sent."),
                 remedy=_("Connect to the server itself, not to a pooler that shares sessions; then run it again."),
             )
-        row = await self._row(server, statement, given, fingerprint(shape), unmet)
+        approver = self._approver(statement, facts)
+        row = await self._row(server, statement, given, approver, fingerprint(shape), unmet)
         await self._guarded(server, statement, given, row, answers)
         await self._verify(statement, row)
         return True
 
+    def _approver(self, statement: Statement, facts: Facts) -> str:
+        """E-mail of the second person, where it takes one; the guardrail has seen that there is one."""
+        if not statement.second_person:
+            return ""
+        found = confirming.second(statement, self._around.operator, facts)
+        return found.approval.by if found is not None else ""
+
     async def _row(
-        self, server: Server, statement: Statement, given: Confirmation, before: str, unmet: tuple[Expect, ...]
+        self,
+        server: Server,
+        statement: Statement,
+        given: Confirmation,
+        approver: str,
+        before: str,
+        unmet: tuple[Expect, ...],
     ) -> LedgerRow:
         """What the ledger and the journal keep of the attempt."""
         connection = await in_thread(self._database.connection)
@@ -188,7 +204,7 @@ class Applier:
             verdict=statement.verdict,
             reason=given.reason.strip(),
             flag=given.flag.strip(),
-            approved_by=given.approval.by if given.approval else "",
+            approved_by=approver,
             by=self._around.operator,
             at=self._stamp(),
             connection=connection,

@@ -12,7 +12,6 @@ from enum import StrEnum
 
 from console.migrations.facts import TableFacts
 from console.migrations.values import (
-    Approval,
     LedgerRow,
     MigrationFile,
     Question,
@@ -66,10 +65,10 @@ class Line:
     sentence: str = ""
     """By whom, when, why."""
     row: LedgerRow | None = None
-    approvals: tuple[Approval, ...] = ()
-    """Of these very bytes."""
     pending: bool = True
     """Whether it is still to be sent."""
+    leftovers: tuple[str, ...] = ()
+    """Statements that drop the INVALID indexes which it left behind."""
 
     @property
     def key(self) -> Key:
@@ -160,19 +159,32 @@ def lines_of(
     files: Sequence[MigrationFile],
     rows: Mapping[Key, LedgerRow],
     journal: Mapping[Key, JournalWord],
-    approvals: Iterable[Approval],
     pending: Iterable[Statement],
+    *,
+    leftovers: Mapping[Key, tuple[str, ...]] | None = None,
+    renamed: Mapping[str, str] | None = None,
 ) -> tuple[Line, ...]:
-    """Every statement of `files`, in order, with what is known of it."""
-    given = tuple(approvals)
+    """Every statement of `files`, in order, with what is known of it.
+
+    Args:
+        files: the folder's.
+        rows: the ledger's.
+        journal: what this machine saw.
+        pending: what is still to be sent.
+        leftovers: see `Line.leftovers`.
+        renamed: files that were applied under another name, and that name.
+    """
     left = {statement.key for statement in pending}
     made = []
     for file in files:
+        old = (renamed or {}).get(file.name)
         for statement in file.statements:
             row, word = rows.get(statement.key), journal.get(statement.key)
             state, sentence = told(statement, row, word, statement.key in left)
-            mine = tuple(one for one in given if one.statement_digest == statement.digest)
-            made.append(Line(statement, state, sentence, row, mine, statement.key in left))
+            if old is not None and not statement.session:
+                state, sentence = State.UNKNOWN, _("applied already, as {old}: is it the same?").format(old=old)
+            mine = (leftovers or {}).get(statement.key, ())
+            made.append(Line(statement, state, sentence, row, statement.key in left, mine))
     return tuple(made)
 
 

@@ -60,6 +60,34 @@ class ReplicaStatus:
     """What it says that it is a replica of, or why it is none."""
     position: str = ""
     """What it has applied up to (GTID or LSN); empty where it does not say."""
+    channel: str = ""
+    """The channel (MySQL) or connection (MariaDB) that it speaks of; empty: the only one."""
+
+
+def together(channels: Sequence[ReplicaStatus], position: str) -> ReplicaStatus:
+    """A replica of several primaries as one: no better than the worst of its channels in any respect. Pure.
+
+    Args:
+        channels: at least one.
+        position: what the replica has applied up to.
+    """
+
+    def worst(states: Sequence[str]) -> str:
+        return min(states, key=lambda state: (state != "no", state == "yes"))
+
+    def ailing(one: ReplicaStatus) -> tuple[bool, bool, float]:
+        stopped = one.receiving != "yes" or one.applying != "yes"
+        return stopped, one.lag_s is None, one.lag_s or 0.0
+
+    lags = [one.lag_s for one in channels]
+    return ReplicaStatus(
+        worst([one.receiving for one in channels]),
+        worst([one.applying for one in channels]),
+        None if None in lags else max(lag for lag in lags if lag is not None),
+        ", ".join(dict.fromkeys(one.primary for one in channels)),
+        position,
+        max(channels, key=ailing).channel,
+    )
 
 
 class Replica(ABC):
@@ -112,15 +140,17 @@ def verdict(status: ReplicaStatus, measured_s: float, limit_s: float) -> tuple[f
         measured_s: what the mark took to arrive.
         limit_s: seconds of lag that are too many.
     """
+    of = " " + _("on channel {channel}").format(channel=status.channel) if status.channel else ""
     if status.receiving != "yes":
-        return None, _("the thread that receives is not running ({state})").format(state=status.receiving)
+        words = _("the thread that receives is not running ({state})").format(state=status.receiving)
+        return None, words + of
     if status.applying != "yes":
-        return None, _("the thread that applies is not running ({state})").format(state=status.applying)
+        return None, _("the thread that applies is not running ({state})").format(state=status.applying) + of
     if status.lag_s is None:
-        return None, _("it does not say how far behind it is")
+        return None, _("it does not say how far behind it is") + of
     lag = max(status.lag_s, measured_s)
     if lag >= limit_s:
-        return lag, _("it is {lag:.0f} s behind").format(lag=lag)
+        return lag, _("it is {lag:.0f} s behind").format(lag=lag) + of
     return lag, ""
 
 

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from console.clock import Clock
     from console.migrations.database import Address
     from console.release.guardrails import EnvironmentRules, Facts
+    from console.release.migration_approvals import StatementRef
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,7 @@ class Ground:
         replica_wait_s: how long a replica may take.
         lag_limit_s: seconds of lag that are too many.
         remember: writes the names of applied files into the release's candidate; returns what went wrong, or empty.
+        approve: writes the operator's approval of statements on the service; None where there is no service.
     """
 
     environment: str
@@ -42,5 +44,6 @@ class Ground:
     replica_wait_s: float = 600.0
     lag_limit_s: float = 60.0
     remember: Callable[[Sequence[str]], Awaitable[str]] | None = None
+    approve: Callable[[Sequence[StatementRef]], Awaitable[object]] | None = None
     retry_waits_s: tuple[float, ...] | None = None
     """Seconds between attempts; None: `apply.RETRY_WAITS_S`."""

@@ -1,22 +1,22 @@
 """The ledger: a table in the database itself that remembers each file's digest and what became of each statement.
 
 It is beside the data that it speaks of, so that it is restored, copied and replicated with it, and every console sees
-the same. A second small table carries a mark from the primary to its replicas (`gate`), a third the second person's
-approvals.
+the same. A second small table carries a mark from the primary to its replicas (`gate`). Approvals are not here: whoever
+may write to the database could write them (`console.release.migration_approvals`).
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
-from datetime import datetime
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 
-from console.errors import CanarioError
+from console.errors import CanarioError, ExitCode
 from console.migrations.database import Database, Mark
-from console.migrations.values import Approval, Expect, LedgerRow, MigrationFile, Statement
+from console.migrations.values import Expect, LedgerRow, MigrationFile, Statement
 from console.words import _
 
-LEDGER, HEARTBEAT, APPROVALS = "canario_migrations", "canario_heartbeat", "canario_approvals"
+LEDGER, HEARTBEAT = "canario_migrations", "canario_heartbeat"
 
 _COLUMNS = (
     "file_name, file_digest, number, statement_digest, state, verdict, reason, flag, approved_by, applied_by,"
@@ -51,17 +51,17 @@ _TABLES = {
     id INTEGER NOT NULL PRIMARY KEY,
     mark VARCHAR(64) NOT NULL
 )""",
-    APPROVALS: f"""CREATE TABLE {APPROVALS} (
-    statement_digest CHAR(64) NOT NULL,
-    approved_by VARCHAR(190) NOT NULL,
-    approved_at VARCHAR(40) NOT NULL,
-    PRIMARY KEY (statement_digest, approved_by)
-)""",
 }
 
 
 class ChangedFileError(CanarioError):
     """A file is not what it was when it was applied."""
+
+
+class RenamedFileError(CanarioError):
+    """A file was applied under another name."""
+
+    exit_code = ExitCode.BLOCKED
 
 
 def exists(database: Database) -> bool:
@@ -144,29 +144,6 @@ def heartbeat(number: int, mark: str) -> tuple[Mark, ...]:
     )
 
 
-def approve(database: Database, statement: Statement, by: str, at: datetime) -> None:
-    """Write down that `by` approves that statement, these very bytes. The caller has verified who `by` is."""
-    ensure(database)
-    values = (statement.digest, by)
-    database.execute(
-        (
-            (f"DELETE FROM {APPROVALS} WHERE statement_digest = ? AND approved_by = ?", values),  # noqa: S608
-            (
-                f"INSERT INTO {APPROVALS} (statement_digest, approved_by, approved_at) VALUES (?, ?, ?)",  # noqa: S608
-                (*values, at.isoformat(timespec="seconds")),
-            ),
-        )
-    )
-
-
-def approvals(database: Database) -> tuple[Approval, ...]:
-    """Every approval that was written down."""
-    if database.shape((APPROVALS,))[APPROVALS] is None:
-        return ()
-    found = database.query(f"SELECT statement_digest, approved_by, approved_at FROM {APPROVALS}")  # noqa: S608
-    return tuple(Approval(str(by), str(digest), datetime.fromisoformat(str(at))) for digest, by, at in found)
-
-
 def check_unchanged(files: Iterable[MigrationFile], ledger: Mapping[tuple[str, int], LedgerRow]) -> None:
     """Refuse files that are not what they were when a statement of theirs was applied.
 
@@ -183,6 +160,44 @@ def check_unchanged(files: Iterable[MigrationFile], ledger: Mapping[tuple[str, i
                     traffic=_("Nothing was sent."),
                     remedy=_("Put it back as it was, and write what is new into a new file."),
                 )
+
+
+def renamed(files: Iterable[MigrationFile], ledger: Mapping[tuple[str, int], LedgerRow]) -> dict[str, str]:
+    """Files of which nothing is known by their name, and all of it by another: the name that they were applied under.
+
+    A copy under a second name is one too: either way it would be applied again.
+    """
+    known = {row.file for row in ledger.values()}
+    applied = {row.file_digest: row.file for row in ledger.values() if row.applied}
+    return {file.name: applied[file.digest] for file in files if file.name not in known and file.digest in applied}
+
+
+def adopted(ledger: Mapping[tuple[str, int], LedgerRow], old: str, new: str, *, applied: bool) -> tuple[Mark, ...]:
+    """What writes down for `new` what is known of `old`: that it is applied, or that it is asked for again."""
+    rows = (row for row in ledger.values() if row.file == old and row.applied)
+    state = {} if applied else {"state": "again"}
+    return tuple(mark for row in rows for mark in intent(replace(row, file=new, **state)))  # type: ignore[arg-type]
+
+
+def check_files(files: Sequence[MigrationFile], ledger: Mapping[tuple[str, int], LedgerRow]) -> None:
+    """Refuse a folder that is not what was applied: a changed file, or one under another name.
+
+    Raises:
+        ChangedFileError, RenamedFileError: naming the first one.
+    """
+    check_unchanged(files, ledger)
+    for new, old in renamed(files, ledger).items():
+        row = next(row for row in ledger.values() if row.file == old and row.applied)
+        raise RenamedFileError(
+            _("{file} was applied already, as {old} (by {who}, {at}).").format(
+                file=new, old=old, who=row.by or "?", at=row.at
+            ),
+            traffic=_("Nothing was sent."),
+            remedy=_(
+                "Give it back its name, or say which: canario migrations decide {file} 1 applied --reason TEXT "
+                "(it is the same; nothing is sent), or again (send it a second time)."
+            ).format(file=new),
+        )
 
 
 def pending(files: Iterable[MigrationFile], ledger: Mapping[tuple[str, int], LedgerRow]) -> tuple[Statement, ...]:

@@ -19,6 +19,7 @@ from console.migrations.sql.grammar import Reader, Refused
 from console.migrations.sql.indexes import read_create_index
 from console.migrations.sql.naming import name_statement
 from console.migrations.sql.objects import (
+    read_alter_sequence,
     read_alter_type,
     read_comment,
     read_create_schema,
@@ -27,6 +28,8 @@ from console.migrations.sql.objects import (
     read_create_view,
     read_virtual_table,
 )
+from console.migrations.sql.partitions import read_partition
+from console.migrations.sql.rows import read_insert
 from console.migrations.sql.second import MAX_TOKENS, pglast_agrees, sqlglot_agrees
 from console.migrations.sql.split import Piece, split
 from console.migrations.sql.tables import read_create_table
@@ -35,10 +38,11 @@ from console.migrations.sql.tokens import Kind, Oddity, Token
 from console.migrations.verdict import Dialect, Finding, Rule, StatementVerdict, Verdict, worst
 
 _FORMS: dict[str, tuple[Callable[[Reader, Context], Outcome], ...]] = {
-    "ALTER": (read_alter_table, read_alter_type),
+    "ALTER": (read_alter_table, read_alter_type, read_alter_sequence),
     "CREATE": (
         read_create_index,
         read_create_table,
+        read_partition,
         read_create_view,
         read_create_type,
         read_create_sequence,
@@ -46,6 +50,7 @@ _FORMS: dict[str, tuple[Callable[[Reader, Context], Outcome], ...]] = {
         read_virtual_table,
     ),
     "COMMENT": (read_comment,),
+    "INSERT": (read_insert,),
     "SET": (read_set,),
     "PRAGMA": (read_set,),
 }
@@ -96,8 +101,7 @@ def _judge(number: int, piece: Piece, context: Context) -> StatementVerdict:
     _sharpen(outcome, context)
     verdict = worst([finding.rule.verdict for finding in outcome.findings])
     if verdict is Verdict.ADDITIVE:
-        context.made_tables.update(context.key(table) for table in outcome.made_tables)
-        context.made_types.update(outcome.made_types)
+        context.learn(outcome)
     elif verdict is Verdict.UNKNOWN or outcome.kind not in _KEEPS_NAMES:
         context.forget()
     return StatementVerdict(

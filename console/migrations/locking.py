@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from console.migrations.facts import TableFacts
-from console.migrations.values import LOCK_TIMEOUT_S, Server, Statement
+from console.migrations.values import LOCK_TIMEOUT_S, Running, Server, Statement, Transaction
 from console.words import _, ngettext
 
 NAMES = {"mysql": "MySQL", "mariadb": "MariaDB", "postgres": "PostgreSQL", "sqlite": "SQLite"}
@@ -98,9 +98,28 @@ def sizes(statement: Statement, facts: Mapping[str, TableFacts], server: Server 
         size = f"{known.size_bytes / 1e6:,.1f} MB" if known.size_bytes is not None else ""
         told = ", ".join(part for part in (rows, size) if part)
         name = NAMES.get(server.engine, server.engine) if server is not None else _("the server")
-        parts.append(f"{table}: {told or _('{server} does not say how large it is').format(server=name)}")
+        told = told or _("{server} does not say how large it is").format(server=name)
+        parts.append(f"{table}: {told}")
         if known.columns:
             columns, indexes = len(known.columns), len(known.indexes)
             parts[-1] += ", " + ngettext("{count} column", "{count} columns", columns).format(count=columns)
             parts[-1] += ", " + ngettext("{count} index", "{count} indexes", indexes).format(count=indexes)
     return "; ".join(parts)
+
+
+def describe_other(one: Transaction) -> str:
+    """Somebody's open transaction in a line."""
+    return _("Open for {seconds:.0f} s, in its way: {who} (connection {name}) {doing}").format(
+        seconds=one.seconds, who=one.who, name=one.connection, doing=one.doing
+    )
+
+
+def describe_running(running: Running) -> str:
+    """A statement under way in a line: for how long, what it does, what it waits for and for whom."""
+    words = _("It runs for {seconds:.0f} s: {doing}").format(seconds=running.seconds, doing=running.doing)
+    if running.waits:
+        words += "; " + _("it waits for {what}").format(what=running.waits)
+    if running.blockers:
+        who = ", ".join(f"{one.who} ({one.connection})" for one in running.blockers)
+        words += "; " + _("blocked by {who}").format(who=who)
+    return words

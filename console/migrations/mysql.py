@@ -9,13 +9,12 @@ from __future__ import annotations
 import hashlib
 import ssl
 from collections.abc import Sequence
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import pymysql
 from pymysql.constants import CLIENT
 
-from console.migrations.database import CONNECT_TIMEOUT_S, LOCK_NAME, Address, Database, Mark, Row, after_the_fact
+from console.migrations.database import CONNECT_TIMEOUT_S, LOCK_NAME, Address, Mark, Row
 from console.migrations.errors import (
     CancelledError,
     DatabaseError,
@@ -23,14 +22,19 @@ from console.migrations.errors import (
     LockTimeoutError,
     lost,
 )
-from console.migrations.facts import Facts, TableFacts
+from console.migrations.facts import Facts
 from console.migrations.probe import Shape, TableShape, fold
+from console.migrations.server import ServerDatabase, table_facts
 from console.migrations.values import LOCK_TIMEOUT_S, Holder, Running, Server, Transaction
 from console.text import clean
 from console.words import _
 
 if TYPE_CHECKING:
     from pymysql.connections import Connection
+
+    _Base = ServerDatabase[Connection[Any]]
+else:
+    _Base = ServerDatabase  # the drivers' connections are generic for the type checker alone
 
 _LOCKED = {1205, 1213, 3572}
 """ER_LOCK_WAIT_TIMEOUT (metadata locks too), ER_LOCK_DEADLOCK, ER_LOCK_NOWAIT."""
@@ -126,10 +130,11 @@ def rows_of(connection: Connection[Any], sql: str, values: Sequence[object] = ()
         raise told(error) from error
 
 
-class MySQL(Database):
+class MySQL(_Base):
     """A MySQL or MariaDB server."""
 
-    _connection: Connection[Any] | None = None
+    BEGIN = b"START TRANSACTION"
+    DRIVER_ERRORS = (pymysql.Error,)
     _server: Server | None = None
 
     def connect(self) -> None:
@@ -142,19 +147,6 @@ class MySQL(Database):
         except BaseException:
             self.close()
             raise
-
-    def close(self) -> None:
-        """See `Database.close`."""
-        if self._connection is not None:
-            with suppress(pymysql.Error, OSError):
-                self._connection.close()
-            self._connection = None
-
-    @property
-    def _open(self) -> Connection[Any]:
-        if self._connection is None:
-            raise DatabaseError(_("The database is not open."))
-        return self._connection
 
     def _bound_waits(self) -> None:
         """Hold the session's lock waits to 5 s, whatever a file has set them to."""
@@ -204,40 +196,16 @@ class MySQL(Database):
         """See `Database.locked`."""
         return self.query("SELECT IS_USED_LOCK(?) = CONNECTION_ID()", (self._lock_name(),))[0][0] == 1
 
-    def query(self, sql: str, values: Sequence[object] = ()) -> list[Row]:
-        """See `Database.query`."""
+    def _rows(self, sql: str, values: Sequence[object]) -> list[Row]:
         return rows_of(self._open, sql, values)
 
-    def execute(self, marks: Sequence[Mark]) -> None:
-        """See `Database.execute`."""
-        self._transaction(b"", marks)
-
-    def send(self, statement: bytes, marks: Sequence[Mark], *, alone: bool = False) -> None:
-        """See `Database.send`. DDL commits by itself; `marks` then follow at once."""
-        self._bound_waits()
-        if not alone:
-            self._transaction(statement, marks)
-            return
-        self._operators(statement)
-        if marks:
-            after_the_fact(lambda: self._transaction(b"", marks))
-
-    def _transaction(self, statement: bytes, marks: Sequence[Mark]) -> None:
-        self._raw(b"START TRANSACTION")
+    def _write(self, marks: Sequence[Mark]) -> None:
+        """See `ServerDatabase._write`; `marks` follow DDL at once, which commits by itself."""
         try:
-            if statement:
-                self._operators(statement)
-            try:
-                for sql, values in marks:
-                    self.query(sql, values)
-            except LockTimeoutError as error:
-                # DDL has committed by itself: sent again after a wait for the ledger it would be sent twice
-                raise DatabaseError(error.what) from error
-            self._raw(b"COMMIT")
-        except Exception:
-            with suppress(Exception):
-                self._raw(b"ROLLBACK")
-            raise
+            super()._write(marks)
+        except LockTimeoutError as error:
+            # DDL has committed by itself: sent again after a wait for the ledger it would be sent twice
+            raise DatabaseError(error.what) from error
 
     def _operators(self, statement: bytes) -> None:
         """Send the operator's statement. OPTIMIZE, ANALYZE, REPAIR and CHECK TABLE tell of errors in rows only."""
@@ -334,30 +302,22 @@ class MySQL(Database):
     def facts(self) -> Facts:
         """See `Database.facts`."""
         server = self.server()
-        found: dict[str, TableFacts] = {}
-        columns = self._names("SELECT table_name, column_name FROM information_schema.columns WHERE table_schema = ?")
-        indexes = self._names(
-            "SELECT DISTINCT table_name, index_name FROM information_schema.statistics WHERE table_schema = ?"
+        place = (self.address.database,)
+        found = table_facts(
+            self.query(
+                "SELECT table_name, table_rows, data_length + index_length FROM information_schema.tables"
+                " WHERE table_schema = ?",
+                place,
+            ),
+            self._names("SELECT table_name, column_name FROM information_schema.columns WHERE table_schema = ?", place),
+            self._names(
+                "SELECT DISTINCT table_name, index_name FROM information_schema.statistics WHERE table_schema = ?",
+                place,
+            ),
+            lambda rows: int(str(rows)) if rows is not None else None,
         )
-        for name, rows, size in self.query(
-            "SELECT table_name, table_rows, data_length + index_length FROM information_schema.tables"
-            " WHERE table_schema = ?",
-            (self.address.database,),
-        ):
-            found[str(name)] = TableFacts(
-                int(str(rows)) if rows is not None else None,
-                int(str(size)) if size is not None else None,
-                frozenset(columns.get(str(name), ())),
-                frozenset(indexes.get(str(name), ())),
-            )
         modes = frozenset(server.sql_mode.upper().split(",")) - {""}
         return Facts(server.engine, version_numbers(server.version), modes, found, tables_known=True)
-
-    def _names(self, sql: str) -> dict[str, list[str]]:
-        names: dict[str, list[str]] = {}
-        for table, name in self.query(sql, (self.address.database,)):
-            names.setdefault(str(table), []).append(str(name))
-        return names
 
     def position(self) -> str:
         """See `Database.position`: a GTID."""

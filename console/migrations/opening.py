@@ -44,5 +44,6 @@ def desk_of(session: Session, settings: Settings) -> MigrationDesk:
             replica_wait_s=settings.migrations.replica_wait.total_seconds(),
             lag_limit_s=settings.checklist.replication_lag.total_seconds(),
             remember=remember,
+            approve=actions.approve_migrations,
         )
     )

@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import psycopg
 
-from console.migrations.database import CONNECT_TIMEOUT_S, LOCK_NAME, Address, Database, Mark, Row, after_the_fact
+from console.migrations.database import CONNECT_TIMEOUT_S, LOCK_NAME, Address, Row
 from console.migrations.errors import (
     CancelledError,
     DatabaseError,
@@ -22,14 +21,19 @@ from console.migrations.errors import (
     NotInTransactionError,
     lost,
 )
-from console.migrations.facts import Facts, TableFacts
+from console.migrations.facts import Facts
 from console.migrations.probe import Shape, TableShape, fold
+from console.migrations.server import ServerDatabase, table_facts
 from console.migrations.values import LOCK_TIMEOUT_S, Holder, Running, Server, Transaction
 from console.text import clean
 from console.words import _
 
 if TYPE_CHECKING:
     from psycopg import Connection
+
+    _Base = ServerDatabase[Connection[Any]]
+else:
+    _Base = ServerDatabase  # the drivers' connections are generic for the type checker alone
 
 _LOCK_KEY = int.from_bytes(hashlib.sha256(LOCK_NAME.encode()).digest()[:4], "big") >> 1
 """pg_advisory_lock's key; the server keeps one set of them for each database."""
@@ -110,10 +114,11 @@ def rows_of(connection: Connection[Any], sql: str, values: Sequence[object] = ()
         raise told(error) from error
 
 
-class Postgres(Database):
+class Postgres(_Base):
     """A PostgreSQL server."""
 
-    _connection: Connection[Any] | None = None
+    BEGIN = b"BEGIN"
+    DRIVER_ERRORS = (psycopg.Error,)
 
     def connect(self) -> None:
         """See `Database.connect`."""
@@ -124,19 +129,6 @@ class Postgres(Database):
         except BaseException:
             self.close()
             raise
-
-    def close(self) -> None:
-        """See `Database.close`."""
-        if self._connection is not None:
-            with suppress(psycopg.Error, OSError):
-                self._connection.close()
-            self._connection = None
-
-    @property
-    def _open(self) -> Connection[Any]:
-        if self._connection is None:
-            raise DatabaseError(_("The database is not open."))
-        return self._connection
 
     def _bound_waits(self) -> None:
         """Hold the session's lock waits to 5 s, whatever a file has set them to; 0 means for ever."""
@@ -185,38 +177,12 @@ class Postgres(Database):
         )
         return found[0][0] != 0
 
-    def query(self, sql: str, values: Sequence[object] = ()) -> list[Row]:
-        """See `Database.query`."""
+    def _rows(self, sql: str, values: Sequence[object]) -> list[Row]:
         return rows_of(self._open, sql, values)
 
-    def execute(self, marks: Sequence[Mark]) -> None:
-        """See `Database.execute`."""
-        self._transaction(b"", marks)
-
-    def send(self, statement: bytes, marks: Sequence[Mark], *, alone: bool = False) -> None:
-        """See `Database.send`."""
-        self._bound_waits()
-        if not alone:
-            self._transaction(statement, marks)
-            return
-        self._raw(statement)
-        if marks:
-            after_the_fact(lambda: self._transaction(b"", marks))
-
-    def _transaction(self, statement: bytes, marks: Sequence[Mark]) -> None:
-        self._raw(b"BEGIN")
-        try:
-            if statement:
-                self._raw(statement)
-                if self._open.info.transaction_status != psycopg.pq.TransactionStatus.INTRANS:
-                    raise DatabaseError(_("The statement ended the transaction that it was sent in."))
-            for sql, values in marks:
-                self.query(sql, values)
-            self._raw(b"COMMIT")
-        except Exception:
-            with suppress(Exception):
-                self._raw(b"ROLLBACK")
-            raise
+    def _still_ours(self) -> None:
+        if self._open.info.transaction_status != psycopg.pq.TransactionStatus.INTRANS:
+            raise DatabaseError(_("The statement ended the transaction that it was sent in."))
 
     def _raw(self, statement: bytes) -> None:
         try:
@@ -249,18 +215,21 @@ class Postgres(Database):
             found = rows_of(
                 second,
                 "SELECT coalesce(extract(epoch FROM clock_timestamp() - query_start), 0)::float8, state,"
-                " coalesce(query, '') FROM pg_stat_activity WHERE pid = ?"
-                " AND coalesce(backend_start = ?::timestamptz, true)",
+                " coalesce(query, ''), coalesce(wait_event_type, ''), coalesce(wait_event, '') FROM pg_stat_activity"
+                " WHERE pid = ? AND coalesce(backend_start = ?::timestamptz, true)",
                 (int(pid), began),
             )
+            blockers = _blockers(second, int(pid)) if found and found[0][3] == "Lock" else ()
         finally:
             second.close()
         if not found:
             return None
-        seconds, state, doing = found[0]
+        seconds, state, doing, kind, event = found[0]
         if state is None:
             raise DatabasePermissionError(_("The database does not show what others do (pg_read_all_stats)."))
-        return Running(connection, float(str(seconds)), clean(str(doing), 300), busy=str(state) == "active")
+        busy = str(state) == "active"
+        waits = clean(f"{kind}: {event}") if busy and kind else ""
+        return Running(connection, float(str(seconds)), clean(str(doing), 300), busy, waits, blockers)
 
     def transactions(self, tables: Sequence[str], older_s: float) -> tuple[Transaction, ...]:
         """See `Database.transactions`: those that hold or wait for a lock on one of the tables."""
@@ -303,19 +272,16 @@ class Postgres(Database):
         )
         indexes = self._names("SELECT indrelid::regclass::text, c.relname FROM pg_index i JOIN pg_class c ON c.oid ="
                               " i.indexrelid")  # fmt: skip
-        found = {}
-        for name, rows, size in self.query(
-            "SELECT c.oid::regclass::text, c.reltuples::bigint, pg_total_relation_size(c.oid) FROM pg_class c"
-            " JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind IN ('r', 'p')"
-            " AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'pg_toast')"
-        ):
-            count = int(str(rows))
-            found[str(name)] = TableFacts(
-                count if count >= 0 else None,
-                int(str(size)),
-                frozenset(columns.get(str(name), ())),
-                frozenset(indexes.get(str(name), ())),
-            )
+        found = table_facts(
+            self.query(
+                "SELECT c.oid::regclass::text, c.reltuples::bigint, pg_total_relation_size(c.oid) FROM pg_class c"
+                " JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind IN ('r', 'p')"
+                " AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'pg_toast')"
+            ),
+            columns,
+            indexes,
+            lambda rows: count if (count := int(str(rows))) >= 0 else None,
+        )
         enums = self.query("SELECT typname FROM pg_type WHERE typtype = 'e'")
         numbers = tuple(int(part) for part in server.version.split()[0].split(".") if part.isdecimal())
         return Facts(
@@ -326,15 +292,24 @@ class Postgres(Database):
             enum_types=frozenset(str(name) for (name,) in enums),
         )
 
-    def _names(self, sql: str) -> dict[str, list[str]]:
-        names: dict[str, list[str]] = {}
-        for table, name in self.query(sql):
-            names.setdefault(str(table), []).append(str(name))
-        return names
-
     def position(self) -> str:
         """See `Database.position`: an LSN."""
         return str(self.query("SELECT pg_current_wal_lsn()")[0][0])
+
+
+def _blockers(connection: Connection[Any], pid: int) -> tuple[Transaction, ...]:
+    """Whoever keeps that process waiting for a lock; what others do is empty where it is not shown to us."""
+    found = rows_of(
+        connection,
+        "SELECT a.pid, coalesce(a.usename, a.backend_type, ''), coalesce(a.application_name, ''),"
+        " coalesce(extract(epoch FROM clock_timestamp() - a.xact_start), 0)::float8 AS age, coalesce(a.query, '')"
+        " FROM pg_stat_activity a WHERE a.pid = ANY (pg_blocking_pids(?)) ORDER BY age DESC",
+        (pid,),
+    )
+    return tuple(
+        Transaction(str(number), clean(f"{user} {name}"), float(str(age)), clean(str(doing), 200))
+        for number, user, name, age, doing in found
+    )
 
 
 def table_shape(connection: Connection[Any], table: str) -> TableShape | None:

@@ -7,7 +7,7 @@ and what the statement adds or removes is told beforehand from its text.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import sqlglot
@@ -69,6 +69,19 @@ def invalid_indexes(expects: Iterable[Expect], shape: Shape) -> tuple[str, ...]:
     """Indexes that should be there and are there only INVALID."""
     wanted = {fold(expect.name) for expect in expects if expect.kind == "index" and expect.present}
     return tuple(name for table in shape.values() if table for name in table.invalid if name in wanted)
+
+
+def own_leftovers(drops: Sequence[str], expects: Iterable[Expect]) -> tuple[str, ...]:
+    """Of the statements that drop a table's INVALID indexes, those of the indexes that a statement was to make.
+
+    All of them where it names none: REINDEX leaves indexes that the server names.
+
+    Args:
+        drops: `DROP INDEX ... name`, the name last.
+        expects: the statement's.
+    """
+    wanted = {fold(expect.name) for expect in expects if expect.kind == "index" and expect.present}
+    return tuple(sql for sql in drops if not wanted or fold(sql.rpartition(" ")[2]) in wanted)
 
 
 def _met(expect: Expect, shape: Shape) -> bool:

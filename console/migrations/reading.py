@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from console.migrations.board import JournalWord, Key
-from console.migrations.values import Approval, LedgerRow, MigrationFile, Server
+from console.migrations.values import LedgerRow, MigrationFile, Server
 from console.text import clean
 
 if TYPE_CHECKING:
@@ -28,7 +28,8 @@ class Reading:
     facts: Facts
     files: tuple[MigrationFile, ...]
     rows: Mapping[Key, LedgerRow]
-    approvals: tuple[Approval, ...]
+    leftovers: Mapping[Key, tuple[str, ...]]
+    """See `board.Line.leftovers`."""
 
 
 class Reader:
@@ -58,13 +59,16 @@ class Reader:
         from console.migrations.database import make_database
         from console.migrations.files import read_folder, stamp
         from console.migrations.lint import lint
+        from console.migrations.probe import own_leftovers
         from console.migrations.verdict import Dialect
 
         database = make_database(address, who=self._identity())
         database.connect()
         try:
             server, facts = database.server(), database.facts()
-            rows, approvals = ledger.rows(database), ledger.approvals(database)
+            rows = ledger.rows(database)
+            undecided = {key: row for key, row in rows.items() if row.state in ("intent", "applied")}
+            left = {key: own_leftovers(database.leftovers(row.tables), row.expects) for key, row in undecided.items()}
         finally:
             database.close()
         dialect = Dialect(address.engine)
@@ -72,7 +76,7 @@ class Reader:
         mark = (stamp(self._folder), facts.version, facts.sql_mode, facts.enum_types, shape)
         if not keep or self._kept[0] != mark:
             self._kept = mark, read_folder(self._folder, lambda text: lint(text, dialect, facts), dialect)
-        return Reading(server, facts, self._kept[1], rows, approvals)
+        return Reading(server, facts, self._kept[1], rows, left)
 
     def rows(self, address: Address) -> tuple[LedgerRow, ...]:
         """The ledger alone.

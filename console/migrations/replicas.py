@@ -4,20 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from console.migrations.database import Address
 from console.migrations.errors import DatabaseError
-from console.migrations.gate import ANSWER_S, Replica, ReplicaStatus
+from console.migrations.gate import ANSWER_S, Replica, ReplicaStatus, together
 from console.migrations.ledger import HEARTBEAT
 from console.migrations.probe import Shape, fold
+from console.migrations.server import Closable
 from console.text import clean
 from console.words import _
-
-if TYPE_CHECKING:
-    from psycopg import Connection as PostgresConnection
-    from pymysql.connections import Connection as MySQLConnection
-
 
 _SYNTAX = 1064
 """ER_PARSE_ERROR."""
@@ -30,13 +26,47 @@ def make_replica(address: Address, database: str) -> Replica:
     return PostgresReplica(address)
 
 
-class MySQLReplica(Replica):
+C = TypeVar("C", bound=Closable)
+
+
+class ServerReplica(Replica, Generic[C]):
+    """A replica on one connection."""
+
+    def __init__(self, address: Address) -> None:
+        self._address = address
+        self.name = f"{address.socket or address.host}:{address.port}"
+        self._connection: C | None = None
+
+    @property
+    def _open(self) -> C:
+        if self._connection is None:
+            raise DatabaseError(_("it is not connected"))
+        return self._connection
+
+    def close(self) -> None:
+        """See `Replica.close`."""
+        if self._connection is not None:
+            with suppress(Exception):
+                self._connection.close()
+            self._connection = None
+
+
+if TYPE_CHECKING:
+    from psycopg import Connection as PostgresConnection
+    from pymysql.connections import Connection as MySQLConnection
+
+    _MySQL = ServerReplica[MySQLConnection[Any]]
+    _Postgres = ServerReplica[PostgresConnection[Any]]
+else:
+    _MySQL = _Postgres = ServerReplica  # the drivers' connections are generic for the type checker alone
+
+
+class MySQLReplica(_MySQL):
     """A replica of MySQL or MariaDB, by GTID."""
 
     def __init__(self, address: Address, database: str) -> None:
-        self._address, self._database = address, database
-        self.name = f"{address.socket or address.host}:{address.port}"
-        self._connection: MySQLConnection[Any] | None = None
+        super().__init__(address)
+        self._database = database
         self._mariadb = False
         self._old = False
 
@@ -51,19 +81,10 @@ class MySQLReplica(Replica):
             raise DatabaseError(_("it is the primary itself"))
         self.status()
 
-    def close(self) -> None:
-        """See `Replica.close`."""
-        if self._connection is not None:
-            with suppress(Exception):
-                self._connection.close()
-            self._connection = None
-
     def _rows(self, sql: str, values: Sequence[object] = ()) -> list[tuple[object, ...]]:
         from console.migrations.mysql import rows_of
 
-        if self._connection is None:
-            raise DatabaseError(_("it is not connected"))
-        return rows_of(self._connection, sql, values)
+        return rows_of(self._open, sql, values)
 
     def wait(self, position: str, seconds: float) -> bool:
         """MASTER_GTID_WAIT on MariaDB, WAIT_FOR_EXECUTED_GTID_SET on MySQL; both say 0 once it is there."""
@@ -74,46 +95,36 @@ class MySQLReplica(Replica):
         return int(str(answer)) == 0
 
     def status(self) -> ReplicaStatus:
-        """SHOW REPLICA STATUS, under the name that the server knows."""
-        found = self._status_row()
-        if found is None:
+        """SHOW REPLICA STATUS, under the name that the server knows: every channel that it has, the worst of each."""
+        rows = self._status_rows()
+        if not rows:
             raise DatabaseError(_("it says that it is no replica"))
-        names = {"receiving": ("Replica_IO_Running", "Slave_IO_Running"), "applying": ("Replica_SQL_Running",
-                 "Slave_SQL_Running"), "lag": ("Seconds_Behind_Source", "Seconds_Behind_Master"),
-                 "primary": ("Source_Host", "Master_Host")}  # fmt: skip
-        values = {key: next((found[name] for name in both if name in found), None) for key, both in names.items()}
-        lag = values["lag"]
-        return ReplicaStatus(
-            str(values["receiving"]).lower(),
-            str(values["applying"]).lower(),
-            float(str(lag)) if lag is not None else None,
-            clean(str(values["primary"])),
-            self._reached(),
-        )
+        return together([channel_status(row) for row in rows], self._reached())
 
     def _reached(self) -> str:
         """The GTIDs that it has applied."""
         name = "gtid_slave_pos" if self._mariadb else "gtid_executed"
         return clean(str(self._rows(f"SELECT @@GLOBAL.{name}")[0][0] or ""), 300)
 
-    def _status_row(self) -> Mapping[str, object] | None:
+    def _status_rows(self) -> list[Mapping[str, object]]:
         import pymysql
 
         from console.migrations.mysql import told
 
-        assert self._connection is not None
         sql = "SHOW SLAVE STATUS" if self._old else "SHOW REPLICA STATUS"
+        # MariaDB's plain SHOW tells of its default connection alone, MySQL's of every channel
+        sql = "SHOW ALL SLAVES STATUS" if self._mariadb else sql
         try:
-            with self._connection.cursor() as cursor:
+            with self._open.cursor() as cursor:
                 cursor.execute(sql)
-                row = cursor.fetchone()
+                rows = cursor.fetchall()
                 heads = [column[0] for column in cursor.description or ()]
         except (pymysql.Error, OSError) as error:
-            if not self._old and error.args and error.args[0] == _SYNTAX:
-                self._old = True  # before MySQL 8.0.22 and MariaDB 10.5 nobody knew the word
-                return self._status_row()
+            if not self._old and not self._mariadb and error.args and error.args[0] == _SYNTAX:
+                self._old = True  # before MySQL 8.0.22 nobody knew the word
+                return self._status_rows()
             raise told(error) from error
-        return dict(zip(heads, row, strict=True)) if row is not None else None
+        return [dict(zip(heads, row, strict=True)) for row in rows]
 
     def shape(self, tables: Sequence[str]) -> Shape:
         """See `Replica.shape`."""
@@ -133,13 +144,29 @@ class MySQLReplica(Replica):
         return str(found[0][0]) if found else ""
 
 
-class PostgresReplica(Replica):
-    """A streaming replica of PostgreSQL, by LSN."""
+def channel_status(row: Mapping[str, object]) -> ReplicaStatus:
+    """One row of SHOW REPLICA STATUS: what a channel says of itself. Pure.
 
-    def __init__(self, address: Address) -> None:
-        self._address = address
-        self.name = f"{address.socket or address.host}:{address.port}"
-        self._connection: PostgresConnection[Any] | None = None
+    Args:
+        row: by the column's name, of any server; what is missing is unknown.
+    """
+
+    def value(*names: str) -> object:
+        return next((row[name] for name in names if name in row), None)
+
+    lag = value("Seconds_Behind_Source", "Seconds_Behind_Master")
+    channel = value("Channel_Name", "Connection_name")
+    return ReplicaStatus(
+        str(value("Replica_IO_Running", "Slave_IO_Running")).lower(),
+        str(value("Replica_SQL_Running", "Slave_SQL_Running")).lower(),
+        float(str(lag)) if lag is not None else None,
+        clean(str(value("Source_Host", "Master_Host"))),
+        channel=clean(str(channel or ""), 64),
+    )
+
+
+class PostgresReplica(_Postgres):
+    """A streaming replica of PostgreSQL, by LSN."""
 
     def connect(self, primary_id: str) -> None:
         """See `Replica.connect`."""
@@ -152,19 +179,10 @@ class PostgresReplica(Replica):
         if primary_id.isdecimal() and ident != primary_id:
             raise DatabaseError(_("it is a replica of another cluster"))
 
-    def close(self) -> None:
-        """See `Replica.close`."""
-        if self._connection is not None:
-            with suppress(Exception):
-                self._connection.close()
-            self._connection = None
-
     def _rows(self, sql: str, values: Sequence[object] = ()) -> list[tuple[object, ...]]:
         from console.migrations.postgres import rows_of
 
-        if self._connection is None:
-            raise DatabaseError(_("it is not connected"))
-        return rows_of(self._connection, sql, values)
+        return rows_of(self._open, sql, values)
 
     def wait(self, position: str, seconds: float) -> bool:
         """Ask for the replay LSN, ten times a second."""
@@ -202,9 +220,7 @@ class PostgresReplica(Replica):
         """See `Replica.shape`."""
         from console.migrations.postgres import table_shape
 
-        assert self._connection is not None
-        connection = self._connection
-        return {fold(table): table_shape(connection, table) for table in tables}
+        return {fold(table): table_shape(self._open, table) for table in tables}
 
     def mark(self, number: int) -> str:
         """See `Replica.mark`."""

@@ -118,6 +118,19 @@ ON_NEW_TABLE = Rule(
     source="https://www.postgresql.org/docs/current/sql-createindex.html",
     examples=((Dialect.POSTGRES, "CREATE TABLE avisos (id bigint);\nCREATE UNIQUE INDEX avisos_id ON avisos (id)"),),
 )
+FIRST_ROWS = Rule(
+    id="first-rows",
+    verdict=Verdict.ADDITIVE,
+    reason=N_("The rows are constants, and {table} is made in this same file: no code that runs reads them."),
+    source="https://www.postgresql.org/docs/current/sql-insert.html",
+    examples=(
+        (
+            Dialect.MYSQL,
+            "CREATE TABLE planes (id INT PRIMARY KEY, nombre VARCHAR(20));\n"
+            "INSERT INTO planes (id, nombre) VALUES (1, 'libre'), (2, 'pro')",
+        ),
+    ),
+)
 NEW_COMMENT = Rule(
     id="comment",
     verdict=Verdict.ADDITIVE,
@@ -137,7 +150,9 @@ VALIDATE_CONSTRAINT = Rule(
 SESSION_TIMEOUT = Rule(
     id="session-timeout",
     verdict=Verdict.ADDITIVE,
-    reason=N_("It limits how long this session waits or works, and nobody else."),
+    reason=N_(
+        "It limits how long this session waits or works, and nobody else. On lock waits the applier's own limit of 5 s stays in force: it is set again before each statement."
+    ),
     source="https://www.postgresql.org/docs/current/runtime-config-client.html#GUC-LOCK-TIMEOUT",
     examples=(
         (Dialect.POSTGRES, "SET lock_timeout = '5s'"),
@@ -165,6 +180,7 @@ ADDITIVE = (
     NAME_ALGORITHM,
     NEW_INDEX,
     ON_NEW_TABLE,
+    FIRST_ROWS,
     NEW_COMMENT,
     VALIDATE_CONSTRAINT,
     SESSION_TIMEOUT,

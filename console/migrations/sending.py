@@ -13,6 +13,7 @@ from console.migrations import ledger
 from console.migrations.around import Surroundings
 from console.migrations.database import Database, Mark
 from console.migrations.errors import LockTimeoutError, NotInTransactionError, lost
+from console.migrations.locking import describe_running
 from console.migrations.threads import in_thread
 from console.migrations.values import LedgerRow, Progress, State, Statement
 from console.words import _
@@ -105,6 +106,5 @@ class Sender:
             return True
         if running is None:
             return False
-        words = _("It runs for {seconds:.0f} s: {doing}").format(seconds=running.seconds, doing=running.doing)
-        self._report(Progress("running", words, statement, State.INTENT))
+        self._report(Progress("running", describe_running(running), statement, State.INTENT))
         return True

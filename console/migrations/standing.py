@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from console.migrations.ledger import renamed
 from console.migrations.values import LedgerRow, MigrationFile
 from console.words import _, ngettext
 
@@ -17,8 +18,9 @@ class MigrationsState:
     """See `migrations_state`."""
 
     word: Word
-    """`none`: no file; `pending`: statements are left; `undecided`: one's end is not known; `changed`: a file is not
-    what was applied; `unreplicated`: applied, and nobody has seen it on every replica; `done`."""
+    """`none`: no file; `pending`: statements are left; `undecided`: one's end is not known, or its file was applied
+    under another name; `changed`: a file is not what was applied; `unreplicated`: applied, and nobody has seen it on
+    every replica; `done`."""
     sentence: str
     pending: tuple[str, ...] = ()
     """`FILE:NUMBER` of what is left."""
@@ -53,13 +55,16 @@ def migrations_state(
     if not chosen:
         return MigrationsState("none", _("There are no migrations."))
     pending, undecided, late, forced, changed = [], [], [], [], []
+    elsewhere = renamed(chosen, rows)
     applied = 0
     for file in chosen:
         for statement in file.statements:
             if statement.session:
                 continue
             name, row = f"{file.name}:{statement.index}", rows.get(statement.key)
-            if row is None or row.state == "again":
+            if file.name in elsewhere:
+                undecided.append(name)
+            elif row is None or row.state == "again":
                 pending.append(name)
             elif row.state != "verified":
                 undecided.append(name)
@@ -81,7 +86,8 @@ def _word(
     if changed:
         return "changed", _("Changed after it was applied: {names}.").format(names=", ".join(changed))
     if undecided:
-        return "undecided", _("Nobody has seen the end of {names}.").format(names=", ".join(undecided))
+        words = _("Nobody has decided what became of {names}.")
+        return "undecided", words.format(names=", ".join(undecided))
     if pending:
         words = ngettext("{count} statement is left: {names}.", "{count} statements are left: {names}.", len(pending))
         return "pending", words.format(count=len(pending), names=", ".join(pending))

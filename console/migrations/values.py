@@ -10,6 +10,8 @@ from enum import StrEnum
 
 from console.migrations.facts import TableFacts
 from console.migrations.verdict import Finding
+from console.release.guardrails import Answer
+from console.release.migration_approvals import StatementRef
 
 LOCK_TIMEOUT_S = 5
 """Seconds that a statement of ours may wait for a lock at most: plain SELECTs queue behind a waiting ALTER."""
@@ -92,6 +94,16 @@ class Statement:
         """Its place in the ledger."""
         return self.file, self.index
 
+    @property
+    def ref(self) -> StatementRef:
+        """What a second person approves: these bytes, in this file."""
+        return StatementRef(self.file, self.file_digest, self.index, self.digest)
+
+    @property
+    def second_person(self) -> bool:
+        """Whether one person may not send it alone."""
+        return self.verdict not in ("additive", "blocking")
+
 
 @dataclass(frozen=True, slots=True)
 class Expect:
@@ -159,6 +171,10 @@ class Running:
     doing: str
     busy: bool
     """Whether a statement is under way on it."""
+    waits: str = ""
+    """What the server says that it waits for (PostgreSQL: `Lock: relation`); empty where it does not say, or works."""
+    blockers: tuple[Transaction, ...] = ()
+    """Whoever keeps it waiting, as the server says."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,16 +206,6 @@ class Question:
 
 
 @dataclass(frozen=True, slots=True)
-class Approval:
-    """A second person's word. Whoever makes one has verified who said it."""
-
-    by: str
-    """E-mail."""
-    statement_digest: str
-    at: datetime | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class Confirmation:
     """A person's answer to a question."""
 
@@ -210,7 +216,6 @@ class Confirmation:
     reason: str = ""
     flag: str = ""
     """The feature flag that keeps old code off."""
-    approval: Approval | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -277,12 +282,14 @@ class Progress:
     """One thing that happened. Sent to the callback, from the event loop."""
 
     step: str
-    """`follow`, `settled`, `planned`, `asked`, `intent`, `running`, `retry`, `acknowledged`, `verified`,
+    """`follow`, `settled`, `planned`, `asked`, `guardrails`, `intent`, `running`, `retry`, `acknowledged`, `verified`,
     `failed`, `unknown`, `replicas`."""
     sentence: str
     statement: Statement | None = None
     state: State | None = None
     replicas: tuple[ReplicaState, ...] = ()
+    answers: tuple[Answer, ...] = ()
+    """With `guardrails`: every answer, those that a reason passed among them."""
 
 
 @dataclass(frozen=True, slots=True)

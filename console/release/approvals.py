@@ -16,7 +16,15 @@ from datetime import datetime
 from enum import StrEnum
 
 from console.release.service import Revision
-from console.release.state import ANNOTATION, Approval, Candidate, StepRecord, image_identity, read_document
+from console.release.state import (
+    ANNOTATION,
+    Approval,
+    Candidate,
+    MigrationApproval,
+    StepRecord,
+    image_identity,
+    read_document,
+)
 from console.release.template import changed_parts, part_title
 from console.words import _
 
@@ -46,8 +54,15 @@ class ApprovalWrite:
     principal: str
     approvals: tuple[Approval, ...]
     """All that the annotation held after it; empty where it held none."""
+    migrations: tuple[MigrationApproval, ...] = ()
+    """The same, of statements of migrations."""
     steps: tuple[StepRecord, ...] = ()
     """Steps' records that it held."""
+
+    @property
+    def signatures(self) -> tuple[Approval | MigrationApproval, ...]:
+        """As `Candidate.signatures`, after it."""
+        return (*self.approvals, *self.migrations)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +122,7 @@ def approval_write(
     candidate = document.candidate
     if candidate is None:
         return ApprovalWrite(time, principal, ())
-    return ApprovalWrite(time, principal, candidate.approvals, steps=candidate.steps)
+    return ApprovalWrite(time, principal, candidate.approvals, candidate.migration_approvals, candidate.steps)
 
 
 def all_introduced(candidate: Candidate, writes: Iterable[ApprovalWrite]) -> bool:
@@ -120,7 +135,7 @@ def all_introduced(candidate: Candidate, writes: Iterable[ApprovalWrite]) -> boo
     if not ordered:
         return True
     earliest = ordered[0]
-    return not any(approval in earliest.approvals for approval in candidate.approvals) and not any(
+    return not any(signature in earliest.signatures for signature in candidate.signatures) and not any(
         record in earliest.steps for record in counting(candidate)
     )
 
@@ -139,8 +154,8 @@ def counting(candidate: Candidate, steps: Collection[str] | None = None) -> tupl
 
 def unaccounted(
     candidate: Candidate | None, writes: Iterable[ApprovalWrite], steps: Collection[str] | None = None
-) -> tuple[Approval | StepRecord, ...]:
-    """Approvals, and steps' records that count, that no known call wrote.
+) -> tuple[Approval | MigrationApproval | StepRecord, ...]:
+    """Approvals, of the release and of its migrations, and steps' records that count, that no known call wrote.
 
     Args:
         candidate: as written on the service.
@@ -156,9 +171,9 @@ def unaccounted(
         for line in write.steps if wanted else ():
             if line.step in wanted and not any(line is other for other in written.setdefault(line.step, [])):
                 written[line.step].append(line)
-    approvals = [line for write in known for line in write.approvals]
+    signatures = [line for write in known for line in write.signatures]
     return (
-        *(approval for approval in candidate.approvals if approval not in approvals),
+        *(signature for signature in candidate.signatures if signature not in signatures),
         *(record for record in records if record not in written.get(record.step, ())),
     )
 
@@ -209,7 +224,7 @@ def check_steps(
         lines.append((write.principal, by_step))
     checks = []
     for record in records:
-        by = _introducer([(principal, _holds(by_step.get(record.step, ()), record)) for principal, by_step in lines])
+        by = introducer([(principal, _holds(by_step.get(record.step, ()), record)) for principal, by_step in lines])
         writer = (record.told_by if played else "") or record.by
         if by is None:
             why = _("the Cloud Audit Log has not told yet who wrote it")
@@ -226,7 +241,7 @@ def _holds(lines: Sequence[StepRecord], record: StepRecord) -> bool:
     return any(line is record or (line.key == record.key and line == record) for line in lines)
 
 
-def _introducer(held: Sequence[tuple[str, bool]]) -> str | None:
+def introducer(held: Sequence[tuple[str, bool]]) -> str | None:
     """Who put a line there that is there now: the last who wrote it where it was not; None where nobody is known.
 
     The last, since what was honestly written and taken out again may have been put back by anybody.
@@ -295,7 +310,7 @@ class _Wanted:
 def _checked(
     approval: Approval, candidate: Candidate, ordered: Sequence[ApprovalWrite], wanted: _Wanted
 ) -> ApprovalCheck:
-    by = _introducer([(write.principal, approval in write.approvals) for write in ordered])
+    by = introducer([(write.principal, approval in write.approvals) for write in ordered])
     if by is not None and by.casefold() != approval.by.casefold():
         why = _("{forger} wrote it in the name of {by}").format(forger=by or _("somebody"), by=approval.by)
         return ApprovalCheck(approval, ApprovalState.FORGED, why, by)
@@ -376,6 +391,7 @@ __all__ = [
     "check_approvals",
     "check_steps",
     "counting",
+    "introducer",
     "is_new",
     "missing_roles",
     "role_title",

@@ -20,6 +20,7 @@ never blocked by any of them.
 | `driver`       | another identity's live lease                      | yes: issue 2, "a live one only with a reason"  |
 | `rolled_back`  | a revision that was rolled back                    | yes: issue 2, "only a typed reason"            |
 | `approvals`    | raising without both approvals of this image, plan | no: "CRÍTICO: No hacer sin aprobación"         |
+| `approvals`    | migrations without those of the candidate's image  | no: issue 5, "Guardrails (window, approvals"   |
 | `smoke`        | raising with no fresh smoke tests of this image    | yes: a person may know better than a probe     |
 
 Past the first step a promotion needs PASS (issue 3). Short of the next step a share may rise on INCONCLUSIVE too, once
@@ -46,6 +47,7 @@ from console.release.approvals import (
     role_title,
     short_image,
 )
+from console.release.migration_approvals import MigrationCheck
 from console.release.plan import RolloutPlan
 from console.release.service import Revision, Service
 from console.release.state import LEASE, Candidate, Release, StepRecord, VerdictRecord
@@ -145,6 +147,10 @@ class Facts:
     """As written on the service."""
     approvals: tuple[ApprovalCheck, ...] = ()
     """Its approvals, held against the audit log, for the image that would get traffic."""
+    signed: tuple[ApprovalCheck, ...] = ()
+    """The same for the candidate's own image: what a migration goes before, when no revision of it is there yet."""
+    migration_approvals: tuple[MigrationCheck, ...] = ()
+    """A second person's approvals of statements, held against the audit log."""
     approvals_problem: str = ""
     """Why the audit log could not be read, or empty."""
     step_checks: tuple[StepCheck, ...] = ()
@@ -199,6 +205,8 @@ def evaluate(action: Action, rules: EnvironmentRules, facts: Facts, now: datetim
             answers = [*(_clock(now) if rules.protected else ()), _journal(facts)]
             if rules.protected and now is not None:
                 answers.append(_window(rules, now))
+            if rules.protected and rules.approvals:
+                answers.append(_approvals(rules, facts.signed, facts.approvals_problem))
             return (*answers, _driver(facts, now))
         case ActionKind.SHIFT | ActionKind.UNDO:
             return _move(action, rules, facts, now)
@@ -246,7 +254,7 @@ def _move(action: Action, rules: EnvironmentRules, facts: Facts, now: datetime |
     answers.append(_steps(action, rules, facts, current, target))
     answers.extend(_judgement(rules, facts, current, target, now))
     if rules.protected and rules.approvals:
-        answers.append(_approvals(rules, facts))
+        answers.append(_approvals(rules, facts.approvals, facts.approvals_problem))
     if rules.protected and rules.smoke:
         answers.append(_smoke(action, rules, facts, now))
     answers.append(_canary_ready(action, facts))
@@ -415,25 +423,25 @@ def _passes(rules: EnvironmentRules, verdict: VerdictRecord, current: int, targe
     return Answer("verdict", title, False, sentence, overridable=True)
 
 
-def _approvals(rules: EnvironmentRules, facts: Facts) -> Answer:
+def _approvals(rules: EnvironmentRules, checks: tuple[ApprovalCheck, ...], problem: str) -> Answer:
     """Runbook: "2 personas autorizan (code + tech lead)"; a forged one is named, whatever else there is."""
     title = _("approvals")
-    forged = [check for check in facts.approvals if check.state is ApprovalState.FORGED]
+    forged = [check for check in checks if check.state is ApprovalState.FORGED]
     if forged:
         told = _("FORGED ({role}): {why}")
         words = "; ".join(told.format(role=role_title(check.approval.role), why=check.why) for check in forged)
         words += ". " + _("Whoever signs that role anew, in their own name, puts theirs in its place.")
         return Answer("approvals", title, False, words)
-    missing = missing_roles(facts.approvals, rules.approvals)
+    missing = missing_roles(checks, rules.approvals)
     if not missing:
         given = ", ".join(
-            f"{check.approval.by} ({role_title(check.approval.role)})" for check in facts.approvals if check.counts
+            f"{check.approval.by} ({role_title(check.approval.role)})" for check in checks if check.counts
         )
         return Answer("approvals", title, True, _("{given}, this image and plan").format(given=given))
-    if facts.approvals_problem:
+    if problem:
         reason = _("the audit log cannot be read, so nobody knows who approved: {problem}")
-        return Answer("approvals", title, False, reason.format(problem=facts.approvals_problem))
-    words = "; ".join(_missing_approval(role, facts.approvals) for role in missing)
+        return Answer("approvals", title, False, reason.format(problem=problem))
+    words = "; ".join(_missing_approval(role, checks) for role in missing)
     return Answer("approvals", title, False, words)
 
 

@@ -164,6 +164,27 @@ class CasesRecord(_Model):
     """What was seen, at most SENTENCE_LIMIT characters; of one case that failed or is blocked."""
 
 
+class MigrationApproval(_Model):
+    """A second person's yes to one statement of one file of migrations; it counts for no other bytes."""
+
+    id: str
+    """Sixteen random hexadecimal digits."""
+    by: str
+    """E-mail."""
+    at: datetime
+    """Server time, UTC."""
+    file: str
+    """The file's name, for people."""
+    file_digest: str
+    """SHA-256 of the whole file, in hexadecimal."""
+    statement: int
+    """Its number in the file, from 1, for people."""
+    digest: str
+    """SHA-256 of the bytes that would be sent, in hexadecimal."""
+    candidate: str
+    """Id of the candidate that it belongs to."""
+
+
 class StepRecord(_Model):
     """What one step of the checklist came to, as shared with other consoles; the journal keeps the details."""
 
@@ -223,6 +244,8 @@ class Candidate(_Model):
     driver: Driver | None = None
     """Who works through the checklist, with a lease."""
     approvals: tuple[Approval, ...] = ()
+    migration_approvals: tuple[MigrationApproval, ...] = ()
+    """Of statements that one person may not send alone (issue 5, `incompatible` and `unknown`)."""
     steps: tuple[StepRecord, ...] = ()
     migrations: tuple[str, ...] = ()
     """Names of the migrations that belong to it, in order."""
@@ -233,6 +256,11 @@ class Candidate(_Model):
     def open(self) -> bool:
         """Whether it is still worked on."""
         return self.closed is None
+
+    @property
+    def signatures(self) -> tuple[Approval | MigrationApproval, ...]:
+        """Everything on it that counts only by the word of whoever wrote it."""
+        return (*self.approvals, *self.migration_approvals)
 
 
 Ended: TypeAlias = Literal["promoted", "rolled back", "abandoned", "promoted unwatched"]
@@ -475,6 +503,7 @@ __all__ = [
     "Ended",
     "Former",
     "Line",
+    "MigrationApproval",
     "Move",
     "Release",
     "RolledBack",

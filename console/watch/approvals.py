@@ -63,7 +63,7 @@ async def read_approval_writes(
         found = await _read(logs, service, max(known[-1].time - MARGIN, farthest))
         fresh = tuple(write for write in found if write not in known)
         return tuple(sorted((*known, *fresh), key=lambda write: write.time))
-    since = min((candidate.opened, *(approval.at for approval in candidate.approvals))) - MARGIN
+    since = min((candidate.opened, *(signature.at for signature in candidate.signatures))) - MARGIN
     since = max(min(since, now - MARGIN), farthest)
     while True:
         writes = await _read(logs, service, since)

@@ -34,7 +34,8 @@ class ApproveDialog(Dialog[bool | None]):
         """Who, the name, the statement."""
         yield plain(
             _(
-                "You approve as {who}, for somebody else to send; your own you cannot. It counts for these bytes alone."
+                "You approve as {who}, for somebody else to send. It is written on the service, counts for these bytes "
+                "of this file alone, and only once the Cloud Audit Log confirms that it was you."
             ).format(who=self.view.identity or "?")
         )
         yield plain(_("type {name} to approve it:").format(name=self._line.statement.name))
@@ -43,7 +44,7 @@ class ApproveDialog(Dialog[bool | None]):
 
     def show_body(self, view: View) -> None:
         """Draw the statement."""
-        self.query_one("#statement", StatementPanel).show(made.statement_state(self._line, self._board))
+        self.query_one("#statement", StatementPanel).show(made.statement_state(view, self._line, self._board))
 
     def can_confirm(self) -> bool:
         """Whether the name was typed."""

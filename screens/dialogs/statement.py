@@ -15,7 +15,7 @@ from textual.widgets import Input, Static
 
 from console.errors import CanarioError
 from console.migrations import confirming
-from console.migrations.values import Approval, Confirmation, Question
+from console.migrations.values import Confirmation, Question
 from console.release.guardrails import REASON_LENGTH, Answer, blocked_by
 from console.words import _
 from screens import migrations_present as made
@@ -110,16 +110,7 @@ class StatementDialog(Dialog[Confirmation | None]):
             self.typed("name"),
             self.typed("reason") if self._asks_reason else "",
             self.typed("flag"),
-            self._approval(),
         )
-
-    def _approval(self) -> Approval | None:
-        """A second person's, where somebody else than the operator has given one; else whatever there is."""
-        board = self.view.migrations
-        line = board.line(self._question.statement.key) if board is not None else None
-        approvals = line.approvals if line is not None else ()
-        me = self.view.identity.casefold()
-        return next((one for one in approvals if one.by.casefold() != me), approvals[0] if approvals else None)
 
     @property
     def _asks_reason(self) -> bool:
@@ -156,10 +147,10 @@ class StatementDialog(Dialog[Confirmation | None]):
             guards, self._problem = self._guards(), ""
         except CanarioError as error:
             guards, self._problem = (), str(error)
-        mine = confirming.answers(self._question, self.given, view.identity)
+        mine = confirming.answers(self._question, self.given, view.identity, made.facts_of(view))
         self._answers = (*guards, *mine) if not self._problem else mine
         assert board is not None
-        self.query_one("#statement", StatementPanel).show(made.question_state(self._question, board))
+        self.query_one("#statement", StatementPanel).show(made.question_state(view, self._question, board))
         minute = view.now.replace(second=0, microsecond=0) if view.now else None
         drawn = (self._answers, self._problem, self.width, minute)
         if drawn == self._drawn:

@@ -29,11 +29,15 @@ from console.migrations.lint import lint
 from console.migrations.offline import NoCloud
 from console.migrations.replicas import make_replica
 from console.migrations.urls import read_url
-from console.migrations.values import Confirmation, LedgerRow, Progress, Question, RunResult
+from console.migrations.values import Confirmation, LedgerRow, Progress, Question, RunResult, Statement
 from console.migrations.verdict import Dialect
 from console.notify import Notifier
+from console.release.approvals import ApprovalState
 from console.release.guardrails import EnvironmentRules, Facts
+from console.release.migration_approvals import MigrationCheck
+from console.release.state import Candidate, MigrationApproval
 from tests.migrations.servers import Pair, until
+from tests.release.making import service
 
 MARIA, PEDRO = "maria@demo.example", "pedro@demo.example"
 
@@ -46,6 +50,23 @@ Ask = Callable[[Question], Awaitable[Confirmation | None]]
 async def agree(question: Question) -> Confirmation:
     """Types the name that is asked for."""
     return Confirmation(question.statement.digest, question.statement.name)
+
+
+def approved(
+    statement: Statement, by: str, state: ApprovalState = ApprovalState.VERIFIED, why: str = ""
+) -> MigrationCheck:
+    """Somebody's approval of a statement, as the audit log vouches for it, or does not."""
+    given = MigrationApproval(
+        id="0" * 16,
+        by=by,
+        at=noon(),
+        file=statement.file,
+        file_digest=statement.file_digest,
+        statement=statement.index,
+        digest=statement.digest,
+        candidate="2026-11-25-1005",
+    )
+    return MigrationCheck(given, state, why)
 
 
 @dataclass
@@ -61,6 +82,8 @@ class Crew:
     database: str = ""
     replica: Address | None = None
     replica_url: str = ""
+    second: str = ""
+    """Whoever has approved, by the audit log's word, everything that this folder holds; or nobody."""
     said: list[Progress] = field(default_factory=list)
     asked: list[Question] = field(default_factory=list)
 
@@ -94,7 +117,7 @@ class Crew:
         door = Door(NoCloud(clock), self.journal, Notifier(None), clock, {"by": operator})
 
         async def facts() -> Facts:
-            return Facts(identity=operator, journal_ok=self.journal.writable, journal_problem=self.journal.problem)
+            return self.facts(operator)
 
         waits = (
             ReplicationGate(
@@ -110,6 +133,18 @@ class Crew:
         )
         rules = EnvironmentRules("production" if protected else "dev", protected)
         return Surroundings(door, rules, operator, facts, clock, waits, retries)
+
+    def facts(self, operator: str = MARIA) -> Facts:
+        """What is known of the service: a candidate is open, and `second` has approved what is in the folder."""
+        statements = [one for file in self.files() for one in file.statements] if self.second else []
+        return Facts(
+            service=service(),
+            identity=operator,
+            journal_ok=self.journal.writable,
+            journal_problem=self.journal.problem,
+            candidate=Candidate(id="2026-11-25-1005", opened=noon(), opened_by=MARIA),
+            migration_approvals=tuple(approved(one, self.second) for one in statements),
+        )
 
     def applier(self, **options: Any) -> Applier:
         """An applier on a connection of its own, which tells what happens: into `said`."""

@@ -6,10 +6,11 @@ import pytest
 
 from console.errors import BlockedError, ConflictError
 from console.migrations import ledger
+from console.migrations.deciding import adopt
 from console.migrations.errors import DatabaseError, LockTimeoutError
 from console.migrations.ledger import ChangedFileError
-from console.migrations.values import Approval, Confirmation, Question
-from tests.migrations.crew import MARIA, PEDRO, Crew, agree, noon
+from console.migrations.values import Confirmation, Question
+from tests.migrations.crew import MARIA, PEDRO, Crew, agree
 
 
 async def test_the_runbooks_two_statements_are_applied_once_and_remembered(crew: Crew) -> None:
@@ -79,40 +80,69 @@ async def test_who_does_not_go_on_after_the_first_statement_finds_the_second_pen
 
 
 async def test_dropping_a_column_needs_a_flag_and_a_second_person(crew: Crew) -> None:
-    approved: list[Approval] = []
-
-    def with_flag(flag: str, approval: Approval | None):  # type: ignore[no-untyped-def]
+    def with_flag(flag: str):  # type: ignore[no-untyped-def]
         async def ask(question: Question) -> Confirmation:
             assert question.statement.verdict == "incompatible"
-            digest = question.statement.digest
-            return Confirmation(digest, "reservas", "old code is off", flag, approval)
+            return Confirmation(question.statement.digest, "reservas", "old code is off", flag)
 
         return ask
 
     drop = "ALTER TABLE reservas DROP COLUMN quien;"
     with pytest.raises(BlockedError, match="feature flag"):
-        await crew.apply(drop, with_flag("", None))
+        await crew.apply(drop, with_flag(""))
     with pytest.raises(BlockedError, match="nobody else"):
-        await crew.apply(drop, with_flag("new_names", None))
-    digest = crew.asked[-1].statement.digest
+        await crew.apply(drop, with_flag("new_names"))
+    crew.second = MARIA
     with pytest.raises(BlockedError, match="your own"):
-        await crew.apply(drop, with_flag("new_names", Approval(MARIA, digest)))
-    database = crew.open()
-    database.connect()
-    ledger.approve(database, crew.asked[-1].statement, PEDRO, noon())
-    approved.extend(ledger.approvals(database))
-    database.close()
-    assert [(one.by, one.statement_digest) for one in approved] == [(PEDRO, digest)]
-    done = await crew.apply(drop, with_flag("new_names", approved[0]))
+        await crew.apply(drop, with_flag("new_names"))
+    crew.second = PEDRO
+    done = await crew.apply(drop, with_flag("new_names"))
     assert (done.applied[0].flag, done.applied[0].approved_by) == ("new_names", PEDRO)
+    assert next(row.payload["approver"] for row in crew.rows() if row.phase == "intent") == PEDRO
     assert crew.columns() == ["id"]
+
+
+async def test_an_approval_that_somebody_writes_into_the_database_counts_for_nothing(crew: Crew) -> None:
+    async def ask(question: Question) -> Confirmation:
+        return Confirmation(question.statement.digest, "reservas", "old code is off", "new_names")
+
+    crew.write("ALTER TABLE reservas DROP COLUMN quien;")
+    crew.sql(
+        "CREATE TABLE canario_approvals (statement_digest CHAR(64), approved_by VARCHAR(190), approved_at CHAR(40))"
+    )
+    digest = crew.files()[0].statements[0].digest
+    crew.sql(f"INSERT INTO canario_approvals VALUES ('{digest}', '{PEDRO}', '2026-11-25T12:00:00')")
+    with pytest.raises(BlockedError, match="nobody else"):
+        await crew.apply(None, ask)
+    assert crew.columns() == ["id", "quien"]
+
+
+async def test_a_file_that_was_applied_under_another_name_is_not_applied_again(crew: Crew) -> None:
+    await crew.apply(crew.runbook)
+    (crew.folder / "0001.sql").rename(crew.folder / "0001_notas.sql")
+    with pytest.raises(ledger.RenamedFileError, match=r"was applied already, as 0001\.sql"):
+        await crew.apply()
+    (file,) = crew.files()
+    around = crew.surroundings()
+    await adopt(crew.open(), around, file, "0001.sql", applied=True, reason="only its name has changed")
+    assert (await crew.apply()).applied == ()
+    assert crew.words("migration decision") == ["done"]
+    (crew.folder / "0001_notas.sql").rename(crew.folder / "0009.sql")
+    crew.sql("DROP INDEX idx_notes" + (" ON reservas" if crew.engine == "mariadb" else ""))
+    crew.sql("ALTER TABLE reservas DROP COLUMN notes")
+    (file,) = crew.files()
+    old = ledger.renamed([file], crew.ledger())[file.name]
+    await adopt(crew.open(), around, file, old, applied=False, reason="the table was restored from before it")
+    assert len((await crew.apply()).applied) == 2
+    assert "notes" in crew.columns()
 
 
 async def test_losing_data_is_refused_in_a_protected_environment_whoever_approves(crew: Crew) -> None:
     async def all_of_it(question: Question) -> Confirmation:
         digest = question.statement.digest
-        return Confirmation(digest, question.statement.name, "we no longer need it", "off", Approval(PEDRO, digest))
+        return Confirmation(digest, question.statement.name, "we no longer need it", "off")
 
+    crew.second = PEDRO
     with pytest.raises(BlockedError, match="loses data, which is refused in production"):
         await crew.apply("DROP TABLE reservas;", all_of_it, protected=True)
     assert crew.columns() == ["id", "quien"]
@@ -130,8 +160,9 @@ async def test_what_is_not_understood_is_never_confirmed_by_one_person(crew: Cre
 async def test_transactions_of_the_files_own_are_refused(crew: Crew) -> None:
     async def anything(question: Question) -> Confirmation:
         digest = question.statement.digest
-        return Confirmation(digest, question.statement.name, "please just do it", "f", Approval(PEDRO, digest))
+        return Confirmation(digest, question.statement.name, "please just do it", "f")
 
+    crew.second = PEDRO
     with pytest.raises(BlockedError, match="transaction of its own"):
         await crew.apply("BEGIN;\nALTER TABLE reservas ADD COLUMN notes VARCHAR(500);\nCOMMIT;", anything)
     assert crew.columns() == ["id", "quien"]
@@ -158,8 +189,9 @@ async def test_a_second_console_is_kept_out_and_told_who_is_at_it(crew: Crew) ->
 async def test_a_statement_that_the_database_refuses_is_failed_and_asked_again(crew: Crew) -> None:
     async def anyway(question: Question) -> Confirmation:
         digest = question.statement.digest
-        return Confirmation(digest, question.statement.name, "we try it anyway", "f", Approval(PEDRO, digest))
+        return Confirmation(digest, question.statement.name, "we try it anyway", "f")
 
+    crew.second = PEDRO
     index = "CREATE UNIQUE INDEX one_each ON reservas(quien);"
     crew.sql("INSERT INTO reservas (quien) VALUES ('ana')")
     with pytest.raises(DatabaseError, match="The database says"):
@@ -191,8 +223,9 @@ async def test_a_lock_that_is_not_to_be_had_is_tried_again_and_then_given_up(cre
 async def test_rows_changed_by_a_statement_are_changed_once(crew: Crew) -> None:
     async def forced(question: Question) -> Confirmation:
         digest = question.statement.digest
-        return Confirmation(digest, question.statement.name, "all of them", "f", Approval(PEDRO, digest))
+        return Confirmation(digest, question.statement.name, "all of them", "f")
 
+    crew.second = PEDRO
     crew.sql("CREATE TABLE counts (n INTEGER PRIMARY KEY)")
     crew.sql("INSERT INTO counts VALUES (1)")
     await crew.apply("UPDATE counts SET n = n + 1;", forced)

@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import pytest
 
 from console.actions.door import Door
 from console.clock import SystemClock
+from console.errors import UsageError
 from console.migrations.board import Board, Phase
 from console.migrations.desk import MigrationDesk
 from console.migrations.ground import Ground
@@ -19,6 +20,7 @@ from console.migrations.offline import NoCloud
 from console.migrations.values import Confirmation, Question, State
 from console.notify import Notifier
 from console.release.guardrails import EnvironmentRules, Facts
+from console.release.migration_approvals import StatementRef
 from tests.migrations.crew import MARIA, PEDRO, Crew, open_crew
 
 
@@ -28,7 +30,10 @@ def desk_on(crew: Crew, *, who: str = MARIA, protected: bool = False, gate: bool
     door = Door(NoCloud(clock), crew.journal, Notifier(None), clock, {"by": who})
 
     async def facts() -> Facts:
-        return Facts(identity=who, journal_ok=crew.journal.writable, journal_problem=crew.journal.problem)
+        return crew.facts(who)
+
+    async def approve(statements: Sequence[StatementRef]) -> None:
+        crew.second = who
 
     replicas = (crew.replica,) if gate and crew.replica is not None else ()
     return MigrationDesk(
@@ -43,6 +48,7 @@ def desk_on(crew: Crew, *, who: str = MARIA, protected: bool = False, gate: bool
             clock=clock,
             replica_wait_s=30.0,
             retry_waits_s=(0.1,) * 3,
+            approve=approve,
             **more,
         )
     )
@@ -159,19 +165,19 @@ async def test_leaving_while_a_question_stands_sends_nothing(lite: Crew) -> None
     assert "notes" not in lite.columns()
 
 
-async def test_a_second_persons_approval_reaches_the_question_that_stands_open(lite: Crew) -> None:
+async def test_a_second_persons_approval_counts_for_the_question_that_stands_open(lite: Crew) -> None:
     lite.write("ALTER TABLE reservas DROP COLUMN quien;")
     hers, his = desk_on(lite), desk_on(lite, who=PEDRO)
     await his.look()
     hers.start()
     question = await asked(hers)
+    with pytest.raises(UsageError, match="not the bytes"):
+        await his.approve(question.statement.key, "0" * 64)
     await his.approve(question.statement.key, question.statement.digest)
-    board = await until(hers, lambda b: b.lines[0].approvals, "his approval")
-    approval = board.lines[0].approvals[0]
-    assert approval.by == PEDRO
-    hers.answer(yes(question, flag="sin_quien", approval=approval), to=question.statement.key)
+    hers.answer(yes(question, flag="sin_quien"), to=question.statement.key)
     board = await until(hers, lambda b: not b.busy, "the end")
     assert board.problem == ""
+    assert board.rows[0].approved_by == PEDRO
     assert "quien" not in lite.columns()
 
 
@@ -199,13 +205,11 @@ async def test_bytes_that_no_screen_can_show_are_never_sent(lite: Crew) -> None:
 
 async def test_a_rollback_hears_what_was_forced_since_its_target_was_made(lite: Crew) -> None:
     lite.write("ALTER TABLE reservas DROP COLUMN quien;")
-    desk, his = desk_on(lite), desk_on(lite, who=PEDRO)
-    await his.look()
+    lite.second = PEDRO
+    desk = desk_on(lite)
     desk.start()
     question = await asked(desk)
-    await his.approve(question.statement.key, question.statement.digest)
-    board = await until(desk, lambda b: b.lines[0].approvals, "the approval")
-    desk.answer(yes(question, flag="sin_quien", approval=board.lines[0].approvals[0]), to=question.statement.key)
+    desk.answer(yes(question, flag="sin_quien"), to=question.statement.key)
     await until(desk, lambda b: not b.busy, "the end")
     told = desk.compatibility("wa-backend-00041-kud", None)
     assert told is not None
@@ -261,3 +265,42 @@ async def test_a_statement_that_waits_says_for_what_and_is_cancelled_on_the_serv
         cursor.execute("ROLLBACK")
     assert [line.state for line in board.lines] == [State.FAILED]
     assert "notes" not in maria_crew.columns()
+
+
+async def test_a_statement_on_postgresql_says_what_it_waits_for_and_who_blocks_it(postgres_crew: Crew) -> None:
+    crew = postgres_crew
+    crew.write("ALTER TABLE reservas ADD COLUMN notes text;")
+    desk = desk_on(crew)
+    assert crew.pair is not None
+    with crew.pair.connect(crew.database) as other:
+        cursor = other.cursor()
+        cursor.execute("BEGIN")
+        cursor.execute("SELECT * FROM reservas")
+        desk.start()
+        question = await asked(desk)
+        desk.answer(yes(question), to=question.statement.key)
+        board = await until(desk, lambda b: b.sending and b.sending.running and b.sending.running.waits, "the wait")
+        assert board.sending is not None
+        running = board.sending.running
+        assert running is not None
+        assert running.waits == "Lock: relation"
+        assert ["SELECT * FROM reservas" in one.doing for one in running.blockers] == [True]
+        await desk.cancel()
+        await until(desk, lambda b: not b.busy, "the end")
+        cursor.execute("ROLLBACK")
+    assert "notes" not in crew.columns()
+
+
+async def test_a_renamed_file_waits_for_a_decision_and_is_not_sent_again(lite: Crew) -> None:
+    await lite.apply(lite.runbook)
+    (lite.folder / "0001.sql").rename(lite.folder / "0001_notas.sql")
+    desk = desk_on(lite)
+    await desk.look()
+    assert "was applied already, as 0001.sql" in desk.latest.changed
+    assert [line.state for line in desk.latest.lines] == [State.UNKNOWN, State.UNKNOWN]
+    desk.start()
+    board = await until(desk, lambda b: not b.busy, "the refusal")
+    assert "was applied already" in board.problem
+    await desk.decide(("0001_notas.sql", 1), applied=True, reason="only its name has changed")
+    assert [line.state for line in desk.latest.lines] == [State.VERIFIED, State.VERIFIED]
+    assert (desk.latest.changed, desk.latest.next_line) == ("", None)

@@ -15,18 +15,18 @@ from dataclasses import dataclass
 
 import pytest
 
-from console.errors import BlockedError
-from console.migrations import ledger
+from console.errors import BlockedError, UsageError
 from console.migrations.deciding import drop_leftovers
 from console.migrations.settling import UndecidedError
-from console.migrations.values import Approval, Confirmation, Question
-from tests.migrations.crew import PEDRO, Crew, noon
+from console.migrations.values import Confirmation, Question
+from tests.migrations.crew import Crew
 from tests.migrations.servers import PostgresPair, until
+from tests.migrations.test_desk import desk_on
 
 STATEMENTS = """\
 ALTER TABLE reservas ADD COLUMN notes VARCHAR(500);
 CREATE INDEX idx_total ON pagos(total);
-UPDATE counts SET n = n + 1;
+INSERT INTO counts SELECT max(n) + 1 FROM counts;
 """
 
 
@@ -67,7 +67,7 @@ class Point:
     gate: bool = False
 
 
-LOCK = {"reservas": "SELECT * FROM reservas", "pagos": "SELECT * FROM pagos", "counts": "UPDATE counts SET n = n + 0"}
+LOCK = {"reservas": "SELECT * FROM reservas", "pagos": "SELECT * FROM pagos", "counts": "INSERT INTO counts VALUES (2)"}
 
 EVERYWHERE = (
     Point("once the ledger is made", lambda crew: crew.sql_or_none("SELECT count(*) FROM canario_migrations")),
@@ -88,27 +88,23 @@ ON_SERVERS = (
         "while the replica keeps the second back", lambda crew: seen(crew, "migration check", "outcome", 1), gate=True
     ),
     Point("while the second waits inside the server", lambda crew: waiting(crew, "idx_total"), "pagos"),
-    Point("while the third waits inside the server", lambda crew: waiting(crew, "UPDATE counts"), "counts"),
+    Point("while the third waits inside the server", lambda crew: waiting(crew, "max(n)"), "counts"),
 )
 
 
 def prepare(crew: Crew) -> None:
-    """Three statements on three tables, the last one approved by a second person."""
+    """Three statements on three tables, the last one of rows, which no schema shows."""
     crew.sql("CREATE TABLE pagos (id INTEGER PRIMARY KEY, total INTEGER)")
     crew.sql("INSERT INTO pagos VALUES (1, 10)")
     crew.sql("CREATE TABLE counts (n INTEGER PRIMARY KEY)")
     crew.sql("INSERT INTO counts VALUES (1)")
     concurrently = "CREATE INDEX CONCURRENTLY" if crew.engine == "postgres" else "CREATE INDEX"
     crew.write(STATEMENTS.replace("CREATE INDEX", concurrently))
-    database = crew.open()
-    database.connect()
-    ledger.approve(database, crew.files()[0].statements[2], PEDRO, noon())
-    database.close()
 
 
 def confirmed() -> list[str]:
     yes = [word for table in ("reservas", "pagos", "counts") for word in ("--yes", table)]
-    return [*yes, "--flag", "old_off", "--approved-by", PEDRO, "--reason", "as rehearsed in staging"]
+    return [*yes, "--reason", "as rehearsed in staging"]
 
 
 def start(crew: Crew, *, gate: bool = False) -> subprocess.Popen[str]:
@@ -154,23 +150,21 @@ def kill_at(crew: Crew, point: Point) -> str:
 
 async def everything(question: Question) -> Confirmation:
     statement = question.statement
-    return Confirmation(
-        statement.digest, statement.name, "as rehearsed in staging", "old_off", Approval(PEDRO, statement.digest)
-    )
+    return Confirmation(statement.digest, statement.name, "as rehearsed in staging")
 
 
 async def ends_well(crew: Crew, said: str) -> None:
     """The next run says what is true, and at its end each statement is applied once."""
     if crew.pair is not None:
         until(lambda: not crew.connected(), "the server has ended what the console had begun")
-    before = crew.sql("SELECT n FROM counts")[0][0]
+    before = len(crew.sql("SELECT n FROM counts"))
     result = await crew.apply(None, everything)
     sent = {one.index for one in result.applied}
     truth = [row.index for row in crew.ledger().values() if row.state == "verified"]
     assert sorted(truth) == [1, 2, 3], said
     assert "notes" in crew.columns()
     assert "idx_total" in crew.indexes("pagos")
-    assert crew.sql("SELECT n FROM counts") == [(2,)], f"changed once: {said} {result}"
+    assert sorted(crew.sql("SELECT n FROM counts")) == [(1,), (2,)], f"once: {said} {result}"
     assert (3 in sent) is (before == 1), "what was committed is not sent again"
     assert all(entry.result != "" for entry in crew.rows() if entry.phase == "outcome")
     unfinished = [entry for entry in crew.journal.unfinished() if entry.kind.startswith("migration")]
@@ -220,7 +214,7 @@ async def test_the_next_run_waits_for_a_statement_that_still_runs_and_says_so(cr
     holder.close()
     await run
     assert crew.states() == ["verified"] * 3
-    assert crew.sql("SELECT n FROM counts") == [(2,)]
+    assert sorted(crew.sql("SELECT n FROM counts")) == [(1,), (2,)]
 
 
 async def test_an_invalid_index_that_a_killed_concurrently_left_is_seen_and_a_person_decides(
@@ -245,8 +239,14 @@ async def test_an_invalid_index_that_a_killed_concurrently_left_is_seen_and_a_pe
     row = crew.ledger()["0001.sql", 2]
     with pytest.raises(BlockedError, match="type pagos"):
         await drop_leftovers(crew.open(), crew.surroundings(), row, typed="pago", reason="left by the crash")
-    dropped = await drop_leftovers(crew.open(), crew.surroundings(), row, typed="pagos", reason="left by the crash")
-    assert dropped == ("DROP INDEX CONCURRENTLY idx_total",)
+    desk = desk_on(crew)
+    await desk.look()
+    (shown,) = [line.leftovers for line in desk.latest.lines if line.leftovers]
+    assert shown == ("DROP INDEX CONCURRENTLY idx_total",)
+    await desk.drop_leftovers(row_key := (row.file, row.index), typed="pagos", shown=shown, reason="left by the crash")
+    assert not any(line.leftovers for line in desk.latest.lines)
+    with pytest.raises(UsageError, match="is not undecided"):
+        await desk.drop_leftovers(row_key, typed="pagos", shown=shown, reason="")
     assert "idx_total" not in crew.indexes("pagos")
     await crew.apply(None, everything)
     assert crew.states() == ["verified"] * 3

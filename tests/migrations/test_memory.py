@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 from console.migrations.looking import compatibility
 from console.migrations.memory import records, rows_by_record, runs_on
-from console.migrations.values import Applied, Approval, Confirmation, LedgerRow, Question, RunResult
+from console.migrations.values import Applied, Confirmation, LedgerRow, Question, RunResult
 from tests.migrations.crew import MARIA, PEDRO, Crew, noon
 from tests.migrations.servers import Link, MariaPair
 
@@ -70,9 +70,10 @@ async def test_a_look_at_the_ledger_tells_whether_an_older_revision_runs(crew: C
 
     async def forced(question: Question) -> Confirmation:
         digest = question.statement.digest
-        return Confirmation(digest, question.statement.name, "rehearsed", "new_names", Approval(PEDRO, digest))
+        return Confirmation(digest, question.statement.name, "rehearsed", "new_names")
 
     crew.write("ALTER TABLE reservas DROP COLUMN quien;", "0002.sql")
+    crew.second = PEDRO
     await crew.apply(None, forced)
     found = await compatibility(crew.open(), BEFORE)
     assert found.runs is False

@@ -12,8 +12,8 @@ import pytest
 
 from console.clock import SystemClock
 from console.migrations.apply import ReplicationError
-from console.migrations.gate import ReplicaStatus, ReplicationGate, verdict
-from console.migrations.replicas import make_replica
+from console.migrations.gate import ReplicaStatus, ReplicationGate, together, verdict
+from console.migrations.replicas import channel_status, make_replica
 from tests.migrations.crew import Crew, agree
 from tests.migrations.servers import Link, MariaPair, PostgresPair, until
 
@@ -229,3 +229,42 @@ def test_the_larger_of_two_lags_counts_and_none_is_never_0(
     assert found == lag
     assert words in problem
     assert bool(words) is bool(problem)
+
+
+def channel(name: str, *, io: str = "Yes", sql: str = "Yes", lag: object = 0) -> dict[str, object]:
+    return {"Channel_Name": name, "Replica_IO_Running": io, "Replica_SQL_Running": sql,
+            "Seconds_Behind_Source": lag, "Source_Host": f"{name}.example"}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("second", "problem"),
+    [
+        (channel("b"), ""),
+        (channel("b", io="Connecting"), "the thread that receives is not running (connecting) on channel b"),
+        (channel("b", io="No"), "the thread that receives is not running (no) on channel b"),
+        (channel("b", sql="No"), "the thread that applies is not running (no) on channel b"),
+        (channel("b", lag=None), "it does not say how far behind it is on channel b"),
+        (channel("b", lag=61), "it is 61 s behind on channel b"),
+    ],
+)
+def test_a_replica_of_several_primaries_is_no_better_than_its_worst_channel(
+    second: dict[str, object], problem: str
+) -> None:
+    for order in ((channel("a"), second), (second, channel("a"))):
+        status = together([channel_status(row) for row in order], "0-1-1")
+        assert verdict(status, 0.5, 60.0)[1] == problem
+        assert status.position == "0-1-1"
+
+
+async def test_every_connection_of_a_mariadb_replica_is_looked_at(maria_crew: Crew, maria: MariaPair) -> None:
+    maria_crew.sql("CHANGE MASTER 'other' TO MASTER_HOST='127.0.0.1', MASTER_PORT=1, MASTER_USER='x'", replica=True)
+    assert maria_crew.replica is not None
+    replica = make_replica(maria_crew.replica, maria_crew.database)
+    try:
+        replica.connect("")
+        status = replica.status()
+    finally:
+        replica.close()
+        maria_crew.sql("RESET SLAVE 'other' ALL", replica=True)
+    assert (status.receiving, status.applying, status.lag_s) == ("no", "no", None)
+    assert "on channel other" in verdict(status, 0.0, 60.0)[1]

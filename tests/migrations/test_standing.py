@@ -38,6 +38,8 @@ def test_what_is_left_or_not_known_holds_it() -> None:
     assert migrations_state([FILE], rows("verified", "applied")).word == "undecided"
     assert migrations_state([replace(FILE, digest="other")], rows("verified", "verified")).word == "changed"
     assert migrations_state([FILE], {}, only=("0002.sql",)).word == "none"
+    renamed = migrations_state([replace(FILE, name="0002.sql")], rows("verified", "verified"))
+    assert (renamed.word, renamed.pending) == ("undecided", ())
 
 
 def test_an_open_candidate_remembers_names_once_and_a_closed_one_nothing() -> None:

@@ -15,16 +15,14 @@ from console.migrations.deciding import decide
 from console.migrations.errors import DatabaseError, LostError, lost
 from console.migrations.files import unseen
 from console.migrations.settling import UndecidedError
-from console.migrations.values import Approval, Confirmation, LedgerRow, Question
+from console.migrations.values import Confirmation, LedgerRow, Question
 from tests.migrations.crew import PEDRO, Crew, agree
 
 
 async def together(question: Question) -> Confirmation:
-    """Types the name, gives a reason and a flag, and has Pedro's approval."""
+    """Types the name, gives a reason and a flag."""
     statement = question.statement
-    return Confirmation(
-        statement.digest, statement.name, "as agreed at noon", "flag", Approval(PEDRO, statement.digest)
-    )
+    return Confirmation(statement.digest, statement.name, "as agreed at noon", "flag")
 
 
 class Behind:
@@ -62,6 +60,7 @@ def ledger_row(crew: Crew) -> LedgerRow:
 
 
 async def _lose(crew: Crew, sql: str) -> None:
+    crew.second = PEDRO
     crew.write(sql)
     database: Any = Silent(crew.open())
     with pytest.raises(LostError):

@@ -270,6 +270,7 @@ class StubActions:
             candidate=self.candidate,
             approvals=self.checks,
             step_checks=tuple(StepCheck(told, ApprovalState.VERIFIED) for told in self.candidate.steps),
+            signed=self.checks,
         )
         return moves.propose(action, self.rules, facts, seen_in.time.now if seen_in.time else None)  # type: ignore[arg-type]
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from pictures import assert_picture, screen_text
-from stub import make_app, snapshot
+from stub import ME, NOON, approved, make_app, snapshot
 from textual.pilot import Pilot
 from textual.widgets import Input
 
@@ -21,7 +22,6 @@ from console.migrations.files import statement_of
 from console.migrations.lint import lint
 from console.migrations.memory import Compatibility
 from console.migrations.values import (
-    Approval,
     Confirmation,
     LedgerRow,
     Question,
@@ -33,9 +33,12 @@ from console.migrations.values import (
     Transaction,
 )
 from console.migrations.verdict import Dialect
+from console.release.approvals import ApprovalWrite
+from console.release.state import MigrationApproval
 from screens.dialogs.statement import StatementDialog
 from screens.migrations import MigrationsScreen
 
+PEDRO = "pedro@acme.example"
 SIZES = [(120, 40), (80, 24), (200, 60)]
 SERVER = Server("mariadb", "10.11.6-MariaDB", "uid-1", "wa")
 FACTS = Facts(
@@ -154,12 +157,15 @@ class StubDesk:
     async def decide(self, key: object, *, applied: bool, reason: str) -> None:
         self.did.append((key, applied, reason))
 
+    async def drop_leftovers(self, key: object, *, typed: str, shown: object, reason: str) -> None:
+        self.did.append(("drop", key, typed, shown, reason))
+
     async def approve(self, key: object, digest: str) -> None:
         self.did.append(("approve", key, digest))
 
 
 def app_with(picture: Board) -> tuple[ConsoleApp, StubDesk]:
-    app, desk = make_app(snapshot(10)), StubDesk(picture)
+    app, desk = make_app(snapshot(10, candidate=approved())), StubDesk(picture)
     app.stub.session.migrations = desk  # type: ignore[attr-defined]
     return app, desk
 
@@ -264,16 +270,80 @@ async def test_incompatible_waits_for_the_flag_and_for_another_person() -> None:
         await drawn(app, pilot)
         await pilot.press("enter")
         assert desk.did == []
-        first = desk.latest.lines[0]
-        own = Approval("maria@acme.example", first.statement.digest)
-        desk.latest = replace(desk.latest, lines=(replace(first, approvals=(own,)),))
-        assert "you cannot approve your own" in " ".join((await drawn(app, pilot)).split())
-        his = Approval("pedro@acme.example", first.statement.digest)
-        desk.latest = replace(desk.latest, lines=(replace(first, approvals=(own, his)),))
-        assert "Enter Send it" in await drawn(app, pilot)
+
+        async def told(*written: tuple[str, str]) -> str:
+            publish_approvals(app, desk.latest.lines[0].statement, *written)
+            return " ".join((await drawn(app, pilot)).split())
+
+        assert "nobody else has approved it" in await told()
+        assert "you cannot approve your own" in await told((ME, ME))
+        assert "verifying pedro@acme.example's" in await told((PEDRO, ""))
+        assert f"FORGED: {ME} wrote it in the name of {PEDRO}" in await told((PEDRO, ME))
+        said = await told((ME, ME), (PEDRO, PEDRO))
+        assert f"{PEDRO} approves these bytes, says the Cloud Audit Log" in said
+        assert "Enter Send it" in said
         await pilot.press("enter")
         await drawn(app, pilot)
-        assert desk.did[0].approval == his
+        assert desk.did[0].flag == "unica"
+
+
+def publish_approvals(app: ConsoleApp, statement: Statement, *written: tuple[str, str]) -> None:
+    """Let the service carry approvals of a statement.
+
+    Args:
+        app: on a stub.
+        statement: which.
+        written: by whom it says each is, and who wrote it, by the audit log; empty: the log has not told.
+    """
+    candidate, writes = approved(), [ApprovalWrite(NOON - timedelta(hours=1), ME, ())]
+    for number, (by, writer) in enumerate(written):
+        given = MigrationApproval(
+            id=f"{number:016d}",
+            by=by,
+            at=NOON,
+            file=statement.file,
+            file_digest=statement.file_digest,
+            statement=statement.index,
+            digest=statement.digest,
+            candidate=candidate.id,
+        )
+        candidate = candidate.model_copy(update={"migration_approvals": (*candidate.migration_approvals, given)})
+        if writer:
+            writes.append(ApprovalWrite(NOON, writer, (), candidate.migration_approvals[-1:]))
+    app.stub.publish(snapshot(10, candidate=candidate, approval_writes=tuple(writes)))  # type: ignore[attr-defined]
+
+
+async def test_an_invalid_index_is_dropped_by_the_tables_name_from_the_screen() -> None:
+    picture = after_a_crash()
+    left = replace(picture.lines[1], leftovers=("DROP INDEX CONCURRENTLY idx_notes",))
+    left = replace(left, row=replace(left.row, tables=("reservas",)))  # type: ignore[type-var]
+    app, desk = app_with(replace(picture, lines=(picture.lines[0], left)))
+    async with app.run_test(size=(80, 24)) as pilot:
+        text = await opened(app, pilot)
+        assert "drop the INVALID index that it left" in text
+        await pilot.press("enter")
+        text = await drawn(app, pilot)
+        assert "DROP INDEX CONCURRENTLY idx_notes;" in text
+        assert "type reservas to send it" in text
+        await pilot.press(*"reserva", "enter")
+        assert desk.did == []
+        await pilot.press("s", "enter")
+        await drawn(app, pilot)
+        assert desk.did == [
+            ("drop", ("0007_notes.sql", 2), "reservas", ("DROP INDEX CONCURRENTLY idx_notes",), ""),
+        ]
+
+
+async def test_a_statement_that_waits_says_for_what_and_who_is_in_its_way() -> None:
+    picture = sending()
+    blocker = Transaction("4711", "app psql", 94.0, "SELECT * FROM reservas")
+    running = Running("31@1", 13.0, "ALTER TABLE reservas ...", True, "Lock: relation", (blocker,))
+    assert picture.sending is not None
+    app, _desk = app_with(replace(picture, sending=replace(picture.sending, running=running)))
+    async with app.run_test(size=(120, 40)) as pilot:
+        text = await opened(app, pilot)
+        assert "Lock: relation" in text
+        assert "app psql (4711), 94 s" in text
 
 
 async def test_a_question_that_nobody_asks_any_more_closes_its_dialog() -> None:

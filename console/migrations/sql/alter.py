@@ -14,6 +14,7 @@ from console.migrations.sql.defaults import Default, read_default
 from console.migrations.sql.forms import Context, Outcome
 from console.migrations.sql.grammar import Reader, Refused
 from console.migrations.sql.indexes import read_algorithm, read_parts, read_wait
+from console.migrations.sql.partitions import read_bounds
 from console.migrations.verdict import Dialect, Rule, Verdict
 
 
@@ -115,6 +116,14 @@ def _read_action(reader: Reader, context: Context, outcome: Outcome, table: str,
         noted.find(additive.VALIDATE_CONSTRAINT, table=table)
         outcome.kind = "validate_constraint"
         seen.others += 1
+    elif context.dialect is Dialect.POSTGRES and reader.take("ATTACH", "PARTITION"):
+        partition = reader.qualified()
+        if not (context.is_partitioned(table) and context.is_made(partition)):
+            raise Refused
+        read_bounds(reader)
+        reader.need_end()
+        noted.find(additive.ON_NEW_TABLE, table=table)
+        seen.others += 1
     elif reader.at("ALTER"):
         _read_new_table_setting(reader, context, noted, table)
         seen.others += 1
@@ -139,11 +148,11 @@ def _read_new_table_setting(reader: Reader, context: Context, noted: Outcome, ta
     reader.need("ALTER")
     reader.take("COLUMN")
     reader.name()
-    reader.need("SET")
-    if reader.take("DEFAULT"):
-        read_default(reader)
-    else:
-        reader.need("NOT", "NULL")
+    if reader.take("SET", "DEFAULT"):
+        if read_default(reader) is Default.OTHER:
+            raise Refused
+    elif not reader.take("DROP", "DEFAULT") and not reader.take("DROP", "NOT", "NULL"):
+        reader.need("SET", "NOT", "NULL")
     reader.need_end()
     noted.find(additive.ON_NEW_TABLE, table=table)
 

@@ -32,6 +32,10 @@ class Outcome:
     """Tables that are certainly new and empty after it."""
     made_types: list[str] = field(default_factory=list)
     """Types that are certainly new and no domains."""
+    made_partitioned: list[str] = field(default_factory=list)
+    """Those of `made_tables` that have partitions."""
+    made_sequences: list[str] = field(default_factory=list)
+    """Sequences that are certainly new."""
 
     def find(self, rule: Rule, *, table: str = "", name: str = "", lock: str = "") -> None:
         """Note that `rule` applies."""
@@ -49,12 +53,25 @@ class Context:
     facts: Facts | None = None
     made_tables: set[str] = field(default_factory=set)
     made_types: set[str] = field(default_factory=set)
+    made_partitioned: set[str] = field(default_factory=set)
+    made_sequences: set[str] = field(default_factory=set)
     dropped_defaults: frozenset[tuple[str, str]] = frozenset()
     """Last part of the table's name and column, in lower case, wherever in the file the default is dropped."""
 
     def is_made(self, table: str) -> bool:
         """Whether `table` is made by this file and nobody else can know it yet."""
         return self.key(table) in self.made_tables
+
+    def is_partitioned(self, table: str) -> bool:
+        """Whether `table` is made by this file, with partitions."""
+        return self.is_made(table) and self.key(table) in self.made_partitioned
+
+    def learn(self, outcome: Outcome) -> None:
+        """After a statement that is additive."""
+        self.made_tables.update(map(self.key, outcome.made_tables))
+        self.made_partitioned.update(map(self.key, outcome.made_partitioned))
+        self.made_types.update(outcome.made_types)
+        self.made_sequences.update(outcome.made_sequences)
 
     def key(self, table: str) -> str:
         """What two spellings of one table have in common; MySQL's case is the file system's, so it counts."""
@@ -81,5 +98,5 @@ class Context:
 
     def forget(self) -> None:
         """After a statement that may have changed what names mean."""
-        self.made_tables.clear()
-        self.made_types.clear()
+        for made in (self.made_tables, self.made_partitioned, self.made_types, self.made_sequences):
+            made.clear()

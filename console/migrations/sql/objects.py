@@ -178,12 +178,13 @@ def read_alter_type(reader: Reader, context: Context) -> Outcome:
 
 
 def read_create_sequence(reader: Reader, context: Context) -> Outcome:
-    """Read CREATE SEQUENCE; one that a column owns is not read."""
+    """Read CREATE SEQUENCE; a column may own it where the file itself has made the table."""
     if context.dialect is Dialect.SQLITE:
         raise Refused
     reader.need("CREATE", "SEQUENCE")
-    reader.take("IF", "NOT", "EXISTS")
+    optional = reader.take("IF", "NOT", "EXISTS")
     name = reader.qualified()
+    outcome = Outcome("create_sequence")
     while not reader.done:
         if reader.take("AS"):
             read_type(reader)
@@ -197,11 +198,39 @@ def read_create_sequence(reader: Reader, context: Context) -> Outcome:
             reader.take_sign("=")
             reader.take_sign("-")
             reader.need_kind(Kind.NUMBER)
-        else:
+        elif not _owned(reader, context, outcome):
             raise Refused
-    outcome = Outcome("create_sequence")
     outcome.find(additive.NEW_SEQUENCE, name=name)
+    outcome.made_sequences = [] if optional else [name]
     return outcome
+
+
+def read_alter_sequence(reader: Reader, context: Context) -> Outcome:
+    """Read PostgreSQL's `ALTER SEQUENCE s OWNED BY t.c`, where the file itself has made both."""
+    if context.dialect is not Dialect.POSTGRES:
+        raise Refused
+    reader.need("ALTER", "SEQUENCE")
+    name = reader.qualified()
+    outcome = Outcome("alter_sequence")
+    if name not in context.made_sequences or not _owned(reader, context, outcome):
+        raise Refused
+    reader.need_end()
+    return outcome
+
+
+def _owned(reader: Reader, context: Context, outcome: Outcome) -> bool:
+    """Read `OWNED BY table.column` of a table that the file has made: whether it came."""
+    if context.dialect is not Dialect.POSTGRES or not reader.take("OWNED", "BY"):
+        return False
+    parts = [reader.name()]
+    while reader.take_sign("."):
+        parts.append(reader.name())
+    table = ".".join(parts[:-1])
+    if not context.is_made(table):
+        raise Refused
+    outcome.tables.append(table)
+    outcome.find(additive.ON_NEW_TABLE, table=table)
+    return True
 
 
 def read_create_schema(reader: Reader, context: Context) -> Outcome:

@@ -46,8 +46,14 @@ _KINDS = {
     "comment": ("Comment", ""),
     "add_column": ("Alter", "TABLE"),
     "validate_constraint": ("Alter", "TABLE"),
+    "insert_rows": ("Insert", ""),
 }
-_ROOTS = {"create_index": {"Create", "Alter"}, "set_timeout": {"Set", "Pragma"}, "other": {"Alter"}}
+_ROOTS = {
+    "create_index": {"Create", "Alter"},
+    "set_timeout": {"Set", "Pragma"},
+    "other": {"Alter"},
+    "alter_sequence": {"Alter"},
+}
 
 
 def sqlglot_agrees(tokens: Sequence[Token], outcome: Outcome, dialect: Dialect) -> bool:
@@ -65,8 +71,10 @@ def sqlglot_agrees(tokens: Sequence[Token], outcome: Outcome, dialect: Dialect) 
     if root is None or isinstance(root, exp.Command):
         return _parts_agree(tokens, outcome, dialect)
     writers = _writers()
-    if outcome.kind == "other":  # on a table of the same file a column may be set NOT NULL
-        writers = tuple(kind for kind in writers if kind is not exp.AlterColumn)
+    if outcome.kind == "other":  # on a table of the same file a column may be set NOT NULL, and a partition attached
+        writers = tuple(kind for kind in writers if kind not in (exp.AlterColumn, exp.Attach))
+    elif outcome.kind == "insert_rows":  # the one INSERT, of VALUES and of no query
+        writers = (*(kind for kind in writers if kind is not exp.Insert), exp.Query)
     return _same_kind(root, outcome) and not any(isinstance(node, writers) for node in root.walk())
 
 
@@ -101,7 +109,7 @@ def _parts_agree(tokens: Sequence[Token], outcome: Outcome, dialect: Dialect) ->
                 query = query[: -len(end)]
                 break
         return _reads(query, dialect, "")
-    if outcome.kind == "create_index" and dialect is not Dialect.MYSQL:
+    if outcome.kind == "insert_rows" or (outcome.kind == "create_index" and dialect is not Dialect.MYSQL):
         return False
     return all(_reads(inside, dialect, "SELECT ") for inside in _expressions(tokens))
 
@@ -147,7 +155,7 @@ def _same_kind(root: exp.Expr, outcome: Outcome) -> bool:
             return False
     if root.args.get("replace") or root.args.get("cascade"):
         return False
-    if name in {"Create", "Alter"} and outcome.tables:
+    if name in {"Create", "Alter", "Insert"} and outcome.tables:
         return _names_table(root, outcome.tables[0])
     return True
 
@@ -202,5 +210,7 @@ _POSTGRES_NODES = {
     "validate_constraint": {"AlterTableStmt"},
     "add_enum_value": {"AlterEnumStmt"},
     "set_timeout": {"VariableSetStmt"},
+    "insert_rows": {"InsertStmt"},
+    "alter_sequence": {"AlterSeqStmt"},
     "other": {"AlterTableStmt"},
 }

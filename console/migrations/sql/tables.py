@@ -6,6 +6,7 @@ from console.migrations import rules_additive as additive
 from console.migrations.sql.columns import at_constraint, read_column, read_constraint
 from console.migrations.sql.forms import Context, Outcome
 from console.migrations.sql.grammar import Reader, Refused, word_set
+from console.migrations.sql.partitions import read_partition_by
 from console.migrations.sql.tokens import Kind, Token
 from console.migrations.verdict import Dialect
 
@@ -36,6 +37,7 @@ def read_create_table(reader: Reader, context: Context) -> Outcome:
     table = reader.qualified()
     outcome.tables = [table]
     references: list[str] = []
+    partitioned = False
     if dialect is Dialect.MYSQL and reader.take("LIKE"):
         outcome.tables.append(reader.qualified())
     elif dialect is Dialect.MYSQL and reader.at_sign("(") and reader.word(1) == "LIKE":
@@ -45,7 +47,7 @@ def read_create_table(reader: Reader, context: Context) -> Outcome:
         reader.need_sign(")")
     else:
         _read_elements(reader, outcome, references)
-        _read_options(reader, dialect)
+        partitioned = _read_options(reader, dialect)
     reader.need_end()
     outcome.find(additive.NEW_TABLE, table=table)
     for parent in dict.fromkeys(references):
@@ -56,6 +58,7 @@ def read_create_table(reader: Reader, context: Context) -> Outcome:
     outcome.adds_tables = [table]
     if not optional or context.absent(table):
         outcome.made_tables = [table]
+        outcome.made_partitioned = [table] if partitioned else []
     return outcome
 
 
@@ -95,7 +98,9 @@ def _read_like(reader: Reader, outcome: Outcome) -> None:
             raise Refused
 
 
-def _read_options(reader: Reader, dialect: Dialect) -> None:
+def _read_options(reader: Reader, dialect: Dialect) -> bool:
+    """Read what follows the brackets: whether PostgreSQL will want partitions."""
+    partitioned = False
     if dialect is Dialect.SQLITE:
         while not reader.done:
             if not reader.take("WITHOUT", "ROWID"):
@@ -105,10 +110,7 @@ def _read_options(reader: Reader, dialect: Dialect) -> None:
                 if reader.done:
                     raise Refused
     elif dialect is Dialect.POSTGRES:
-        if reader.take("PARTITION", "BY"):
-            if not reader.take_one({"RANGE", "LIST", "HASH"}):
-                raise Refused
-            reader.brackets()
+        partitioned = read_partition_by(reader)
         if reader.take("USING"):
             reader.name()
         if reader.take("WITH"):
@@ -121,6 +123,7 @@ def _read_options(reader: Reader, dialect: Dialect) -> None:
             reader.take_sign(",")
         if not reader.done:
             _read_mysql_partitions(reader)
+    return partitioned
 
 
 def _read_mysql_option(reader: Reader) -> None:

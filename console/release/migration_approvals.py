@@ -1,0 +1,114 @@
+"""A second person's word on statements of migrations, held against the Cloud Audit Log as every approval is. Pure.
+
+What old code may not survive, and what nobody understands, takes two people (issue 5, "The judge of SQL"). The second
+one's yes is a line in the release annotation; whoever may edit the service, or the database, may write one in another's
+name, so it counts only where the call that put it there was made by the person whom it names.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from console.release.approvals import ApprovalState, ApprovalWrite, introducer
+from console.release.state import Candidate, MigrationApproval
+from console.words import _
+
+
+@dataclass(frozen=True, slots=True)
+class StatementRef:
+    """Which statement of which file, to the byte."""
+
+    file: str
+    """The file's name."""
+    file_digest: str
+    """SHA-256 of the whole file, in hexadecimal."""
+    statement: int
+    """Its number in the file, from 1."""
+    digest: str
+    """SHA-256 of the bytes that would be sent, in hexadecimal."""
+
+    def approved_by(self, approval: MigrationApproval) -> bool:
+        """Whether `approval` was given for these very bytes, in this very file."""
+        return approval.digest == self.digest and approval.file_digest == self.file_digest
+
+    def __str__(self) -> str:
+        return _("{file}, statement {number}").format(file=self.file, number=self.statement)
+
+
+@dataclass(frozen=True, slots=True)
+class MigrationCheck:
+    """One approval of a statement, checked."""
+
+    approval: MigrationApproval
+    state: ApprovalState
+    why: str = ""
+    """In a sentence, translated: who forged it, or why it counts for nothing."""
+
+    @property
+    def counts(self) -> bool:
+        """Whether it is the word of the person whom it names, and may be a second person's."""
+        return self.state is ApprovalState.VERIFIED
+
+
+def check_migration_approvals(
+    candidate: Candidate | None,
+    writes: Iterable[ApprovalWrite],
+    *,
+    people: Mapping[str, Sequence[str]] | None = None,
+) -> tuple[MigrationCheck, ...]:
+    """Every approval of a statement that the annotation holds, checked, in the order in which it is written there.
+
+    Args:
+        candidate: as written on the service now.
+        writes: calls that wrote the annotation since before the approvals came, in any order.
+        people: roles by e-mail, where settings name people; None or empty: anybody may be the second person.
+    """
+    if candidate is None or not candidate.migration_approvals:
+        return ()
+    ordered = sorted(writes, key=lambda write: write.time)
+    return tuple(_checked(approval, candidate, ordered, people or {}) for approval in candidate.migration_approvals)
+
+
+def _checked(
+    approval: MigrationApproval,
+    candidate: Candidate,
+    ordered: Sequence[ApprovalWrite],
+    people: Mapping[str, Sequence[str]],
+) -> MigrationCheck:
+    writer = introducer([(write.principal, approval in write.migrations) for write in ordered])
+    if writer is not None and not same_person(writer, approval.by):
+        why = _("{forger} wrote it in the name of {by}").format(forger=writer or _("somebody"), by=approval.by)
+        return MigrationCheck(approval, ApprovalState.FORGED, why)
+    void = _void(approval, candidate, people)
+    if void:
+        return MigrationCheck(approval, ApprovalState.VOID, void)
+    if writer is None:
+        why = _("the Cloud Audit Log has not told yet who wrote it")
+        return MigrationCheck(approval, ApprovalState.VERIFYING, why)
+    return MigrationCheck(approval, ApprovalState.VERIFIED)
+
+
+def _void(approval: MigrationApproval, candidate: Candidate, people: Mapping[str, Sequence[str]]) -> str:
+    if approval.candidate != candidate.id:
+        return _("it was given for another release, {candidate}").format(candidate=approval.candidate)
+    if not candidate.open:
+        return _("its release is over")
+    return may_not_second(approval.by, candidate, people)
+
+
+def may_not_second(who: str, candidate: Candidate, people: Mapping[str, Sequence[str]]) -> str:
+    """Why `who` is nobody's second person on this candidate's migrations, in a sentence; empty where they may be."""
+    if any(author and same_person(who, author) for author in (candidate.author, candidate.author_login)):
+        return _("{by} wrote the change: another must approve it").format(by=who)
+    if people and not any(same_person(who, known) for known in people):
+        return _("the settings do not name {by}").format(by=who)
+    return ""
+
+
+def same_person(one: str, other: str) -> bool:
+    """Whether two e-mails are one person's."""
+    return one.casefold() == other.casefold()
+
+
+__all__ = ["MigrationCheck", "StatementRef", "check_migration_approvals", "may_not_second", "same_person"]
