@@ -49,6 +49,7 @@ class HistoryScreen(ConsoleScreen):
     NAME: ClassVar[str] = "history"
     CSS_PATH = Path(__file__).with_suffix(".tcss")
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-wide")]  # noqa: RUF012 - Textual declares it so
+    VERTICAL_BREAKPOINTS = [(0, "-flat"), (16, "-short")]  # noqa: RUF012 - as above
 
     def __init__(self) -> None:
         super().__init__()
@@ -167,6 +168,8 @@ class HistoryScreen(ConsoleScreen):
         self._charts.setdefault(story.release.id, None)
         self._asked.add(story.release.id)
         self._tell()
+        # a long story stands above them
+        self.call_after_refresh(self.query_one("#timeline").scroll_end, animate=False)
         self.run_worker(self._read_charts(story.release), exit_on_error=False)
 
     async def _read_charts(self, release: Release) -> None:
@@ -207,8 +210,8 @@ class HistoryScreen(ConsoleScreen):
         width = self.query_one("#timeline").scrollable_content_region.width or 60
         lines = [happening_line(happening, width) for happening in story.happenings] if story is not None else []
         offer = story is not None and chosen not in self._charts
-        hints = [_("Enter: the charts of that hour")] if offer else []
-        hints += [_("report: canario report {id}").format(id=chosen)] if chosen else []
+        hints = [_("Enter: its charts")] if offer else []
+        hints += [f"canario report {chosen}"] if chosen else []
         self.query_one("#timeline").border_subtitle = Content(" · ".join(hints))
         self.query_one("#story", Static).update(Content("\n").join(lines))
         self._chart()
