@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 from rich.text import Text
 from textual.binding import BindingType
 from textual.filter import LineFilter
-from textual.screen import Screen
+from textual.screen import ModalScreen, Screen
 
 from console.app_keys import bindings
 from console.app_opening import OpensLate
@@ -396,12 +396,15 @@ class ConsoleApp(OpensLate, inherit_bindings=False):
         return result
 
     def say(self, text: str, severity: Severity = "information", *, keep: bool = False) -> None:
-        """A toast; with `keep` the header says it too, for a minute. Where a toast would hide the state: only that."""
+        """A toast; with `keep` the header says it too, for a minute. Where a toast would hide the state: only that.
+
+        Over a dialog it would hide the ways out, which the dialog names last: it has a line of its own for it.
+        """
         text = clean(text)
-        small = self.size.height < SMALL
-        if keep or small:
+        hides = self.size.height < SMALL or isinstance(self.screen, ModalScreen)
+        if keep or hides:
             self._notice = (text, self.clock.monotonic())
-        if small:
+        if hides:
             return
         self.notify(text, severity=severity, timeout=10 if severity == "error" else 6, markup=False)
 
@@ -414,6 +417,7 @@ class ConsoleApp(OpensLate, inherit_bindings=False):
 
     def open_dialog(self, dialog: Screen[R], then: Callable[[R | None], None]) -> None:
         """Show a dialog over the screen."""
+        self.clear_notifications()  # they would cover its last line
         self.push_screen(dialog, then)
 
     def spawn(self, work: Awaitable[None]) -> None:

@@ -232,6 +232,7 @@ class Settings(Table):
             environments={
                 name: Environment.model_validate({**values, "name": name})
                 for name, values in BUILT_IN_ENVIRONMENTS.items()
+                if not values.get("simulator")  # the demo's own would be production once more, under another name
             },
         )
 

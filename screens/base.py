@@ -6,11 +6,13 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, ClassVar, Protocol, TypeVar, cast
 
 from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
 from textual.content import Content
 from textual.screen import Screen
 from textual.widget import Widget
 from textual.widgets import Static
 
+from console.registry import ACTIONS, Place
 from screens import footer, present
 from screens.view import View
 from widgets.action_bar import ActionBar
@@ -20,6 +22,20 @@ if TYPE_CHECKING:
     from console.session import Session
 
 T = TypeVar("T")
+
+
+def keys_of(place: Place, *, first: bool = False) -> list[BindingType]:
+    """A screen's bindings for the actions of `place`, with the registry's ids, so that a keymap reaches them.
+
+    Args:
+        place: where they are heard.
+        first: before whatever has the focus on the screen (arrows, that a scrolling part would take).
+    """
+    return [
+        Binding(",".join(spec.keys), f"act({spec.id!r})", spec.title, id=spec.id, show=False, priority=first)
+        for spec in ACTIONS
+        if spec.place is place
+    ]
 
 
 class Asks(Protocol):
@@ -113,6 +129,10 @@ class ConsoleScreen(Screen[None]):
         if id.startswith("log_"):
             for pane in self.query("LogPane"):
                 await pane.run_action(f"act({id!r})")
+
+    async def action_act(self, id: str) -> None:
+        """A key of `keys_of`."""
+        await self.act(id)
 
     async def on_action_bar_pressed(self, event: ActionBar.Pressed) -> None:
         """A click on a key does what the key does."""

@@ -7,12 +7,14 @@ from pathlib import Path
 from typing import ClassVar
 
 from textual.app import ComposeResult
+from textual.binding import BindingType
 from textual.containers import Container, Horizontal, Vertical
 from textual.content import Content
 
+from console.registry import Place
 from console.words import _
 from screens import present
-from screens.base import ConsoleScreen
+from screens.base import ConsoleScreen, keys_of
 from screens.view import View
 from widgets.log_pane import LogPane
 from widgets.revision_table import RevisionTable
@@ -29,6 +31,7 @@ class CanaryScreen(ConsoleScreen):
     NAME: ClassVar[str] = "canary"
     AUTO_FOCUS = ""
     """Nothing: a cursor in the table would shout louder than a verdict. Tab goes there."""
+    BINDINGS: ClassVar[list[BindingType]] = keys_of(Place.LOGS)
     CSS_PATH = Path(__file__).with_suffix(".tcss")
     HORIZONTAL_BREAKPOINTS = [(0, "-tiny"), (60, "-narrow"), (100, "-wide")]  # noqa: RUF012 - Textual declares it so
     VERTICAL_BREAKPOINTS = [(0, "-flat"), (16, "-short"), (32, "-tall"), (50, "-huge")]  # noqa: RUF012 - as above
@@ -91,6 +94,7 @@ class CanaryScreen(ConsoleScreen):
         figures.show(state.verdict)
         rows = present.revision_rows(view)
         self._fit_revisions(len(rows))
+        self.query_one("#revisions").border_subtitle = Content(present.way_back(view) if framed else "")
         self.query_one("#table", RevisionTable).show(
             rows,
             now=view.now,

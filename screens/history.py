@@ -49,6 +49,7 @@ class HistoryScreen(ConsoleScreen):
     NAME: ClassVar[str] = "history"
     CSS_PATH = Path(__file__).with_suffix(".tcss")
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-wide")]  # noqa: RUF012 - Textual declares it so
+    VERTICAL_BREAKPOINTS = [(0, "-flat"), (16, "-short")]  # noqa: RUF012 - as above
 
     def __init__(self) -> None:
         super().__init__()
@@ -169,6 +170,8 @@ class HistoryScreen(ConsoleScreen):
         self._charts.setdefault(story.release.id, None)
         self._asked.add(story.release.id)
         self._tell()
+        # a long story stands above them
+        self.call_after_refresh(self.query_one("#timeline").scroll_end, animate=False)
         self.run_worker(self._read_charts(story.release), exit_on_error=False)
 
     async def _read_charts(self, release: Release) -> None:
@@ -209,7 +212,7 @@ class HistoryScreen(ConsoleScreen):
         width = self.query_one("#timeline").scrollable_content_region.width or 60
         lines = [happening_line(happening, width) for happening in story.happenings] if story is not None else []
         offer = story is not None and chosen not in self._charts
-        hints = [_("Enter: the charts of that hour")] if offer else []
+        hints = [_("Enter: its charts")] if offer else []
         key = footer.first_key("report", self.view.keymap if self.view is not None else {})
         hints += [_("{key}: write the report").format(key=key)] if chosen else []
         self.query_one("#timeline").border_subtitle = Content(" · ".join(hints))

@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import ClassVar
 
 from textual.app import ComposeResult
+from textual.binding import BindingType
 
+from console.registry import Place
 from console.words import _
 from screens import present
-from screens.base import ConsoleScreen
+from screens.base import ConsoleScreen, keys_of
 from screens.view import View
 from widgets.log_pane import LogPane
 
@@ -17,6 +19,7 @@ class LogsScreen(ConsoleScreen):
     """One log pane."""
 
     NAME: ClassVar[str] = "logs"
+    BINDINGS: ClassVar[list[BindingType]] = keys_of(Place.LOGS)
 
     def compose_body(self) -> ComposeResult:
         """The pane."""

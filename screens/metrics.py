@@ -13,18 +13,21 @@ from typing import TYPE_CHECKING, ClassVar, Protocol, cast
 
 from textual import work
 from textual.app import ComposeResult
+from textual.binding import BindingType
 from textual.containers import Grid, VerticalScroll
 from textual.content import Content
 
 from console.errors import CanarioError
+from console.registry import Place
 from console.text import clean
 from console.watch.charts import Arm, ChartData, Mark, Points
 from console.words import _
 from screens import present
-from screens.base import ConsoleScreen
+from screens.base import ConsoleScreen, keys_of
+from screens.footer import first_key
 from screens.view import View
 from widgets.chart import SAMPLES, ChartMark, ChartSeries, ChartSpec, ChartView
-from widgets.drawing import Drawn, fit, spread
+from widgets.drawing import NOTHING, Drawn, fit, spread
 
 if TYPE_CHECKING:
     from console.session import Session
@@ -167,13 +170,18 @@ class SpanLine(Drawn):
             )
         )
         told = waiting or (clean(data.problem) if data is not None else "")
-        right = Content.styled(told, ".warn" if told else ".faint")
+        rights = [Content.styled(told, ".warn" if told else ".faint")]
         if data is not None and not told:
             newest = f"{data.newest:%H:%M:%S} UTC" if data.newest is not None else "-"
-            right = Content.styled(
-                _("newest {time} · from {source}").format(time=newest, source=clean(data.source) or "-"), ".faint"
-            )
+            rights = [
+                Content.styled(
+                    _("newest {time} · from {source}").format(time=newest, source=clean(data.source) or "-"), ".faint"
+                ),
+                Content.styled(_("newest {time}").format(time=newest), ".faint"),
+                NOTHING,
+            ]
         hint = Content.styled(_("{keys} change").format(keys=" ".join(keys)), ".faint")
+        hint, right = fit(([hint, NOTHING], rights), max(width - tabs.cell_length - 2, 1), order=(1, 0))
         return [spread([tabs, hint], [right], width), self._second(data, width)]
 
     def _second(self, data: ChartData | None, width: int) -> Content:
@@ -206,6 +214,7 @@ class MetricsScreen(ConsoleScreen):
     NAME: ClassVar[str] = "metrics"
     CSS_PATH = Path(__file__).with_suffix(".tcss")
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (70, "-middle"), (110, "-wide")]  # noqa: RUF012 - as Textual declares it
+    BINDINGS: ClassVar[list[BindingType]] = keys_of(Place.METRICS, first=True)
 
     def __init__(self, read: Callable[[timedelta], Awaitable[ChartData]] | None = None) -> None:
         """Make the screen.
@@ -220,6 +229,7 @@ class MetricsScreen(ConsoleScreen):
         self._problem = ""
         self._limits = (ERROR_LIMIT, P95_LIMIT_MS)
         self._source: tuple[str, str] = ("", "")
+        self._keys = ("←", "→")
 
     def compose_body(self) -> ComposeResult:
         """Spans above, charts below."""
@@ -254,7 +264,8 @@ class MetricsScreen(ConsoleScreen):
         waiting = self._problem
         if self._data is None and not waiting:
             waiting = present.waiting_for(view, _("waiting for the charts"))
-        self.query_one(SpanLine).show(self._span, self._data, waiting, ("←", "→"))
+        self._keys = (first_key("metrics_shorter", view.keymap), first_key("metrics_longer", view.keymap))
+        self.query_one(SpanLine).show(self._span, self._data, waiting, self._keys)
 
     async def act(self, id: str) -> None:
         """See `ConsoleScreen.act`."""
@@ -267,7 +278,7 @@ class MetricsScreen(ConsoleScreen):
         if SPANS[index] != self._span:
             self._span = SPANS[index]
             self._data = None
-            self.query_one(SpanLine).show(self._span, None, _("waiting for the charts"), ("←", "→"))
+            self.query_one(SpanLine).show(self._span, None, _("waiting for the charts"), self._keys)
             self._refresh()
 
     async def _ask(self, span: timedelta) -> ChartData:

@@ -69,6 +69,7 @@ def header(view: View) -> HeaderState:
         ),
         rollback_target=short(readiness.target, snapshot.service_name),
         rollback_ready=readiness.ok if snapshot.service is not None else None,
+        rollback_warm=readiness.warm_instances,
         rollback_problem=readiness.problems[0] if readiness.problems else "",
         auto_rollback=view.auto_rollback,
         skew_s=float(int(skew(view).total_seconds())),
@@ -188,6 +189,27 @@ def schema_warnings(view: View) -> tuple[str, ...]:
     target = short(view.snapshot.readiness.target, view.snapshot.service_name)
     first = _("Rollback to {target}: {sentence}").format(target=target, sentence=schema.sentence)
     return (" ".join((first, *schema.warnings[:1])), *schema.warnings[1:])
+
+
+def way_back(view: View) -> str:
+    """What a rollback would find now, fact by fact; empty where nothing is known, or where it would not work.
+
+    What would stop one has a line of its own in the header.
+    """
+    snapshot = view.snapshot
+    readiness = snapshot.readiness
+    if snapshot.service is None or not readiness.ok:
+        return ""
+    warm = readiness.warm_instances
+    instances = (
+        _("warm instances not known yet")
+        if warm is None
+        else ngettext("{n} warm instance", "{n} warm instances", warm).format(n=warm)
+    )
+    allowed = _("allowed") if readiness.allowed else _("permission not asked yet")
+    return _("rollback to {target}: there, ready, {instances}, {allowed}, connected").format(
+        target=short(readiness.target, snapshot.service_name), instances=instances, allowed=allowed
+    )
 
 
 def sampled(snapshot: Snapshot) -> str:

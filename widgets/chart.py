@@ -12,6 +12,9 @@ from console.words import _
 from widgets.drawing import NOTHING, ROLE_STYLES, Drawn, fit, inert, milliseconds, percent, rate, spread
 from widgets.plot import ChartMark, ChartSeries, ChartSpec, Colour, Plot, draw
 
+ENDED = 0.1
+"""A line that ends so much of the span before the other has no newest figure any more."""
+
 SAMPLES = {"canary": "⣀⡠", "stable": "··"}
 """How a line of each role looks, for legends: told by form, not by colour alone."""
 
@@ -73,9 +76,12 @@ class ChartView(Drawn):
 
     def _newest(self, series: ChartSeries) -> Content:
         spec = self._spec
-        value = next((v for _at, v in reversed(series.points) if v is not None), None)
-        if spec is None or value is None:
+        at, value = next(((at, v) for at, v in reversed(series.points) if v is not None), (None, None))
+        if spec is None or at is None or value is None:
             return NOTHING
+        newest = max((at for s in spec.series for at, v in s.points if v is not None), default=at)
+        if newest - at > (spec.end - spec.start) * ENDED:
+            return Content.styled("-", ".faint")  # an old figure beside a fresh one would pass for fresh
         figure = {"%": percent, "ms": milliseconds}.get(spec.unit, rate)(value)
         over = spec.limit is not None and value > spec.limit
         return Content.styled(f"{figure} ▲" if over else figure, ".bad" if over else ".strong")

@@ -55,6 +55,8 @@ class HeaderState:
     """Short name of the revision that a rollback would restore, or empty."""
     rollback_ready: bool | None = None
     """None while it isn't known yet."""
+    rollback_warm: int | None = None
+    """Warm instances of that revision; None where unknown."""
     rollback_problem: str = ""
     """Why a rollback would not work, one sentence."""
     auto_rollback: bool | None = None
@@ -136,7 +138,7 @@ class EnvironmentHeader(Drawn):
             (_driver(state), _feeds(state), _auto(state), _way_out(state)),
             width,
             gap=3,
-            order=(0, 1, 1, 2, 3, 1, 0, 2, 1, 0),
+            order=(3, 0, 1, 1, 2, 3, 1, 0, 2, 1, 0),
         )
         return spread((driver, feeds), (auto, way_out), width, gap=3)
 
@@ -259,7 +261,7 @@ def _auto(state: HeaderState) -> Piece:
         return [NOTHING]
     if state.auto_rollback:
         return [Content.styled(_("auto ● armed"), ".good"), Content.styled(_("auto ●"), ".good"), NOTHING]
-    return [Content.styled(_("auto ○ OFF"), ".warn"), NOTHING]
+    return [Content.styled(_("auto ○ OFF"), ".warn"), Content.styled(_("auto ○"), ".warn")]
 
 
 def _way_out(state: HeaderState) -> Piece:
@@ -269,7 +271,10 @@ def _way_out(state: HeaderState) -> Piece:
     if not state.rollback_ready:
         return [Content.styled(_("✖ rollback NOT READY"), ".bad"), Content.styled(_("✖ NOT READY"), ".bad")]
     tail = f" → {target}" if target else ""
-    return [Content.styled(_("✔ rollback ready") + tail, ".good"), Content.styled(f"✔{tail or _(' ready')}", ".good")]
+    warm = state.rollback_warm
+    told = Content.styled(_("✔ rollback ready") + tail, ".good")
+    whole = told if warm is None else Content.assemble(told, (", " + _("{n} warm").format(n=warm), ".faint"))
+    return [whole, told, Content.styled(f"✔{tail or _(' ready')}", ".good")]
 
 
 def _alerts(state: HeaderState) -> list[str]:

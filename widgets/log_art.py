@@ -49,7 +49,8 @@ def strips_of(line: Line, role: str, width: int, *, wrap: bool, style: Callable[
     name = clean(name, 20)
     if width >= 60:
         columns = [(f"{line.time:%H:%M:%S} ", "log--time"), (f"{word:<5} ", level)]
-        columns.append((set_cell_size(name, 6) + " ", f"log--{role}"))
+        column = max(6, cell_len(_("canary")), cell_len(_("stable")))
+        columns.append((set_cell_size(name, column) + " ", f"log--{role}"))
     else:
         columns = [(f"{line.time:%M:%S} ", "log--time"), (f"{word[:1]} ", level)]
         columns.append((set_cell_size(name, 1) + " ", f"log--{role}"))

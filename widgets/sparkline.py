@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
+from rich.cells import cell_len
 from textual.content import Content
 
 from console.words import _
@@ -222,16 +223,15 @@ class Sparkline(Drawn):
     def _tall(self, role: str, values: Sequence[float | None], rows: int, width: int) -> list[Content]:
         figure = self._figure(values)
         side = max(figure.cell_length, 10)
-        room = max(width - 7 - side - 1, 1)
+        label = max(6, *(cell_len(_role(arm)) for arm in ROLE_STYLES))
+        room = max(width - label - 1 - side - 1, 1)
         columned = squeeze(tidy(values), room)
         lines = []
         picture = columns(values, room, rows, self.scale)
         for index, text in enumerate(picture):
             last = index == len(picture) - 1
-            label = _role(role) if last else self.scale.edge(self.scale.top) if index == 0 else ""
-            head = Content.styled(
-                pad(label, 6) if last else pad(label, 6, right=True), ROLE_STYLES[role] if last else ".faint"
-            )
+            word = _role(role) if last else self.scale.edge(self.scale.top) if index == 0 else ""
+            head = Content.styled(pad(word, label, right=not last), ROLE_STYLES[role] if last else ".faint")
             lines.append(Content.assemble(head, " ", self._coloured(text, columned, role), " ", figure if last else ""))
         return lines
 

@@ -84,7 +84,7 @@ class VerdictPanel(Drawn):
     def lines(self, width: int, height: int) -> list[Content]:
         """See `Drawn.lines`."""
         state = self._state
-        urgent = [line for line in (_countdown(state, width), _rollback(state)) if line]
+        urgent = [line for line in (_countdown(state, width), _rollback(state, width)) if line]
         most = min(max(1, height - len(urgent)), 3) if height else 3
         said = _sentence(state, width, most)
         room = height - len(said) - len(urgent) if height else 100
@@ -188,7 +188,7 @@ def _countdown(state: VerdictState, width: int) -> Content | None:
     return Content.styled(text, ".alarm")
 
 
-def _rollback(state: VerdictState) -> Content | None:
+def _rollback(state: VerdictState, width: int) -> Content | None:
     line = state.rollback
     if line is None:
         return None
@@ -200,13 +200,18 @@ def _rollback(state: VerdictState) -> Content | None:
         if line.automatic:
             words += " · " + _("automatic")
         return Content.styled(words, ".good")
-    words = {
-        "sending": _("◐ rolling back to {target}: sending, {took}"),
-        "moving": _("◐ rolling back to {target}: taken, the traffic is moving, {took}"),
-        "retrying": _("◐ rolling back to {target}: attempt {attempts}, {took}"),
-        "failed": _("✖ NOT rolled back to {target} after {took}"),
-    }.get(line.state, _("◐ rolling back to {target}, {took}"))
-    words = words.format(target=target, took=took, attempts=line.attempts)
+    long, short = {
+        "sending": (_("◐ rolling back to {target}: sending, {took}"), _("◐ sending, {took}")),
+        "moving": (
+            _("◐ rolling back to {target}: taken, the traffic is moving, {took}"),
+            _("◐ to {target}: taken, moving, {took}"),
+        ),
+        "retrying": (_("◐ rolling back to {target}: attempt {attempts}, {took}"), _("◐ attempt {attempts}, {took}")),
+        "failed": (_("✖ NOT rolled back to {target} after {took}"), _("✖ NOT rolled back, {took}")),
+    }.get(line.state, (_("◐ rolling back to {target}, {took}"), _("◐ rolling back, {took}")))
+    words, fewer = (text.format(target=target, took=took, attempts=line.attempts) for text in (long, short))
+    if cell_len(words) > width:
+        words = fewer
     if problem:
         words += f" · {problem}"
     return Content.styled(words, ".bad" if line.state == "failed" else ".warn")

@@ -34,7 +34,7 @@ from console.release.guardrails import REASON_LENGTH, ActionKind, reason_counts,
 from console.release.moves import RollbackTarget, keeps_users_on, rollback_target
 from console.release.service import Revision, Service
 from console.release.state import Release, read_release
-from console.release.transitions import UNKNOWN_IDENTITY, annotated, promoted, signed
+from console.release.transitions import UNKNOWN_IDENTITY, annotated, promoted, signed, with_verdict
 from console.release.transitions import rolled_back as rolled_back_release
 from console.words import _
 
@@ -315,6 +315,8 @@ class Rollback:
 
     async def _send(self, service: Service, target: RollbackTarget) -> PendingChange:
         release, _problem = read_release(service.annotations)
+        if release is not None and release.under_way:
+            release = self._judged(release, service)
         self._release = rolled_back_release(
             release,
             service,
@@ -332,6 +334,14 @@ class Rollback:
         )
         self._access.note(pending.service)
         return pending
+
+    def _judged(self, release: Release, service: Service) -> Release:
+        """`release` with what our judge said last: the seat's own record of a FAIL may lag half a minute behind it."""
+        verdict = self._access.live_verdict(service)
+        roles = self._access.watcher.latest if self._access.watcher is not None else None
+        if verdict is None or roles is None or roles.canary != release.canary or verdict.at < release.moved_at:
+            return release
+        return with_verdict(release, verdict)
 
     async def _follow(self, pending: PendingChange, target: RollbackTarget) -> Service:
         """Wait until the cloud has carried the change out, failed it, or somebody else moved the split again."""

@@ -65,7 +65,16 @@ async def doctor(where: Where) -> int:
     if failed:
         say(ngettext("{count} check failed.", "{count} checks failed.", failed).format(count=failed))
         return ExitCode.FAILED
-    say(_("All well."))
+    warned = sum(glyph == WARNING for glyph, _title, _detail, _remedy in findings)
+    if warned:
+        told = ngettext(
+            "Nothing failed; {count} thing is worth a look (!).",
+            "Nothing failed; {count} things are worth a look (!).",
+            warned,
+        )
+        say(told.format(count=warned))
+    else:
+        say(_("All well."))
     return ExitCode.DONE
 
 

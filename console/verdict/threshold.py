@@ -319,7 +319,7 @@ class ThresholdJudge:
         # of a busy log only a share of the lines is read; the runbook's limit is on all of them
         lines = round(sum(tick.canary.error_lines / tick.canary_sampling for tick in self._minute))
         stable_lines = round(sum(tick.stable.error_lines / tick.stable_sampling for tick in self._minute))
-        none = _("no canary request in the last minute")
+        none = _("no request")
         latency = none if p95 is None else milliseconds(p95)
         return (
             RuleReading(

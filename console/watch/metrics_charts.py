@@ -11,6 +11,7 @@ from console.errors import CanarioError
 from console.release.state import Release
 from console.watch.charts import Arm, ChartData, Mark, Points
 from console.watch.history import SERIES_S, STEP_S, History
+from console.watch.past_moves import PastMoves, mark_of, merged
 from console.words import _
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ class Charts:
         self._kept: dict[timedelta, tuple[tuple[str | None, str | None], datetime, ChartData]] = {}
         self._cpu: _Found = {}
         self._cpu_at: datetime | None = None
+        self._past = PastMoves(cloud.logs, service)
 
     async def read(
         self, span: timedelta, *, canary: str | None, stable: str | None, release: Release | None, end: int
@@ -47,7 +49,7 @@ class Charts:
             span: at most five minutes come from request logs, second by second; longer ones from Monitoring.
             canary: revision name, where there is one.
             stable: likewise.
-            release: whose moves are marked.
+            release: whose moves are marked; earlier ones, and those of others, are found in the audit log.
             end: Unix second (exclusive) of our newest closed second.
         """
         now = self._cloud.server_clock.now()
@@ -55,7 +57,23 @@ class Charts:
             unknown = datetime.fromtimestamp(0, UTC)
             return ChartData(span, unknown, unknown, problem=_("The cloud's time is not known yet."))
         start = now - span
-        marks = marks_of(release, start)
+        earlier = await self._past.read(now, canary or "")
+        marks = merged((mark for mark in earlier if mark.time >= start), marks_of(release, start))
+        data = await self._read(span, canary, stable, now, marks, end)
+        if self._past.problem and not data.problem:
+            unmarked = _("Only this release's moves are marked: {problem}").format(problem=self._past.problem)
+            return replace(data, problem=unmarked)
+        return data
+
+    async def _read(
+        self,
+        span: timedelta,
+        canary: str | None,
+        stable: str | None,
+        now: datetime,
+        marks: tuple[Mark, ...],
+        end: int,
+    ) -> ChartData:
         if span.total_seconds() <= SERIES_S:
             return await self._recent(span, canary, stable, now, marks, end)
         arms = (canary, stable)
@@ -190,6 +208,4 @@ def marks_of(release: Release | None, start: datetime) -> tuple[Mark, ...]:
     """The moves of `release` since `start`."""
     if release is None:
         return ()
-    return tuple(
-        Mark(move.at, move.kind, move.percent, move.by, move.automatic) for move in release.moves if move.at >= start
-    )
+    return tuple(mark_of(move) for move in release.moves if move.at >= start)

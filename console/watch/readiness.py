@@ -69,6 +69,7 @@ def assess(
         problems=tuple(problems),
         warnings=tuple(warnings),
         warm_instances=signs.instances.get(name, 0) if name and signs.instances else None,
+        allowed=signs.allowed,
     )
 
 

@@ -78,6 +78,8 @@ class Readiness:
     """Session affinity, pinned tags, no warm instance, ..."""
     warm_instances: int | None = None
     """Instances of the target now, from monitoring; None where unknown."""
+    allowed: bool | None = None
+    """Whether we may change the service; None where nobody has asked yet."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,6 +28,10 @@ QUIET_S = 0.3
 twice, or typed ahead, confirms nothing that has not been read."""
 
 
+TIGHT = 2
+"""Blank lines at most that a dialog leaves out (class `-tight`) where its body would not fit."""
+
+
 def hanging(text: str, width: int, indent: int) -> str:
     """`text` wrapped to `width` cells, every line but the first moved in by `indent`; no-break spaces hold together."""
     return ("\n" + " " * indent).join(wrap(text, max(width - indent, 12)) or [""])
@@ -58,6 +62,8 @@ class Dialog(ModalScreen[T]):
         width: 84; max-width: 100%; height: auto; max-height: 100%;
         background: $surface; border: round $primary; border-title-style: bold; padding: 0 1;
     }
+    Dialog #head { height: auto; }
+    Dialog #said { height: auto; display: none; color: $text-warning; }
     Dialog #body { height: auto; scrollbar-size-vertical: 1; }
     Dialog #foot { height: auto; margin: 1 0 0 0; color: $text; text-style: bold; }
     Dialog Input.-textual-compact {
@@ -86,6 +92,7 @@ class Dialog(ModalScreen[T]):
         """The latest view."""
         self._quiet_since = monotonic()
         self._answered = False
+        self._said = ""
         self._composed = False
         """Whether the whole body is there: Mount comes after the last of it, the foot alone may come sooner."""
 
@@ -97,6 +104,9 @@ class Dialog(ModalScreen[T]):
                 titled(heading, self.view) if self.NAMES_PLACE and self.confirm_label() else heading
             )
             yield Banner(id="dialog-banner")
+            with Vertical(id="head"):
+                yield plain("", id="said")
+                yield from self.compose_head()
             with VerticalScroll(id="body", can_focus=False):
                 yield from self.compose_body()
             yield plain("", id="foot")
@@ -116,6 +126,10 @@ class Dialog(ModalScreen[T]):
         """Cells that a line of the body may take."""
         return self.query_one("#body").scrollable_content_region.width or min(self.app.size.width, 84) - 6
 
+    def compose_head(self) -> ComposeResult:
+        """What stands above the body and never scrolls away."""
+        yield from ()
+
     def compose_body(self) -> ComposeResult:
         """What stands between title and foot."""
         yield from ()
@@ -126,9 +140,18 @@ class Dialog(ModalScreen[T]):
             return  # not whole yet, or on its way out
         self.view = view
         self.query_one("#dialog-banner", Banner).show(present.banner(view))
+        self._tell(view.notice)
         self.show_body(view)
         self.foot()
         self._fit()
+
+    def _tell(self, text: str) -> None:
+        """What was said last, while a toast would hide the foot."""
+        if text != self._said:
+            self._said = text
+            said = self.query_one("#said", Static)
+            said.update(Content(f"▲ {text}" if text else ""))
+            said.display = bool(text)
 
     def on_resize(self) -> None:
         """Fit the new size at once."""
@@ -137,10 +160,14 @@ class Dialog(ModalScreen[T]):
     def _fit(self) -> None:
         """Leave room for banner and foot: the ways out stay on the screen, the body scrolls."""
         height = self.app.size.height
-        foot, banner = self.query_one("#foot"), self.query_one("#dialog-banner")
+        foot, banner, head = (self.query_one(f"#{id}") for id in ("foot", "dialog-banner", "head"))
         foot.styles.margin = (1 if height >= 16 else 0, 0, 0, 0)
         rest = max(foot.size.height, 1) + foot.styles.margin.height + (banner.size.height if banner.display else 0)
-        self.query_one("#body").styles.max_height = max(height - 2 - rest, 1)
+        rest += head.size.height
+        body, room = self.query_one("#body"), max(height - 2 - rest, 1)
+        body.styles.max_height = room
+        # what was spared stays spared until all of it fits again
+        self.set_class(body.virtual_size.height + (TIGHT if self.has_class("-tight") else 0) > room, "-tight")
 
     def show_body(self, view: View) -> None:
         """Draw what moves."""

@@ -54,7 +54,10 @@ class DeployDialog(Dialog[Deployment | None]):
 
     def heading(self) -> str:
         """What is asked."""
-        return _("{environment}: deploy a new revision with no traffic").format(environment=self.view.rules.name)
+        rules = self.view.rules
+        return _("{environment}: deploy a new revision with no traffic").format(
+            environment=f"▲ {rules.name.upper()}" if rules.protected else rules.name
+        )
 
     def compose_body(self) -> ComposeResult:
         """Image, tag, answers, reason."""

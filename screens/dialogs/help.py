@@ -7,11 +7,15 @@ from textual.content import Content
 from textual.widgets import Static
 
 from console.keys import shown_key
-from console.registry import ACTIONS, ActionSpec, Group, Place, keys_for
+from console.registry import ACTIONS, ActionSpec, Group, Place, action, keys_for
 from console.words import _
 from screens import present
 from screens.dialogs.base import Dialog, hanging
 from screens.view import View
+
+GUARDED = "◇"
+"""Stands for the longest condition, which most of the traffic's keys share."""
+_GUARDED_WHEN = action("step_1").when
 
 
 class HelpDialog(Dialog[None]):
@@ -52,6 +56,8 @@ class HelpDialog(Dialog[None]):
         lines = [
             Content.styled(f"▲ {hanging(text, width, 2)}", "bold $text-warning") for text in present.warnings(view)
         ]
+        if way_back := present.way_back(view):
+            lines.append(Content.styled(f"✔ {hanging(way_back, width, 2)}", "$text-success"))
         if lines:
             lines.append(Content(""))
         for group in Group:
@@ -59,7 +65,11 @@ class HelpDialog(Dialog[None]):
                 line for spec in ACTIONS if spec.group is group and (line := self._line(spec, view, width)) is not None
             ]
             if chapter:
-                lines += [Content.styled(group.heading, "bold $text-accent"), *chapter]
+                lines.append(Content.styled(group.heading, "bold $text-accent"))
+                if group is Group.TRAFFIC:
+                    legend = _("{sign} asks first; every guardrail must pass, or a written reason override it")
+                    lines.append(Content.styled("  " + hanging(legend.format(sign=GUARDED), width, 2), "$text-muted"))
+                lines += chapter
         lines.append(Content(""))
         for sentence in (
             _("Rollback asks nothing and no guardrail stands before it."),
@@ -79,5 +89,8 @@ class HelpDialog(Dialog[None]):
             if number > len(steps):
                 return None
             what = _("Move the canary to {percent} %.").format(percent=steps[number - 1])
-        text = what if when == _("always") else f"{what} ({when})"
+        if spec.when == _GUARDED_WHEN:
+            text = f"{what} {GUARDED}"
+        else:
+            text = what if when == _("always") else f"{what} ({when})"
         return Content.styled(f"  {keys:<8}", "bold") + Content(hanging(text, width, 10))

@@ -22,6 +22,9 @@ from screens import present
 from screens.dialogs.base import Dialog, field, hanging, plain, titled
 from screens.view import View
 
+LOW = 16
+"""Lines under which the splits scroll with the rest: otherwise nothing else could be read."""
+
 
 @dataclass(frozen=True, slots=True)
 class Confirmed:
@@ -43,11 +46,12 @@ class MoveDialog(Dialog[Confirmed | None]):
     """
 
     DEFAULT_CSS = """
-    MoveDialog #answers, MoveDialog #splits, MoveDialog #verdict, MoveDialog #warnings { height: auto; }
-    MoveDialog #splits { margin: 0 0 1 0; text-style: bold; }
+    MoveDialog #answers, MoveDialog #splits, MoveDialog #splits-low, MoveDialog #warnings { height: auto; }
+    MoveDialog #splits, MoveDialog #splits-low { margin: 0 0 1 0; text-style: bold; }
     MoveDialog #reason { display: none; }
     MoveDialog #reason-label { display: none; height: auto; margin: 1 0 0 0; }
     MoveDialog.-reason #reason, MoveDialog.-reason #reason-label { display: block; }
+    MoveDialog.-tight #splits, MoveDialog.-tight #reason-label { margin: 0; }
     """
 
     def __init__(self, view: View, propose: Callable[[], Proposal], *, needs_reason: bool = False) -> None:
@@ -64,9 +68,13 @@ class MoveDialog(Dialog[Confirmed | None]):
         """What is asked."""
         return heading_of(self.proposal, self.view)
 
-    def compose_body(self) -> ComposeResult:
-        """Split before and after, answers, and the reason where one is needed."""
+    def compose_head(self) -> ComposeResult:
+        """Split before and after, which stay in sight where there is room."""
         yield plain("", id="splits")
+
+    def compose_body(self) -> ComposeResult:
+        """Answers, and the reason where one is needed."""
+        yield plain("", id="splits-low")
         yield plain("", id="answers")
         yield plain("", id="warnings")
         yield plain("", id="reason-label")
@@ -113,13 +121,17 @@ class MoveDialog(Dialog[Confirmed | None]):
         except CanarioError as error:
             self.problem = str(error)
         minute = view.now.replace(second=0, microsecond=0) if view.now else None
-        drawn = (self.proposal, self.problem, self.width, minute)
+        room = self.app.size.height >= LOW
+        drawn = (self.proposal, self.problem, self.width, minute, room)
         if drawn == self._drawn:
             return
         self._drawn = drawn
         self.query_one("#frame").border_title = Content(titled(self.heading(), view))
-        self.query_one("#splits").display = self.proposal.action.kind in (ActionKind.SHIFT, ActionKind.UNDO)
-        self.query_one("#splits", Static).update(splits_content(self.proposal, view, self.width))
+        moves = self.proposal.action.kind in (ActionKind.SHIFT, ActionKind.UNDO)
+        for id, shown in (("#splits", moves and room), ("#splits-low", moves and not room)):
+            splits = self.query_one(id, Static)
+            splits.display = shown
+            splits.update(splits_content(self.proposal, view, self.width))
         self.query_one("#answers", Static).update(answers_content(self.proposal, self.problem, view, self.width))
         self.query_one("#warnings", Static).update(Content("\n".join(f"▲ {w}" for w in self.proposal.warnings)))
         self.query_one("#warnings").display = bool(self.proposal.warnings)

@@ -56,6 +56,8 @@ async def test_a_bad_canary_is_rolled_back_by_itself(team_on: MakeTeam) -> None:
         release = await maria.release()
         assert release.moves[-1].automatic
         assert "%" in release.moves[-1].reason
+        assert release.verdict is not None
+        assert (release.verdict.word, release.verdict.step) == ("FAIL", 10), "history says what it was rolled back for"
         assert await maria.shares() == {STABLE: 100}
         await until(lambda: maria.watcher.latest.service and maria.watcher.latest.service.settled)
         assert any("automatic rollback" in note for note in autopilot.notes)

@@ -64,7 +64,7 @@ async def test_enter_draws_error_rate_and_p95_of_the_releases_hours_with_its_mov
     app.stub.session.cloud.measured = measured()  # type: ignore[attr-defined]
     async with app.run_test(size=size) as pilot:
         await to_history(pilot)
-        assert "Enter: the charts of that hour" in screen_text(app)
+        assert "Enter: its charts" in screen_text(app)
         assert not any(view.display for view in app.screen.query(ChartView))
         await pilot.press("enter")
         await settle(pilot)

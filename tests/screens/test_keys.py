@@ -101,6 +101,42 @@ async def test_f9_rolls_back_from_the_command_palette_and_the_log_filter() -> No
         assert asked(app) == ["rollback", "rollback"]
 
 
+@pytest.mark.parametrize("screen", ["c", "l"])
+async def test_the_logs_keys_are_heard_wherever_a_log_is_shown(screen: str) -> None:
+    app = make_app(healthy())
+    async with app.run_test(size=(120, 40)) as pilot:
+        await press(pilot, screen, "s", "s", "s", "v")
+        assert "ERROR+ · canary only" in screen_text(app)
+        await press(pilot, "slash", *"slots")
+        assert "lines with slots" in screen_text(app)
+        await press(pilot, "enter", "p")
+        assert "paused" in screen_text(app)
+
+
+async def test_the_arrows_change_the_charts_span() -> None:
+    app = make_app(healthy())
+    async with app.run_test(size=(120, 40)) as pilot:
+        await press(pilot, "m", "right", "right")
+        assert "▸3 h" in screen_text(app)
+        await press(pilot, "left")
+        assert "▸30 min" in screen_text(app)
+
+
+@pytest.mark.parametrize("size", [(120, 40), (80, 24)])
+async def test_what_is_said_meanwhile_covers_no_dialogs_way_out(size: tuple[int, int]) -> None:
+    app = make_app(snapshot(10, now=FRIDAY))
+    async with app.run_test(size=size, notifications=True) as pilot:
+        app.say("The automatic rollback is armed.")
+        await press(pilot, "2")
+        app.say("The tag canary still reaches wa-backend-00042-vez (http://127.0.0.1:41291).", "warning")
+        await settle(pilot)
+        shown = screen_text(app).replace("\u00a0", " ")
+        assert "still reaches" in shown
+        assert "Esc Leave as it is     F9 Roll back" in shown
+        assert not app.query("Toast")
+        assert "canary 00042-vez 10 %" in shown, "nor does the split that is asked about scroll away"
+
+
 @pytest.mark.parametrize("screen", ["c", "l", "m", "h"])
 async def test_r_rolls_back_at_once_from_every_screen_and_asks_nothing(screen: str) -> None:
     app = make_app(healthy())

@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 
 from console.clock import ManualClock, ServerClock
-from console.cloud.logs import LogEntry, TailBatch
+from console.cloud.logs import AuditEntry, LogEntry, TailBatch
 from console.cloud.target import CloudTarget
 from console.errors import CloudError, NotFoundError, UnavailableError
 from console.release.service import Revision, Service
@@ -134,6 +134,7 @@ class FakeLogs:
 
     def __init__(self) -> None:
         self.logged: list[LogEntry] = []
+        self.audits: list[AuditEntry] = []
         self.lists: list[str] = []
         self.list_problem: CloudError | None = None
         self.opened = 0
@@ -178,6 +179,10 @@ class FakeLogs:
         found = [entry for entry in self.logged if _in_span(filter, entry) and self.matches(filter, entry)]
         found.sort(key=lambda entry: entry.timestamp, reverse=newest_first)
         return found[:limit]
+
+    async def audit(self, service: str, *, since: datetime, limit: int = 50) -> list[AuditEntry]:
+        """See `LogsApi`."""
+        return [entry for entry in self.audits if entry.time >= since][:limit]
 
 
 def _in_span(filter: str, entry: LogEntry) -> bool:

@@ -155,6 +155,8 @@ async def test_a_rival_is_named(simulator: Start) -> None:
         await control(process, "/rival", service="wa-backend", canary_percent=30, principal="rival@demo.example")
         seen = await until(watcher, lambda picture: picture.mover)
         assert seen.mover == "rival@demo.example"
+        charts = await watcher.chart(timedelta(minutes=30))
+        assert [(mark.percent, mark.by) for mark in charts.marks] == [(30, "rival@demo.example")]
 
 
 async def test_charts_of_half_an_hour_come_from_monitoring(simulator: Start) -> None:

@@ -116,11 +116,11 @@ async def test_another_span_is_read_at_once() -> None:
     async with app.run_test(size=(120, 40)) as pilot:
         await app.draw(pilot)
         for _ in range(5):
-            await app._first.act("metrics_longer")
+            await pilot.press("right")  # though what scrolls has the focus, and knows arrows too
             shown = await app.until(pilot, "from request logs")
         assert asked[-1] == SPANS[-1]
         assert "▸24 h" in shown
-        await app._first.act("metrics_shorter")
+        await pilot.press("left")
         assert "▸3 h" in await app.draw(pilot)
 
 

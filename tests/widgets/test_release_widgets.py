@@ -61,6 +61,23 @@ def test_window_and_way_out_stay_at_every_width(width: int) -> None:
     assert "→ 00041-kud" in shown
 
 
+@pytest.mark.parametrize("width", [40, 60, 80, 120])
+def test_a_disarmed_rollback_is_seen_at_every_width(width: int) -> None:
+    assert "auto ○" in text(header(auto_rollback=False, you_drive=True), width)
+
+
+def test_how_many_instances_are_warm_stands_where_there_is_room() -> None:
+    assert "→ 00041-kud, 3 warm" in text(header(rollback_warm=3), 140)
+    assert "warm" not in text(header(rollback_warm=3), 60)
+
+
+@pytest.mark.parametrize("state", ["sending", "moving", "retrying", "failed"])
+def test_how_long_a_rollback_takes_is_never_cut_off(state: str) -> None:
+    panel = VerdictPanel(VerdictState(rollback=RollbackLine(state, "wa-backend-00041-kud", took_s=12.3)))
+    for width in (36, 56, 80):
+        assert "12.3 s" in text(panel, width)
+
+
 def test_a_closed_window_says_when_it_opens_and_why() -> None:
     shown = text(
         header(
