@@ -65,12 +65,12 @@ def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def simulator() -> Iterator[Callable[..., SimulatorProcess]]:
     """Starts simulators (arguments as `SimulatorProcess.start`) that stop when the test ends."""
-    from console.simulator.process import SimulatorProcess
+    from tests.forked import ForkedSimulator
 
     started: list[SimulatorProcess] = []
 
     def start(**options: Any) -> SimulatorProcess:
-        process = SimulatorProcess.start(**({"now": WEDNESDAY, "seed": 7} | options))
+        process = ForkedSimulator.start(**({"now": WEDNESDAY, "seed": 7} | options))
         started.append(process)
         return process
 

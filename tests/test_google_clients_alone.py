@@ -6,13 +6,13 @@ import subprocess
 import sys
 from pathlib import Path
 
-from console.simulator.process import SimulatorProcess
+from tests.forked import ForkedSimulator
 
 SCRIPT = Path(__file__).parent / "e2e" / "google_clients_alone.py"
 
 
 def test_thirty_lines_of_googles_clients_alone_list_move_conflict_tail_and_chart() -> None:
-    with SimulatorProcess.start(scenario="healthy", speed=5) as simulator:
+    with ForkedSimulator.start(scenario="healthy", speed=5) as simulator:
         told = subprocess.run(
             [sys.executable, str(SCRIPT), simulator.grpc], capture_output=True, text=True, timeout=90, check=False
         )

@@ -18,7 +18,7 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -112,31 +112,44 @@ class SimulatorProcess:
         bare: bool = False,
     ) -> SimulatorProcess:
         """Start one without waiting; `wait_ready` must follow."""
-        command = [sys.executable, "-m", "console.simulator", "--watch-stdin", "--speed", f"{speed:g}"]
+        arguments = ["--watch-stdin", "--speed", f"{speed:g}"]
         if scenario is not None:
-            command += ["--scenario", scenario]
+            arguments += ["--scenario", scenario]
         if seed is not None:
-            command += ["--seed", str(seed)]
+            arguments += ["--seed", str(seed)]
         if now is not None:
-            command += ["--now", now if isinstance(now, str) else now.isoformat()]
+            arguments += ["--now", now if isinstance(now, str) else now.isoformat()]
         if state is not None:
-            command += ["--state", str(state)]
+            arguments += ["--state", str(state)]
         if bare:
-            command.append("--bare")
+            arguments.append("--bare")
         errors = tempfile.TemporaryFile()  # noqa: SIM115 - kept for as long as the child lives
         try:
-            process = subprocess.Popen(
-                command,
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=errors,
-                start_new_session=True,
-                env={**os.environ, "PYTHONPATH": _import_path(), "GRPC_VERBOSITY": "NONE"},
-            )
+            process = cls.spawn(arguments, errors)
         except OSError as error:
             errors.close()
             raise SimulatorError(_("The simulator cannot be started: {problem}.").format(problem=error)) from error
         return cls(process, {}, errors)
+
+    @classmethod
+    def spawn(cls, arguments: Sequence[str], errors: IO[bytes]) -> subprocess.Popen[bytes]:
+        """Start the process itself, at the head of a session of its own.
+
+        Args:
+            arguments: options of `python -m console.simulator`.
+            errors: what becomes its standard error.
+
+        Raises:
+            OSError: it cannot be started.
+        """
+        return subprocess.Popen(
+            [sys.executable, "-m", "console.simulator", *arguments],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            start_new_session=True,
+            env={**os.environ, "PYTHONPATH": _import_path(), "GRPC_VERBOSITY": "NONE"},
+        )
 
     def wait_ready(self, timeout_s: float = READY_TIMEOUT_S) -> SimulatorProcess:
         """Wait until it serves; itself.

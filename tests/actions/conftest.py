@@ -11,6 +11,7 @@ import pytest
 from console.simulator.process import SimulatorProcess
 from tests.actions.operators import Team
 from tests.conftest import WEDNESDAY
+from tests.forked import ForkedSimulator
 
 MakeTeam = Callable[..., Team]
 
@@ -22,7 +23,7 @@ class Supply:
         self._next = self._launch()
 
     def _launch(self) -> SimulatorProcess:
-        return SimulatorProcess.launch(scenario="healthy", speed=20, seed=7, now=WEDNESDAY)
+        return ForkedSimulator.launch(scenario="healthy", speed=20, seed=7, now=WEDNESDAY)
 
     def take(self) -> SimulatorProcess:
         taken = self._next.wait_ready()

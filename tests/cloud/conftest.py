@@ -11,6 +11,7 @@ from console.clock import SystemClock
 from console.cloud.client import Cloud
 from console.cloud.target import CloudTarget
 from console.simulator.process import SimulatorProcess
+from tests.forked import ForkedSimulator
 
 MARIA = "maria@acme.example"
 WEDNESDAY = datetime(2026, 11, 25, 10, 5, tzinfo=UTC)
@@ -19,7 +20,7 @@ WEDNESDAY = datetime(2026, 11, 25, 10, 5, tzinfo=UTC)
 @pytest.fixture(scope="module")
 def simulator() -> Iterator[SimulatorProcess]:
     """A healthy service of 300 requests/s, its clock ten times as fast as ours."""
-    with SimulatorProcess.start(scenario="healthy", speed=10, now=WEDNESDAY) as process:
+    with ForkedSimulator.start(scenario="healthy", speed=10, now=WEDNESDAY) as process:
         yield process
 
 

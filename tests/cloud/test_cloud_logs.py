@@ -13,6 +13,7 @@ from console.cloud.logs import TailBatch
 from console.cloud.target import CloudTarget
 from console.errors import CloudError, InvalidRequestError, UnavailableError
 from console.simulator.process import SimulatorProcess
+from tests.forked import ForkedSimulator
 
 REQUESTS = (
     'resource.type="cloud_run_revision" AND resource.labels.service_name="wa-backend"'
@@ -101,7 +102,7 @@ async def test_an_operators_reader_can_be_cancelled_at_any_moment(cloud: Cloud) 
 
 
 async def test_a_stream_that_the_cloud_cuts_ends_in_a_sentence() -> None:
-    with SimulatorProcess.start(scenario="healthy") as doomed:
+    with ForkedSimulator.start(scenario="healthy") as doomed:
         cloud = await Cloud.connect(CloudTarget("demo", "us-central1", doomed.grpc), SystemClock())
         tail = cloud.logs.tail(REQUESTS, buffer_window_s=0.0)
         assert (await anext(tail)) is not None

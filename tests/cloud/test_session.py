@@ -19,6 +19,7 @@ from console.release.state import read_release
 from console.session import UNKNOWN_IDENTITY, Session, SessionThread
 from console.settings import Environment, Settings
 from console.simulator.process import SimulatorProcess
+from tests.forked import ForkedSimulator
 
 MARIA = "maria@acme.example"
 STABLE = "wa-backend-00041-kem"
@@ -131,7 +132,7 @@ async def test_a_commands_rollback_leaves_before_google_says_who_asked_for_it_an
         if progress.state == "done":
             moved.set()
 
-    with SimulatorProcess.start(scenario="healthy", speed=10) as simulator:
+    with ForkedSimulator.start(scenario="healthy", speed=10) as simulator:
         await asyncio.to_thread(simulator.rival, service="wa-backend", canary_percent=40)
         monkeypatch.setattr(Cloud, "identity", slow)
         session = await Session.open(settings, production, endpoint=simulator.grpc, watch=False, anonymous=True)

@@ -11,6 +11,7 @@ import pytest
 from terminal import Terminal
 
 from console.simulator.process import SimulatorProcess
+from tests.forked import ForkedSimulator
 
 ROOT = Path(__file__).parents[2]
 CONSOLE = """
@@ -112,7 +113,7 @@ def test_two_people_approve_each_from_their_own_console_and_the_seat_changes_han
     terminals: tuple[Terminal, Terminal], tmp_path: Path
 ) -> None:
     juan, maria = terminals
-    with SimulatorProcess.start(scenario="healthy", speed=2.0, now="2026-11-25T10:05:00Z", bare=True) as simulator:
+    with ForkedSimulator.start(scenario="healthy", speed=2.0, now="2026-11-25T10:05:00Z", bare=True) as simulator:
         walk(juan, maria, simulator, tmp_path)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -22,9 +23,19 @@ from google.cloud.logging_v2.services.logging_service_v2.transports import Loggi
 from google.cloud.run_v2.services.services.transports import ServicesGrpcTransport
 
 from console.simulator.process import SimulatorError, SimulatorProcess
+from tests.conftest import WEDNESDAY
 from tests.simulator.conftest import CANARY, SERVICE, STABLE, TEN_PERCENT, targets
 
 Start = Callable[..., SimulatorProcess]
+
+
+@pytest.fixture
+def simulator() -> Iterator[Start]:
+    """Starts simulators as the demo does; other tests fork theirs (tests/forked.py)."""
+    with contextlib.ExitStack() as running:
+        yield lambda **options: running.enter_context(
+            SimulatorProcess.start(**({"now": WEDNESDAY, "seed": 7} | options))
+        )
 
 
 @pytest.fixture
