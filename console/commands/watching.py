@@ -19,7 +19,7 @@ from console.errors import CanarioError, ExitCode, JournalError, UnavailableErro
 from console.notify import Message, limit_crossed
 from console.release.moves import largest
 from console.runbook.kinds.watch import rollback_revision
-from console.runbook.watching import End, Ended, Watch, figures_of, standing_sentence
+from console.runbook.watching import End, Ended, Watch, figures_of, how_lost, standing_sentence
 from console.watch.kept_ticks import TickFile
 from console.watch.lasting import LONGEST, Stand, hours
 from console.words import _
@@ -36,8 +36,13 @@ SAY_EVERY_S = 60.0
 OPEN_S = 60.0
 """Wall seconds that the first picture may take."""
 
-EXITS = {End.QUIET: ExitCode.DONE, End.CROSSED: ExitCode.FAILED, End.NO_DATA: ExitCode.INCONCLUSIVE}
-"""A revision that lost its traffic meanwhile was quiet as long as it was watched."""
+EXITS = {
+    End.QUIET: ExitCode.DONE,
+    End.CROSSED: ExitCode.FAILED,
+    End.NO_DATA: ExitCode.INCONCLUSIVE,
+    End.GONE: ExitCode.FAILED,
+}
+"""A revision that lost its traffic meanwhile was not watched to the end, whoever took it."""
 
 
 async def watch(place: Place, length: timedelta | None, *, anew: bool, as_json: bool) -> int:
@@ -129,6 +134,11 @@ async def _watch(session: Session, place: Place, length: timedelta, *, anew: boo
         )
         if problem:
             warn(problem)
+    if ended.end is End.GONE:
+        now = session.cloud.server_clock.now() or session.clock.now()
+        release = session.watcher.latest.release
+        how = await how_lost(session.cloud, place.environment.service, revision, release, now)
+        warn(f"{how[:1].upper()}{how[1:]}.")
     await _note(session, "end", revision, since, length, how=ended.end.value, sentence=ended.sentence)
     _end(ended, back_to, command, as_json=as_json)
     return EXITS.get(ended.end, ExitCode.DONE)

@@ -197,6 +197,7 @@ class Keeping(Standing):
             del self._shared.records[run.step]
         else:
             self._shared.records[run.step] = before
+        run.told = False
         raise UnavailableError(
             _("{step} is not begun: other consoles cannot be told first, and it must not be done twice. {why}").format(
                 step=run.step, why=self._problems.get("share", "")

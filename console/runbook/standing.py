@@ -103,6 +103,8 @@ class Standing:
         self._opening = asyncio.Lock()
         self._writes: tuple[ApprovalWrite, ...] = ()
         """Who wrote what the service carries, as read here; the watcher's reading counts where it has found more."""
+        self._writes_of = ""
+        """Id of the candidate that they are of."""
         self._checked: tuple[object, object, tuple[StepCheck, ...]] = (None, None, ())
         """Others' records as checked last, and of what."""
         self._forgeries: dict[str, str] = {}
@@ -242,14 +244,15 @@ class Standing:
         """Calls that wrote the annotation, as far as the audit log has told."""
         snapshot = self._snapshot()
         seen = snapshot.approval_writes if snapshot is not None else ()
-        return seen if len(seen) >= len(self._writes) else self._writes
+        own = self._writes if self._writes_of == self.candidate_id else ()
+        return seen if len(seen) >= len(own) else own
 
     async def _account(self) -> None:
         """Ask the audit log now who wrote what the service carries, where something of it is not accounted for."""
         if self._is_shared and self._candidate is not None and unaccounted(self._candidate, self._audit()):
             access = self.session.actions.access
             found, problem = await access.approval_writes(self._candidate, everything=True)
-            self._writes = found if len(found) > len(self._writes) else self._writes
+            self._writes, self._writes_of = found, self.candidate_id
             if problem:
                 log.info("the audit log cannot be read: %s", problem)  # the watcher says so on the checklist
 

@@ -181,9 +181,7 @@ class Walk(Keeping):
                 await self._record_seen()  # while it can be seen: what comes now may take it out of sight
             lasting = self._is_shared and kind.once and kind.ask is Ask.NOTHING
             found = await self._begun_elsewhere(step_id, kind) if lasting else None
-            if lasting and found is None:
-                await self._tell_begun(run)
-            evidence = found or await self._carried_out(run, answer)
+            evidence = found or await self._carried_out(run, answer, lasting=lasting)
         finally:
             self._runs.pop(step_id, None)
             self._publish()
@@ -378,7 +376,8 @@ class Walk(Keeping):
             )
         return by
 
-    async def _carried_out(self, run: Run, answer: Answer) -> Evidence:
+    async def _carried_out(self, run: Run, answer: Answer, *, lasting: bool = False) -> Evidence:
+        """Write down that it begins, tell the others where it must not be done twice (`lasting`), and run it."""
         kind = self.loaded.kinds[run.step]
         context = self._context(run, answer)
         subject = context.subject.bound(context.step.bound_to)
@@ -389,6 +388,8 @@ class Walk(Keeping):
             if not kind.rescue:
                 raise BlockedError((error.what,), overridable=False, remedy=error.remedy) from error
         try:
+            if lasting:  # after our own journal, which knows more: killed in between, it tells that nothing was done
+                await self._tell_begun(run)
             evidence = await carry_out(run, kind, context)
         except asyncio.CancelledError:
             if number and not run.quitting:  # nobody waits for it any more, and the world may have it: it is asked

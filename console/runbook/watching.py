@@ -17,16 +17,20 @@ from typing import TYPE_CHECKING
 from console.clock import Clock
 from console.errors import CanarioError
 from console.release.guardrails import duration
+from console.release.state import Release
+from console.runbook.movers import taken_by
 from console.verdict.base import Tick
 from console.verdict.figures import count, percent
 from console.watch.gaps import MOST_READ, read_gap
 from console.watch.kept_ticks import Batch, Header, Kept, TickFile
-from console.watch.lasting import Lasting, Stand, hours
+from console.watch.lasting import LONGEST, Lasting, Stand, hours
 from console.words import _
 
 if TYPE_CHECKING:
     from console.cloud.client import Cloud
 
+CALLS = 1_000
+"""Newest calls among which the one is looked for that took the traffic away."""
 LOOK_S = 0.5
 """Wall seconds between two looks."""
 LAG_S = 20.0
@@ -269,6 +273,31 @@ def _unbroken(live: tuple[Tick, ...], start: int) -> list[Tick]:
         run += [*unseen, tick]
         unseen = []
     return run
+
+
+async def how_lost(cloud: Cloud, service: str, revision: str, release: Release | None, now: datetime) -> str:
+    """How a watched revision lost its traffic, and by whose hand, in half a sentence; never raises.
+
+    Args:
+        cloud: an open connection.
+        service: short name.
+        revision: that was watched.
+        release: on the service now.
+        now: server time.
+    """
+    if release is not None and release.canary == revision and release.ended == "rolled back":
+        mark = release.was_rolled_back(revision)
+        return _("{who} rolled it back").format(who=mark.by) if mark is not None else _("rolled back")
+    try:
+        taken = taken_by(await cloud.logs.audit(service, since=now - LONGEST, limit=CALLS), revision)
+        if taken is not None:
+            return _("{who} moved the traffic away at {at:%m-%d %H:%M} UTC").format(
+                who=taken.principal or _("somebody"), at=taken.time
+            )
+        who = (await cloud.run.get_service(service)).last_modifier
+    except CanarioError as error:
+        return _("somebody moved the traffic away; who, cannot be read: {problem}").format(problem=error.what)
+    return _("the traffic was moved away; {who} changed the service last").format(who=who or _("somebody"))
 
 
 def figures_of(stand: Stand) -> tuple[tuple[str, str], ...]:

@@ -373,6 +373,7 @@ async def test_a_move_that_a_rollback_overtakes_does_not_end_as_if_it_still_held
         return await wait(operation, timeout_s=timeout_s)
 
     monkeypatch.setattr(maria.cloud.run, "wait", overtaken)
+    team.simulator.fault(reconcile_s=80)  # the move is still under way when the rollback comes, on a slow machine too
     outcome = await maria.actions.shift(10)
     assert any(
         f"moved the split again before this move was done. Serving now: 100 % {STABLE}" in n for n in outcome.notes

@@ -351,7 +351,7 @@ async def test_a_fault_inside_opening_the_runbook_is_told_and_it_is_tried_again(
     monkeypatch.setattr(Walk, "open", open_one)
     settings = Settings(journal=tmp_path / "journal.db")
     session = await Session.open(
-        settings, settings.environment("production"), endpoint=running.grpc, as_email=MARIA, watch=True
+        settings, settings.environment("production"), endpoint=running.grpc, as_email=MARIA, watch=True, drive=True
     )
     try:
         async with asyncio.timeout(60):

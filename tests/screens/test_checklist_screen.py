@@ -242,14 +242,40 @@ async def test_a_bake_passes_by_itself_and_the_next_move_is_chosen() -> None:
         assert chosen(app) == "canary_50"
 
 
-async def test_a_run_that_was_cut_off_asks_what_became_of_it() -> None:
+async def test_a_run_that_was_cut_off_is_looked_at_again_and_is_no_box_to_tick() -> None:
     app, walk = opened(made.stands(made.before("pr_merged"), unsettled={"pr_merged": "GitHub does not tell"}))
     async with app.run_test(size=(120, 40)) as pilot:
+        await press(pilot, "k")
+        assert "Look again" in words(app)
+        await press(pilot, "enter")
+        assert "It was done" not in words(app)
+        assert walk.answers == [Answer()]
+
+
+async def test_only_where_nothing_can_be_asked_a_person_says_what_became_of_a_run() -> None:
+    stands = made.stands(made.before("pr_merged"), unsettled={"pr_merged": "nothing can be asked"})
+    app, walk = opened(_blind(stands, "pr_merged"))
+    async with app.run_test(size=(120, 40)) as pilot:
         await press(pilot, "k", "enter")
-        assert "was it done?" in words(app)
+        assert "kept as your word" in words(app)
         assert "Enter It was done" in words(app)
         await press(pilot, "f2")
         assert walk.answers == [Answer(word="no")]
+
+
+def _blind(checklist: Checklist, own: str) -> Checklist:
+    """`checklist` with one step of a kind that nothing can be asked about."""
+    phases = tuple(
+        replace(
+            phase,
+            steps=tuple(
+                replace(view, traits=replace(view.traits, looks=False)) if view.step.id == own else view
+                for view in phase.steps
+            ),
+        )
+        for phase in checklist.phases
+    )
+    return replace(checklist, phases=phases)
 
 
 async def test_a_second_console_is_read_only_and_says_whose_the_seat_is() -> None:

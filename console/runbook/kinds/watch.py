@@ -14,13 +14,12 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from pydantic import Field, field_validator
 
-from console.errors import CanarioError, UsageError
+from console.errors import UsageError
 from console.notify import limit_crossed
 from console.release.moves import largest
 from console.runbook.evidence import Evidence, Progress, Result
 from console.runbook.kinds.base import Ask, KindSettings, StepContext, StepKind
-from console.runbook.movers import taken_by
-from console.runbook.watching import End, Ended, Watch, figures_of, standing_sentence
+from console.runbook.watching import End, Ended, Watch, figures_of, how_lost, standing_sentence
 from console.settings_types import Duration, Problem
 from console.watch.kept_ticks import TickFile
 from console.watch.lasting import LONGEST, Stand, hours
@@ -34,8 +33,6 @@ if TYPE_CHECKING:
 PICTURE_S = 30.0
 """Wall seconds that the first picture may take."""
 LOOK_S = 0.2
-CALLS = 1_000
-"""Newest calls among which the one is looked for that took the traffic away."""
 LEAST_LEFT = timedelta(minutes=1)
 """Less than this left of a watch that is run again after a limit: it lasts its whole time once more."""
 
@@ -203,22 +200,10 @@ class WatchStep(StepKind):
 async def _lost(context: StepContext, revision: str) -> str:
     """How the watched revision lost its traffic, and by whose hand."""
     snapshot = context.tools.snapshot()
-    release = snapshot.release if snapshot is not None else None
-    if release is not None and release.canary == revision and release.ended == "rolled back":
-        mark = release.was_rolled_back(revision)
-        return _("{who} rolled it back").format(who=mark.by) if mark is not None else _("rolled back")
     cloud, environment = await context.tools.cloud()
-    try:
-        calls = await cloud.logs.audit(environment.service, since=context.now() - LONGEST, limit=CALLS)
-        taken = taken_by(calls, revision)
-        if taken is not None:
-            return _("{who} moved the traffic away at {at:%m-%d %H:%M} UTC").format(
-                who=taken.principal or _("somebody"), at=taken.time
-            )
-        who = (await cloud.run.get_service(environment.service)).last_modifier
-    except CanarioError as error:
-        return _("somebody moved the traffic away; who, cannot be read: {problem}").format(problem=error.what)
-    return _("the traffic was moved away; {who} changed the service last").format(who=who or _("somebody"))
+    return await how_lost(
+        cloud, environment.service, revision, snapshot.release if snapshot is not None else None, context.now()
+    )
 
 
 async def _picture(context: StepContext) -> None:
