@@ -77,6 +77,8 @@ class ChecklistScreen(ConsoleScreen):
         """The line on top as it was drawn last."""
         self._told = Content("")
         """What was said last of messages that Slack did not get."""
+        self._asked = False
+        """Whether the manual rollback's runbook has been asked for."""
         self._hands: dict[Book, ChecklistHand] = {}
 
     @property
@@ -114,11 +116,15 @@ class ChecklistScreen(ConsoleScreen):
         """Draw the checklist of `view`; only what changed, so that ten times a second costs nothing."""
         if self._book != self._app.book:
             self._book, self._came, self._seen, self._shown = self._app.book, True, None, ""
+            self._asked = view.connection == "open"  # then the key has asked for it
             self._name_panes()
         checklist = self._checklist(view)
         line = self.query_one("#release-line", Static)
         steps = self.query_one("#step-list", StepList)
         if checklist is None or not checklist.phases:
+            if self._book == "rollback" and view.connection == "open" and not self._asked:
+                self._asked = True  # opened while nothing was connected yet
+                self._app.read_rollback_book()
             self._seen = self._line = None
             line.update(Content(present.waiting_for(view, _("reading the runbook …"))))
             steps.show(())
