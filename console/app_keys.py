@@ -186,6 +186,11 @@ class KeyActions(App[int], inherit_bindings=False):
         self.book = "rollback"
         self.switch_mode("checklist")
         self.call_after_refresh(self.repaint)
+        if self.current.connection == "open":  # else the screen asks once it is
+            self.read_rollback_book()
+
+    def read_rollback_book(self) -> None:
+        """Read the manual rollback's runbook, where it is not read yet."""
 
         async def read() -> None:
             await self.ask(lambda session: session.open_rollback_walk(self.settings))

@@ -77,6 +77,8 @@ class ChecklistScreen(ConsoleScreen):
         """The line on top as it was drawn last."""
         self._told = Content("")
         """What was said last of messages that Slack did not get."""
+        self._asked = False
+        """Whether the manual rollback's runbook has been asked for."""
         self._hands: dict[Book, ChecklistHand] = {}
 
     @property
@@ -114,11 +116,15 @@ class ChecklistScreen(ConsoleScreen):
         """Draw the checklist of `view`; only what changed, so that ten times a second costs nothing."""
         if self._book != self._app.book:
             self._book, self._came, self._seen, self._shown = self._app.book, True, None, ""
+            self._asked = view.connection == "open"  # then the key has asked for it
             self._name_panes()
         checklist = self._checklist(view)
         line = self.query_one("#release-line", Static)
         steps = self.query_one("#step-list", StepList)
         if checklist is None or not checklist.phases:
+            if self._book == "rollback" and view.connection == "open" and not self._asked:
+                self._asked = True  # opened while nothing was connected yet
+                self._app.read_rollback_book()
             self._seen = self._line = None
             line.update(Content(present.waiting_for(view, _("reading the runbook …"))))
             steps.show(())
@@ -132,7 +138,7 @@ class ChecklistScreen(ConsoleScreen):
         if fresh or told != self._told:
             self._told = told
             back = self._book == "rollback"
-            text = (rollback_line(view, checklist) if back else release_line(checklist)) + told
+            text = _cut(rollback_line(view, checklist) if back else release_line(checklist), line.size.width) + told
             if self._line is None or not text.is_same(self._line):  # a layout of the whole screen
                 self._line = text
                 line.update(text)
@@ -260,16 +266,26 @@ class ChecklistScreen(ConsoleScreen):
         self.query_one("#step-list", StepList).choose(checklist.next_for_me)
 
 
+def _cut(text: Content, width: int) -> Content:
+    """`text`, its first line cut to `width` cells, so that the list below loses no row to the release's id."""
+    first, *others = text.split("\n")
+    if width > 0 and first.cell_length > width:
+        first = first.truncate(width, ellipsis=True)
+    return Content("\n").join([first, *others])
+
+
 def release_line(checklist: Checklist) -> Content:
     """What is being released, by whom, how far it is, and what is wrong with the walk itself."""
     subject, me = checklist.subject, checklist.me
     done = sum(view.done for view in checklist.steps)
+    steps = _("{done} of {all} steps").format(done=done, all=len(checklist.steps))
     parts = [
-        subject.candidate or _("no release yet: the first step opens one"),
+        *([] if subject.candidate else [_("no release yet: the first step opens one")]),
+        steps,
         *([f"PR #{subject.pull_request}"] if subject.pull_request else []),
         *([subject.commit[:7]] if subject.commit else []),
         *([short_image(subject.image_id)] if subject.image_id else []),
-        _("{done} of {all} steps").format(done=done, all=len(checklist.steps)),
+        *([subject.candidate] if subject.candidate else []),
     ]
     seat = Content("")
     if me.driver and not me.drives:
@@ -281,7 +297,7 @@ def release_line(checklist: Checklist) -> Content:
     elif me.drives and me.driver:
         seat = Content.styled(_("you drive"), "bold $text-success")
     if checklist.closed:
-        parts.append(_("closed: {how}").format(how=checklist.closed))
+        parts.insert(0, _("closed: {how}").format(how=checklist.closed))
     line = Content(" " + " · ".join(parts))
     if seat.plain:
         line = Content.assemble(" ", seat, Content(" · " + " · ".join(parts)))

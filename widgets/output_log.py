@@ -27,7 +27,9 @@ class OutputLog(ScrollView, can_focus=False):
         super().__init__(id=id)
         self._seen: tuple[str, ...] = ()
         """The lines as they were told last."""
-        self._lines: deque[str] = deque(maxlen=KEPT)
+        self._lines: deque[str] = deque()
+        self._tall: deque[int] = deque()
+        """Rows that each line takes."""
         self._rows: list[str] = []
         self._width = 0
         self._follows = True
@@ -48,13 +50,20 @@ class OutputLog(ScrollView, can_focus=False):
             self._follows = True
         elif not new:
             return
-        full = len(self._lines) + len(new) > KEPT
         self._lines.extend(new)
-        if anew or full:
+        if anew:
             self._lay_out()
-        else:
-            self._rows += [row for line in new for row in _rows(line, self._width)]
-            self._shown()
+            return
+        for line in new:
+            rows = _rows(line, self._width)
+            self._tall.append(len(rows))
+            self._rows += rows
+        gone = 0
+        while len(self._lines) > KEPT:
+            self._lines.popleft()
+            gone += self._tall.popleft()
+        del self._rows[:gone]
+        self._shown(gone)
 
     def scroll(self, rows: int) -> None:
         """Scroll by rows; at the end the newest line is followed again."""
@@ -70,12 +79,15 @@ class OutputLog(ScrollView, can_focus=False):
 
     def _lay_out(self) -> None:
         self._width = self.scrollable_content_region.width
-        self._rows = [row for line in self._lines for row in _rows(line, self._width)]
+        laid = [_rows(line, self._width) for line in self._lines]
+        self._tall = deque(len(rows) for rows in laid)
+        self._rows = [row for rows in laid for row in rows]
         self._shown()
         if self._follows:
             self.call_after_refresh(self._to_end)  # its height may not be known yet
 
-    def _shown(self) -> None:
+    def _shown(self, gone: int = 0) -> None:
+        """Draw it; `gone` rows have fallen off the top, and what is read stays where it is."""
         size = Size(self._width, len(self._rows))
         if self.show_vertical_scrollbar and size.height > self.size.height and self._width:
             # what is seen is as large as before: no new layout of the screen for a line more
@@ -85,6 +97,10 @@ class OutputLog(ScrollView, can_focus=False):
             self.virtual_size = size
         if self._follows:
             self._to_end()
+        elif gone:
+            self._ours = True
+            self.scroll_to(y=max(self.scroll_y - gone, 0), animate=False, immediate=True)
+            self._ours = False
         self.refresh()
 
     def _to_end(self) -> None:

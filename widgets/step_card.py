@@ -76,11 +76,11 @@ class StepCard(Vertical):
 
     DEFAULT_CSS = """
     StepCard { height: 1fr; width: 1fr; }
-    StepCard #card-head { height: auto; max-height: 50%; }
+    StepCard #card-head { height: auto; max-height: 60%; }
     StepCard #card-body { height: 1fr; scrollbar-gutter: stable; margin: 1 0 0 0; scrollbar-size-vertical: 1; }
     StepCard #card-text { height: auto; width: 1fr; }
     StepCard #card-output { display: none; }
-    StepCard.-output #card-body { height: auto; max-height: 50%; }
+    StepCard.-output #card-body { height: auto; }
     StepCard.-output #card-output { display: block; height: 1fr; }
     """
 
@@ -88,6 +88,8 @@ class StepCard(Vertical):
         super().__init__(id=id)
         self._state: StepCardState | None = None
         self._drawn: tuple[object, ...] = ()
+        self._rows: int | None = None
+        """Rows that the text above the output may take; None where there is no output."""
         self._head, self._text = _Part(self, "#card-head"), _Part(self, "#card-text")
 
     def compose(self) -> ComposeResult:
@@ -120,6 +122,9 @@ class StepCard(Vertical):
                 [part for part in (told, Content.styled(heading, "bold $text-muted")) if part.plain]
             )
         self._text.show(told, width)
+        rows = min(told.plain.count("\n") + 1, max(self.size.height // 2, 3)) if flows else None
+        if rows != self._rows:
+            self._rows = body.styles.max_height = rows
         if flows:
             began = before is None or before.title != state.title or not (before.live and before.lines)
             self.query_one("#card-output", OutputLog).show(state.lines, anew=began)
@@ -198,7 +203,7 @@ def head(state: StepCardState, width: int = 0) -> Content:
     if state.why_not:
         lines.append(Content.styled(state.why_not, "$text-warning"))
     if state.live:
-        if state.reason:
+        if state.reason and state.reason != state.word:
             said = Content.styled(" ".join(state.reason.split()), "bold")
             lines.append(said.truncate(width, ellipsis=True) if width else said)
         lines += [_curve(name, values, width) for name, values in state.curves.items() if values]

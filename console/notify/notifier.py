@@ -60,6 +60,7 @@ class Notifier:
         self.outbox: Outbox | None = None
         """Where they are kept besides; None: in memory alone."""
         self._under_way: set[asyncio.Task[str]] = set()
+        self._retrying = asyncio.Lock()
 
     async def announce(self, message: Message) -> str:
         """Tell everybody, waiting for Slack's answer.
@@ -108,12 +109,13 @@ class Notifier:
         """Send what is undelivered again; returns how many still are."""
         if self.slack is None:
             return len(self.undelivered)
-        waiting = list(self.undelivered)
-        self.undelivered.clear()
-        for item in waiting:
-            if not await self._send(item.message, item) and item.number and self.outbox is not None:
-                await self.outbox.sent(item.number)
-        return len(self.undelivered)
+        async with self._retrying:  # asked for twice, what is under way is not taken for sent
+            waiting = list(self.undelivered)
+            self.undelivered.clear()
+            for item in waiting:
+                if not await self._send(item.message, item) and item.number and self.outbox is not None:
+                    await self.outbox.sent(item.number)
+            return len(self.undelivered)
 
     async def _keep(self, item: Undelivered) -> None:
         self.undelivered.append(item)

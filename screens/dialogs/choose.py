@@ -9,6 +9,7 @@ from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
+from textual.containers import VerticalScroll
 from textual.content import Content
 from textual.widgets import Input, Static
 
@@ -50,6 +51,7 @@ class ChooseDialog(Dialog[Picked | None]):
 
     DEFAULT_CSS = """
     ChooseDialog #choices { height: auto; }
+    ChooseDialog #list { height: auto; max-height: 50vh; scrollbar-size-vertical: 1; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("up", "turn(-1)", show=False, priority=True),
@@ -68,7 +70,8 @@ class ChooseDialog(Dialog[Picked | None]):
 
     def compose_body(self) -> ComposeResult:
         """The revisions, and why one goes back."""
-        yield Static("", id="choices", markup=False)
+        with VerticalScroll(id="list", can_focus=False):  # the reason stays in sight below it
+            yield Static("", id="choices", markup=False)
         yield plain("")
         yield plain(_("Why (Slack and the post-mortem are told):"), classes="faint")
         yield field(value=self._reason, placeholder=_("reason"), id="note")
@@ -84,15 +87,14 @@ class ChooseDialog(Dialog[Picked | None]):
         self._draw()
 
     def _draw(self) -> None:
-        width = self.width
+        width = self.query_one("#list").scrollable_content_region.width or self.width
         if (self._at, width) == self._drawn:
             return
         self._drawn = (self._at, width)
         parts = [_entry(one, row == self._at, width) for row, one in enumerate(self._offered)]
         self.query_one("#choices", Static).update(Content("\n").join(parts))
         top = sum(part.plain.count("\n") + 1 for part in parts[: self._at])
-        body = self.query_one("#body")
-        self.call_after_refresh(body.scroll_to, y=max(top - 1, 0), animate=False)
+        self.call_after_refresh(self.query_one("#list").scroll_to, y=max(top - 1, 0), animate=False)
 
     def confirm_label(self) -> str:
         """What Enter does."""
