@@ -359,6 +359,9 @@ def _steps(candidate: Candidate) -> list[Happening]:
             role=role_title(approval.role), image=short_image(approval.digest)
         )
         found.append(Happening(approval.at, "approval", text, approval.by))
+    for given in candidate.migration_approvals:
+        text = _("approved {file}, statement {number}").format(file=given.file, number=given.statement)
+        found.append(Happening(given.at, "approval", text, given.by))
     if candidate.closed is not None and candidate.closed_at is not None:
         text = _("checklist closed: done") if candidate.closed == "done" else _("checklist closed: stopped")
         found.append(Happening(candidate.closed_at, "candidate", text))

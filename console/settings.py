@@ -164,6 +164,7 @@ class Settings(Table):
             window=(here.window or self.window).window(),
             plan=(here.plan or self.plan).plan(),
             people={email: person.roles for email, person in self.people.items()},
+            logins={email: person.github for email, person in self.people.items() if person.github},
             approvals=APPROVAL_ROLES[: self.checklist.authorisations],
             smoke=self.checklist.smoke_steps,
             smoke_holds=self.checklist.smoke_holds,

@@ -176,7 +176,10 @@ def statement_state(view: View, line: Line, board: Board) -> StatementState:
 def checks_of(view: View) -> tuple[MigrationCheck, ...]:
     """Second people's approvals of statements, as far as the audit log has told this console of them."""
     snapshot = view.snapshot
-    return check_migration_approvals(snapshot.candidate, snapshot.approval_writes, people=view.rules.people)
+    rules = view.rules
+    return check_migration_approvals(
+        snapshot.candidate, snapshot.approval_writes, people=rules.people, logins=rules.logins
+    )
 
 
 def facts_of(view: View) -> Facts:

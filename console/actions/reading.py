@@ -211,7 +211,7 @@ class ServiceAccess:
         self, candidate: Candidate | None, writes: tuple[ApprovalWrite, ...]
     ) -> tuple[MigrationCheck, ...]:
         """Second people's approvals of statements, held against the audit log."""
-        return check_migration_approvals(candidate, writes, people=self.rules.people)
+        return check_migration_approvals(candidate, writes, people=self.rules.people, logins=self.rules.logins)
 
     def live_facts(self) -> Facts:
         """The same from the watcher's picture: at once, no call, no disk."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import partial
 
 from console.actions.door import guarded
@@ -12,7 +12,7 @@ from console.actions.site import Site
 from console.errors import UsageError
 from console.notify import Message
 from console.release.approvals import ApprovalState
-from console.release.guardrails import Answer
+from console.release.guardrails import Answer, EnvironmentRules
 from console.release.migration_approvals import (
     MigrationCheck,
     StatementRef,
@@ -81,7 +81,7 @@ async def second(site: Site, statements: Sequence[StatementRef]) -> tuple[Migrat
     await guarded(
         site.door,
         kind="migration approval",
-        answers=_answers(who.email, candidate, rules.people),
+        answers=_answers(who.email, candidate, rules),
         reason="",
         payload={
             "candidate": candidate.id,
@@ -111,7 +111,7 @@ async def vouched(access: ServiceAccess, approvals: Sequence[MigrationApproval])
 async def _live(access: ServiceAccess, candidate: Candidate) -> tuple[MigrationApproval, ...]:
     """Approvals that count, or will once the audit log has told."""
     writes, _problem = await access.approval_writes(candidate)
-    checks = check_migration_approvals(candidate, writes, people=access.rules.people)
+    checks = check_migration_approvals(candidate, writes, people=access.rules.people, logins=access.rules.logins)
     return tuple(check.approval for check in checks if check.state in (ApprovalState.VERIFIED, ApprovalState.VERIFYING))
 
 
@@ -124,8 +124,8 @@ def _added(id: str, new: tuple[MigrationApproval, ...], document: Document) -> D
     return document.model_copy(update={"candidate": now.model_copy(update=update)})
 
 
-def _answers(who: str, candidate: Candidate, people: Mapping[str, Sequence[str]]) -> tuple[Answer, ...]:
-    problem = may_not_second(who, candidate, people)
+def _answers(who: str, candidate: Candidate, rules: EnvironmentRules) -> tuple[Answer, ...]:
+    problem = may_not_second(who, candidate, rules.people, rules.logins)
     return (Answer("second_person", _("second person"), not problem, problem or who),)
 
 

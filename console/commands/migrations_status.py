@@ -64,7 +64,7 @@ def _state(statement: Statement, row: LedgerRow | None) -> dict[str, object]:
         "file": statement.file,
         "index": statement.index,
         "state": (words.get(row.state, State.UNKNOWN) if row else State.PLANNED).value,
-        "verdict": statement.verdict,
+        "verdict": row.verdict if row is not None and row.applied and row.verdict else statement.verdict,
         "at": row.at if row else None,
         "by": row.by if row else None,
         "replicated": row.replicated or None if row else None,

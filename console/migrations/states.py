@@ -53,8 +53,10 @@ def decide(evidence: Evidence) -> tuple[Decision, str]:
         )
     if evidence.ledger_applied and evidence.after is False:
         return Decision.PERSON, _("the ledger says that it is applied, and the schema does not show it")
-    if evidence.ledger_applied:
+    if evidence.ledger_applied and evidence.atomic:
         return Decision.VERIFIED, _("the ledger and the statement were committed together")
+    if evidence.ledger_applied:
+        return Decision.VERIFIED, _("the server acknowledged it, and the ledger says so")
     if evidence.atomic:
         if evidence.before is False:
             return Decision.PERSON, _("it was not committed, and yet the schema is not as it was before")

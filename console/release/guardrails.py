@@ -122,6 +122,8 @@ class EnvironmentRules:
     """How long a smoke test counts, in server time."""
     people: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Roles by e-mail, where settings name people; empty: anybody may sign any role."""
+    logins: Mapping[str, str] = field(default_factory=dict)
+    """GitHub logins by e-mail, as far as settings name them."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -56,6 +56,7 @@ def check_migration_approvals(
     writes: Iterable[ApprovalWrite],
     *,
     people: Mapping[str, Sequence[str]] | None = None,
+    logins: Mapping[str, str] | None = None,
 ) -> tuple[MigrationCheck, ...]:
     """Every approval of a statement that the annotation holds, checked, in the order in which it is written there.
 
@@ -63,11 +64,13 @@ def check_migration_approvals(
         candidate: as written on the service now.
         writes: calls that wrote the annotation since before the approvals came, in any order.
         people: roles by e-mail, where settings name people; None or empty: anybody may be the second person.
+        logins: GitHub logins by e-mail, as far as settings name them: a candidate may know its author by that alone.
     """
     if candidate is None or not candidate.migration_approvals:
         return ()
     ordered = sorted(writes, key=lambda write: write.time)
-    return tuple(_checked(approval, candidate, ordered, people or {}) for approval in candidate.migration_approvals)
+    known = (people or {}, logins or {})
+    return tuple(_checked(approval, candidate, ordered, *known) for approval in candidate.migration_approvals)
 
 
 def _checked(
@@ -75,12 +78,13 @@ def _checked(
     candidate: Candidate,
     ordered: Sequence[ApprovalWrite],
     people: Mapping[str, Sequence[str]],
+    logins: Mapping[str, str],
 ) -> MigrationCheck:
     writer = introducer([(write.principal, approval in write.migrations) for write in ordered])
-    if writer is not None and not same_person(writer, approval.by):
+    if writer is not None and not (writer and same_person(writer, approval.by)):
         why = _("{forger} wrote it in the name of {by}").format(forger=writer or _("somebody"), by=approval.by)
         return MigrationCheck(approval, ApprovalState.FORGED, why)
-    void = _void(approval, candidate, people)
+    void = _void(approval, candidate, people, logins)
     if void:
         return MigrationCheck(approval, ApprovalState.VOID, void)
     if writer is None:
@@ -89,17 +93,35 @@ def _checked(
     return MigrationCheck(approval, ApprovalState.VERIFIED)
 
 
-def _void(approval: MigrationApproval, candidate: Candidate, people: Mapping[str, Sequence[str]]) -> str:
+def _void(
+    approval: MigrationApproval,
+    candidate: Candidate,
+    people: Mapping[str, Sequence[str]],
+    logins: Mapping[str, str],
+) -> str:
     if approval.candidate != candidate.id:
         return _("it was given for another release, {candidate}").format(candidate=approval.candidate)
     if not candidate.open:
         return _("its release is over")
-    return may_not_second(approval.by, candidate, people)
+    return may_not_second(approval.by, candidate, people, logins)
 
 
-def may_not_second(who: str, candidate: Candidate, people: Mapping[str, Sequence[str]]) -> str:
-    """Why `who` is nobody's second person on this candidate's migrations, in a sentence; empty where they may be."""
-    if any(author and same_person(who, author) for author in (candidate.author, candidate.author_login)):
+def may_not_second(
+    who: str, candidate: Candidate, people: Mapping[str, Sequence[str]], logins: Mapping[str, str]
+) -> str:
+    """Why `who` is nobody's second person on this candidate's migrations, in a sentence; empty where they may be.
+
+    Args:
+        who: e-mail.
+        candidate: whose migrations they are.
+        people: see `check_migration_approvals`.
+        logins: see `check_migration_approvals`.
+    """
+    names = {
+        who.casefold(),
+        *(login.casefold() for email, login in logins.items() if login and same_person(email, who)),
+    }
+    if {candidate.author.casefold(), candidate.author_login.casefold()} & names:
         return _("{by} wrote the change: another must approve it").format(by=who)
     if people and not any(same_person(who, known) for known in people):
         return _("the settings do not name {by}").format(by=who)

@@ -85,6 +85,14 @@ def test_it_is_void_for_another_release_by_the_author_or_by_a_stranger(at: Candi
     assert why in check.why
 
 
+def test_an_author_known_by_the_github_login_alone_is_known_again_by_the_settings() -> None:
+    at = candidate(given(), author_login="juan-p")
+    assert one(at, wrote((JUAN, at.migration_approvals))).counts, "nobody can tell who juan-p is"
+    check = one(at, wrote((JUAN, at.migration_approvals)), logins={JUAN.upper(): "Juan-P"})
+    assert check.state is ApprovalState.VOID
+    assert "wrote the change" in check.why
+
+
 def test_it_is_bound_to_the_bytes_and_to_the_file() -> None:
     ref = StatementRef("0007.sql", "f" * 64, 1, "d" * 64)
     assert ref.approved_by(given())
