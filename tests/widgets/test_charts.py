@@ -7,7 +7,7 @@ import sys
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from textual.app import App
 
@@ -196,6 +196,7 @@ def first(point: tuple[float, float | None]) -> float:
     return point[0]
 
 
+@settings(max_examples=50, deadline=None)  # each draws a whole chart
 @given(
     st.lists(st.tuples(st.floats(0, 300), st.none() | st.floats(allow_nan=True, allow_infinity=True)), max_size=30),
     st.integers(20, 90),
