@@ -6,6 +6,7 @@ import ipaddress
 import os
 import shutil
 import socket
+import sys
 from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -108,6 +109,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     A busy machine is not our fault: what failed once is seen in the summary as RERUN. Long tests at the end of the
     collection would leave the other workers idle.
     """
+    if (hypothesis := sys.modules.get("hypothesis")) is not None:  # a busy machine makes no example wrong
+        hypothesis.settings.register_profile("unhurried", parent=hypothesis.settings.default, deadline=None)
+        hypothesis.settings.load_profile("unhurried")
     long: list[pytest.Item] = []
     short: list[pytest.Item] = []
     for item in items:
