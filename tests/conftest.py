@@ -6,6 +6,7 @@ import ipaddress
 import os
 import shutil
 import socket
+import sys
 from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -102,8 +103,41 @@ WHOLE_PROCESSES = ("tests/e2e/", "tests/cli/")
 """Where tests drive whole processes and real terminals."""
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Let a test of whole processes fail once, seen in the summary as RERUN: a busy machine is not our fault."""
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Let a test of whole processes fail once, and deal the long ones out so that each worker begins with them.
+
+    A busy machine is not our fault: what failed once is seen in the summary as RERUN. Long tests at the end of the
+    collection would leave the other workers idle.
+    """
+    if (hypothesis := sys.modules.get("hypothesis")) is not None:  # a busy machine makes no example wrong
+        hypothesis.settings.register_profile("unhurried", parent=hypothesis.settings.default, deadline=None)
+        hypothesis.settings.load_profile("unhurried")
+    long: list[pytest.Item] = []
+    short: list[pytest.Item] = []
     for item in items:
-        if item.nodeid.startswith(WHOLE_PROCESSES) or item.get_closest_marker("slow") is not None:
+        slow = item.get_closest_marker("slow") is not None
+        if slow or item.nodeid.startswith(WHOLE_PROCESSES):
             item.add_marker(pytest.mark.flaky(reruns=1))
+        (long if slow else short).append(item)
+    workers = getattr(config, "workerinput", {}).get("workercount", 1)
+    long.sort(key=_limit_s, reverse=True)
+    count = len(items)
+    items.clear()
+    for worker in range(workers):  # worksteal begins by giving each worker as long a piece of the list
+        begins = long[worker::workers]
+        size = count * (worker + 1) // workers - count * worker // workers - len(begins)
+        items += [*begins, *short[:size]]
+        del short[:size]
+    items += short
+
+
+def _limit_s(item: pytest.Item) -> float:
+    """What a test is given, wall seconds: a fair guess of which take longest."""
+    marker = item.get_closest_marker("timeout")
+    return float(marker.args[0]) if marker is not None and marker.args else 0.0
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """One worker more than there are processors: the long tests mostly wait, for simulated time to pass."""
+    return (os.cpu_count() or 1) + 1

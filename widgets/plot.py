@@ -106,11 +106,15 @@ def time_ticks(start: float, end: float, most: int) -> list[tuple[float, str]]:
     return [(moment, f"{datetime.fromtimestamp(moment, UTC):%H:%M}") for moment in moments]
 
 
+HIGHEST = 1e300
+"""Values above it overflow where a chart's scale is worked out; nothing that is measured comes near."""
+
+
 def runs(points: tuple[tuple[float, float | None], ...]) -> list[list[tuple[float, float]]]:
-    """`points` cut at every None and NaN."""
+    """`points` cut at every None and NaN, and at what no chart can be scaled to."""
     found: list[list[tuple[float, float]]] = [[]]
     for at, value in points:
-        if value is None or math.isnan(value) or math.isinf(value):
+        if value is None or math.isnan(value) or abs(value) > HIGHEST:
             found.append([])
         else:
             found[-1].append((at, max(value, 0.0)))

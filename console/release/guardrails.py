@@ -33,10 +33,8 @@ skip the window, the approvals and the smoke tests.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable
 from datetime import datetime, timedelta
-from enum import StrEnum
 
 from console.release import approvals
 from console.release.approvals import (
@@ -47,136 +45,17 @@ from console.release.approvals import (
     role_title,
     short_image,
 )
-from console.release.migration_approvals import MigrationCheck
-from console.release.plan import RolloutPlan
-from console.release.service import Revision, Service
-from console.release.state import LEASE, Candidate, Release, StepRecord, VerdictRecord
+from console.release.facts import Action, ActionKind, Answer, EnvironmentRules, Facts, current_verdict
+from console.release.figures import duration, shares_text
+from console.release.judgement import judgement
+from console.release.service import Service
+from console.release.state import StepRecord
 from console.release.unwatched import unwatched
-from console.release.window import DeploymentWindow, moment
-from console.words import _, ngettext
+from console.release.window import moment
+from console.words import _
 
 REASON_LENGTH = 10
 """Characters that a written reason has at least (issue 2, section 4)."""
-
-
-class ActionKind(StrEnum):
-    """What an operator can do to a service."""
-
-    SHIFT = "shift"
-    UNDO = "undo"
-    ROLLBACK = "rollback"
-    DEPLOY = "deploy"
-    DISARM = "disarm"
-    ARM = "arm"
-    TAKE_OVER = "take over"
-    MIGRATE = "migration"
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What one guardrail says."""
-
-    rule: str
-    """Stable id: `window`, `window_fit`, `steps`, `bake`, `verdict`, `canary_ready`, `unchanged`, `driver`,
-    `rolled_back`, `former`, `approvals`, `smoke`, `journal`, `clock`."""
-    title: str
-    """A word or two for the dialog, translated."""
-    allowed: bool
-    reason: str
-    """Figures that decided it, one sentence, translated."""
-    overridable: bool = False
-    """Whether a written reason of at least 10 characters lets it pass."""
-    passes_at: datetime | None = None
-    """When it will pass by itself, where that is known; UTC."""
-
-
-@dataclass(frozen=True, slots=True)
-class Action:
-    """What is asked for."""
-
-    kind: ActionKind
-    percent: int | None = None
-    """SHIFT: the canary's new share, 0 to 100. UNDO: the canary's share after it, filled in by `moves.propose`."""
-    canary: str | None = None
-    """Short revision name; None: found by `moves.resolve_canary`."""
-    image: str = ""
-    """DEPLOY: the container image."""
-    tag: str = "canary"
-    """DEPLOY: the tag that the new revision gets."""
-
-
-@dataclass(frozen=True, slots=True)
-class EnvironmentRules:
-    """What an environment asks for."""
-
-    name: str
-    protected: bool = True
-    """Whether the window holds here."""
-    window: DeploymentWindow = field(default_factory=DeploymentWindow)
-    plan: RolloutPlan = field(default_factory=RolloutPlan)
-    approvals: tuple[str, ...] = ()
-    """Roles that must have approved the image and the plan before traffic rises: `code`, `tech_lead`."""
-    smoke: tuple[str, ...] = ()
-    """Ids of the runbook's steps that must have passed for the image before traffic rises."""
-    smoke_holds: timedelta = timedelta(hours=24)
-    """How long a smoke test counts, in server time."""
-    people: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    """Roles by e-mail, where settings name people; empty: anybody may sign any role."""
-    logins: Mapping[str, str] = field(default_factory=dict)
-    """GitHub logins by e-mail, as far as settings name them."""
-
-
-@dataclass(frozen=True, slots=True)
-class Facts:
-    """What is known of the service when an action is judged."""
-
-    service: Service | None = None
-    """As read last."""
-    seen: Service | None = None
-    """As the operator saw it; None where he acts on no earlier look (a command reads first)."""
-    revisions: tuple[Revision, ...] = ()
-    release: Release | None = None
-    release_problem: str = ""
-    """Why the annotation that is there cannot be read, or empty."""
-    verdict: VerdictRecord | None = None
-    """The live judge's word where this console has one, else what the driving console recorded."""
-    identity: str = ""
-    session_id: str = ""
-    journal_ok: bool = True
-    journal_problem: str = ""
-    """Why the journal cannot be written, or empty."""
-    candidate: Candidate | None = None
-    """As written on the service."""
-    approvals: tuple[ApprovalCheck, ...] = ()
-    """Its approvals, held against the audit log, for the image that would get traffic."""
-    signed: tuple[ApprovalCheck, ...] = ()
-    """The same for the candidate's own image: what a migration goes before, when no revision of it is there yet."""
-    migration_approvals: tuple[MigrationCheck, ...] = ()
-    """A second person's approvals of statements, held against the audit log."""
-    approvals_problem: str = ""
-    """Why the audit log could not be read, or empty."""
-    step_checks: tuple[StepCheck, ...] = ()
-    """Records of the smoke tests on the service, held against the audit log; one without a check does not count."""
-
-    def revision(self, name: str | None) -> Revision | None:
-        """The revision of that name, where it is known."""
-        return next((revision for revision in self.revisions if revision.name == name), None)
-
-    def share_of(self, canary: str | None) -> int:
-        """Desired percent of `canary` now."""
-        return self.service.desired_shares().get(canary or "", 0) if self.service else 0
-
-
-def current_verdict(verdict: VerdictRecord | None, release: Release | None, percent: int) -> VerdictRecord | None:
-    """`verdict` where it was said of a canary at `percent` since traffic last moved, else None.
-
-    `at` is the end of the newest judged second, and a `date` has one-second steps: two seconds of slack.
-    """
-    if verdict is None or verdict.step != percent:
-        return None
-    if release is not None and release.under_way and verdict.at < release.moved_at - timedelta(seconds=2):
-        return None
-    return verdict
 
 
 def evaluate(action: Action, rules: EnvironmentRules, facts: Facts, now: datetime | None) -> tuple[Answer, ...]:
@@ -254,7 +133,7 @@ def _move(action: Action, rules: EnvironmentRules, facts: Facts, now: datetime |
             if fit is not None:
                 answers.append(fit)
     answers.append(_steps(action, rules, facts, current, target))
-    answers.extend(_judgement(rules, facts, current, target, now))
+    answers.extend(judgement(rules, facts, current, target, now))
     if rules.protected and rules.approvals:
         answers.append(_approvals(rules, facts.approvals, facts.approvals_problem))
     if rules.protected and rules.smoke:
@@ -344,85 +223,6 @@ def _steps(action: Action, rules: EnvironmentRules, facts: Facts, current: int, 
         True,
         _("{current} % to {target} % (plan {plan})").format(current=current, target=target, plan=plan),
     )
-
-
-def _judgement(
-    rules: EnvironmentRules, facts: Facts, current: int, target: int, now: datetime | None
-) -> tuple[Answer, Answer]:
-    bake_title, verdict_title = _("bake"), _("verdict")
-    if current == 0:
-        first_step = rules.plan.allows(0, target)
-        first = _("first step: no traffic to judge yet") if first_step else _("nothing yet: the canary has no traffic")
-        return Answer("bake", bake_title, True, first), Answer("verdict", verdict_title, True, first)
-    verdict = current_verdict(facts.verdict, facts.release, current)
-    if verdict is None:
-        none = _("nobody has judged the canary at {percent} %").format(percent=current)
-        get_one = _("{none}: keep `canario` open while it bakes").format(none=none)
-        return (
-            Answer("bake", bake_title, False, get_one, overridable=True),
-            Answer("verdict", verdict_title, False, _("INCONCLUSIVE: {none}").format(none=none), overridable=True),
-        )
-    return _baked(rules, verdict, now), _passes(rules, verdict, current, target)
-
-
-def _baked(rules: EnvironmentRules, verdict: VerdictRecord, now: datetime | None) -> Answer:
-    """Whether the bake's time is observed; what it has shown is the verdict's to say."""
-    title, observed = _("bake"), duration(timedelta(seconds=verdict.observed_s))
-    if now is not None and now - verdict.at > LEASE:
-        reason = _("last judged {age} ago, at {observed} observed: keep `canario` open while it bakes")
-        return Answer(
-            "bake", title, False, reason.format(age=duration(now - verdict.at), observed=observed), overridable=True
-        )
-    left = rules.plan.bake - timedelta(seconds=verdict.observed_s)
-    if verdict.bake_done or left <= timedelta(0):
-        done = ngettext(
-            "{observed} observed, {count:,} request", "{observed} observed, {count:,} requests", verdict.requests
-        )
-        return Answer("bake", title, True, done.format(observed=observed, count=verdict.requests))
-    if verdict.requests_needed:
-        missing = ngettext(
-            "{observed} of {bake} observed, {count:,} request still needed",
-            "{observed} of {bake} observed, {count:,} requests still needed",
-            verdict.requests_needed,
-        )
-    else:
-        missing = _("{observed} of {bake} observed")
-    reason = missing.format(observed=observed, bake=duration(rules.plan.bake), count=verdict.requests_needed)
-    return Answer("bake", title, False, reason, overridable=True, passes_at=now + left if now is not None else None)
-
-
-def _passes(rules: EnvironmentRules, verdict: VerdictRecord, current: int, target: int) -> Answer:
-    """Whether the verdict lets the canary's share rise to `target` percent, and what to do where it does not."""
-    title = _("verdict")
-    sentence = f"{verdict.word}: {verdict.sentence}" if verdict.sentence else verdict.word
-    match verdict.word:
-        case "PASS":
-            return Answer("verdict", title, True, sentence)
-        case "FAIL":
-            return Answer("verdict", title, False, sentence)
-        case "SHARED BREACH":
-            return Answer("verdict", title, False, sentence, overridable=True)
-        case _:
-            pass
-    between = target not in rules.plan.steps
-    over = verdict.observed_s >= rules.plan.bake.total_seconds()
-    if between and over and verdict.word == "INCONCLUSIVE" and verdict.clear:
-        rises = _("{verdict} Nothing speaks against the canary: short of the next step its share may rise")
-        return Answer("verdict", title, True, rises.format(verdict=sentence))
-    ways = []
-    if verdict.requests_needed:
-        waits = ngettext(
-            "wait for about {count:,} more request", "wait for about {count:,} more requests", verdict.requests_needed
-        )
-        ways.append(waits.format(count=verdict.requests_needed))
-    elif verdict.word == "WARN" or not over:
-        ways.append(_("wait for the end of the bake"))
-    step = rules.plan.next_step(current)
-    if verdict.clear and over and step is not None and step - current > 1:
-        ways.append(_("raise the share, short of {step} %").format(step=step))
-    if ways:
-        sentence = _("{verdict} What helps: {ways}").format(verdict=sentence, ways=_(", or ").join(ways))
-    return Answer("verdict", title, False, sentence, overridable=True)
 
 
 def _approvals(rules: EnvironmentRules, checks: tuple[ApprovalCheck, ...], problem: str) -> Answer:
@@ -618,24 +418,6 @@ def _former(action: Action, rules: EnvironmentRules, facts: Facts, now: datetime
     else:
         waits = _("nobody has watched {canary}'s bake at 100 % to its end: take over and watch it")
     return Answer("former", title, False, waits.format(canary=release.canary), overridable=True)
-
-
-def duration(span: timedelta) -> str:
-    """`span` in figures: `47 s`, `3:12`, `1 h 55`, `2 d 3 h`; a negative one as `0 s`."""
-    seconds = max(0, int(span.total_seconds()))
-    if seconds < 60:
-        return f"{seconds} s"
-    if seconds < 3600:
-        return f"{seconds // 60}:{seconds % 60:02}"
-    if seconds < 2 * 86400:
-        return f"{seconds // 3600} h {seconds % 3600 // 60:02}"
-    return f"{seconds // 86400} d {seconds % 86400 // 3600} h"
-
-
-def shares_text(shares: dict[str, int]) -> str:
-    """A split in figures, largest first: `90 % wa-backend-00041-kud, 10 % wa-backend-00042-vez`."""
-    ordered = sorted(shares.items(), key=lambda item: (-item[1], item[0]))
-    return ", ".join(f"{percent} % {name}" for name, percent in ordered) or "-"
 
 
 __all__ = [

@@ -8,7 +8,7 @@ import shlex
 import signal
 import sqlite3
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -44,21 +44,6 @@ else:
 here = settings.environment("production")
 sys.exit(run_console(settings, here, endpoint={endpoint!r}, as_email="maria@acme.example"))
 """
-
-
-@pytest.fixture
-def terminal(tmux: str, tmp_path: Path) -> Iterator[Callable[..., Terminal]]:
-    opened: list[Terminal] = []
-
-    def open_one(size: tuple[int, int] = (120, 40)) -> Terminal:
-        folder = tmp_path / f"terminal-{len(opened)}"
-        folder.mkdir()
-        opened.append(Terminal(tmux, folder, size))
-        return opened[-1]
-
-    yield open_one
-    for each in opened:
-        each.close()
 
 
 def console_on(simulator: SimulatorProcess, folder: Path) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shlex
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,17 +12,6 @@ from terminal import Terminal
 from console.demo_shared import find_running, folder
 
 CANARIO = shlex.quote(str(Path(sys.executable).with_name("canario")))
-
-
-@pytest.fixture
-def terminals(tmux: str, tmp_path: Path) -> Iterator[tuple[Terminal, Terminal]]:
-    opened = []
-    for name in ("a", "b"):
-        (tmp_path / name).mkdir()
-        opened.append(Terminal(tmux, tmp_path / name))
-    yield opened[0], opened[1]
-    for each in reversed(opened):
-        each.close()
 
 
 @pytest.mark.slow

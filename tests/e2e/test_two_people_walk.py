@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shlex
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -95,17 +94,6 @@ def press_until(screen: Terminal, what: str) -> None:
         except AssertionError:
             continue
     screen.wait_for(what, 1)
-
-
-@pytest.fixture
-def terminals(tmux: str, tmp_path: Path) -> Iterator[tuple[Terminal, Terminal]]:
-    opened = []
-    for name in ("a", "b"):
-        (tmp_path / name).mkdir()
-        opened.append(Terminal(tmux, tmp_path / name))
-    yield opened[0], opened[1]
-    for each in reversed(opened):
-        each.close()
 
 
 @pytest.mark.slow

@@ -16,6 +16,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from console.simulator.process import LocalParts, SimulatorProcess
+from tests.forked import Forked, canario
 
 MARIA, CARLOS = "maria@example.com", "carlos.lopez@example.com"
 ENDS_S = 300.0
@@ -93,34 +94,32 @@ class Walker:
             after_s: kill it so many wall seconds after it was started, whatever it does then.
             ends_s: wall seconds that it may take.
         """
-        process = subprocess.Popen(
-            self._command,
-            env=self._environment,
-            cwd=self._folder,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-        )
-        assert process.stdout is not None
+        read, write = os.pipe()
+        with open(os.devnull) as nothing:
+            process = Forked(
+                canario, self._command[1:], self._environment, (nothing.fileno(), write, write), self._folder
+            )
+        os.close(write)
+        output = os.fdopen(read, "rb", 0)
         moment = None if chance is None else chance.choice((0.0, 0.02, 0.1, 0.3, 0.7))
         deadline = time.monotonic() + ends_s
         kill_at = None if after_s is None else time.monotonic() + after_s
         text = b""
         with selectors.DefaultSelector() as selector:
-            selector.register(process.stdout, selectors.EVENT_READ)
+            selector.register(output, selectors.EVENT_READ)
             while True:
                 now = time.monotonic()
                 assert now < deadline, "\n".join(line[:160] for line in self.said[-40:])
                 if kill_at is not None and now >= kill_at:
-                    process.send_signal(signal.SIGKILL)
+                    os.kill(process.pid, signal.SIGKILL)
                     process.wait()
-                    process.stdout.close()
+                    output.close()
                     return None
                 if not selector.select(0.02 if kill_at is None else max(0.0, min(0.02, kill_at - now))):
                     continue
-                part = os.read(process.stdout.fileno(), 65536)
+                part = os.read(output.fileno(), 65536)
                 if not part:
-                    process.stdout.close()
+                    output.close()
                     return process.wait()
                 *lines, text = (text + part).split(b"\n")
                 for line in lines:

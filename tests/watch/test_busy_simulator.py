@@ -23,6 +23,7 @@ from console.watch.snapshot import Snapshot
 from console.watch.watcher import Watcher
 from tests.watch.test_watch_simulator import observed_s, shift, until
 
+pytestmark = pytest.mark.slow
 Start = Callable[..., SimulatorProcess]
 
 

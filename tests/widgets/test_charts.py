@@ -221,6 +221,7 @@ def test_the_top_of_a_chart_is_round_and_not_below_its_values(highest: float) ->
 
 def test_a_none_breaks_a_line() -> None:
     assert runs(((0, 1.0), (1, None), (2, 2.0), (3, float("nan")))) == [[(0, 1.0)], [(2, 2.0)]]
+    assert runs(((0, 1.0), (1, 1.7e308), (2, 2.0))) == [[(0, 1.0)], [(2, 2.0)]]
 
 
 def test_times_are_round() -> None:
