@@ -47,6 +47,8 @@ KEEP_S = 30
 """Live seconds that are written to the file at once, at most; what a crash loses of them is read from the log."""
 
 
+LONGEST_READ_S, SHORTEST_READ_S = 7 * 86_400, 600
+"""Seconds of a hole that are read at once, at most and at least."""
 ABOUT = timedelta(minutes=5)
 """Two watches of one revision that end no further apart are the same."""
 
@@ -114,6 +116,8 @@ class Watch:
         self._problem = ""
         self._unkept: list[Tick] = []
         self._gap_read: float | None = None
+        self._reach = LONGEST_READ_S
+        """The longest stretch that is read at once: shorter after one that could not be read, then longer again."""
         self._waited: float | None = None
         self._file_problem = ""
 
@@ -198,6 +202,7 @@ class Watch:
 
     async def _fill(self, lasting: Lasting, start: int, end: int) -> bool:
         await self._keep_live(lasting)
+        end = min(end, start + self._reach)
         wall = self.clock.monotonic()
         most = MOST_READ
         if self._gap_read is not None:
@@ -211,9 +216,11 @@ class Watch:
             )
         except CanarioError as error:
             self._problem = error.what
+            self._reach = max(SHORTEST_READ_S, (end - start) // 2)  # a day is too much for a log that is slow to answer
             await self.clock.sleep(2.0)
             return False
         self._problem, self._gap_read, self._waited = "", wall, None
+        self._reach = min(self._reach * 2, LONGEST_READ_S)
         for at in range(0, len(gap.ticks), SLICE):
             lasting.take(gap.ticks[at : at + SLICE], seen_s=0)
             await asyncio.sleep(0)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 import shlex
 import shutil
 import subprocess
@@ -86,12 +87,18 @@ class Stage:
 
     def go_down_to(self, title: str) -> None:
         """Go down the list until a step is in hand."""
-        for _ in range(40):
-            if f"─ {title} ─" in self.console.text():
+        for _ in range(45):
+            shown = self._in_hand()
+            if shown.startswith(title):
                 return
             self.console.press("Down")
-            until(lambda: False, 0.3)
+            until(lambda before=shown: self._in_hand() != before, 5.0)  # type: ignore[misc]
         raise AssertionError(f"no {title}:\n{self.console.page()}")
+
+    def _in_hand(self) -> str:
+        """The card's title."""
+        found = re.search(r"runbook ─+╮╭─ ([^─]+) ─", self.console.text())
+        return found[1] if found else ""
 
     def move(self, name: str) -> None:
         """Ask to move 10 %, keep the dialog, and leave it."""
@@ -144,8 +151,9 @@ def main(argv: list[str] | None = None) -> int:
         act.keep("forged-1-checklist")
         act.move("forged-2")
         act.command("forged-3-status", "status")
-        act.command("forged-4-approve", "approve", "--role", "tech-lead")
-        act.command("forged-5-shift", "shift", "10")
+        act.command("forged-4-shift", "shift", "10", "--reason", "we really need it out today")
+        act.command("forged-5-approve", "approve", "--role", "tech-lead")  # Maria signs it herself
+        act.command("forged-6-shift", "shift", "10")
     with stage(tmux, out, (columns, lines)) as act:
         act.command("image-0-deploy", "deploy", NEW_IMAGE, "--tag", "canary")
         act.keep("image-1-checklist")

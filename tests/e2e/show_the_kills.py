@@ -59,7 +59,7 @@ class World:
     merged: bool = False
     dispatched: int = 0
     slack: list[str] = field(default_factory=list)
-    """First lines of its messages."""
+    """Its messages, whole."""
 
     def same(self) -> dict[str, object]:
         """What must be alike in two walks."""
@@ -108,7 +108,7 @@ async def look(running: SimulatorProcess, journal: Path) -> World:
     read_calls(world, [entry for entry in entries if not entry.refused])
     github = running.post("/github", {})
     world.merged, world.dispatched = bool(github["merge"]), dispatches(github)
-    world.slack = [text.splitlines()[0] for text in slack(running)]
+    world.slack = slack(running)
     return world
 
 
@@ -201,9 +201,12 @@ def once(world: World) -> list[str]:
         wrong.append(f"approvals {world.approvals} in {world.approval_calls} calls")
     if not world.merged:
         wrong.append("nothing was merged")
-    wrong += [f"Slack got {n} times: {text}" for text, n in collections.Counter(world.slack).items() if n > 1]
+    wrong += [
+        f"Slack got {n} times: {text.splitlines()[0]}" for text, n in collections.Counter(world.slack).items() if n > 1
+    ]
     if world.closed != "done":
         wrong.append(f"closed: {world.closed or 'no'}")
+    wrong += [f"{step}: {result}" for step, result in world.steps.items() if result != "passed"]
     return wrong
 
 
@@ -213,6 +216,7 @@ def main(argv: list[str] | None = None) -> int:
     options.add_argument("--out", type=Path, default=Path("show-kills"), help="folder for what was printed")
     options.add_argument("--seed", type=int, default=random.randrange(10_000), help="of the ten moments")
     options.add_argument("--kills", type=int, default=KILLS, help="how many processes are killed (default: 10)")
+    options.add_argument("--took", type=float, help="wall seconds of an untouched walk, which is left out then")
     chosen = options.parse_args(argv)
     out: Path = chosen.out.resolve()
     out.mkdir(parents=True, exist_ok=True)
@@ -222,24 +226,37 @@ def main(argv: list[str] | None = None) -> int:
         print(f"{time.monotonic() - began:7.1f} s  {words}", flush=True)
 
     with tempfile.TemporaryDirectory(prefix="kills-") as name, home(Path(name)):
-        tell("untouched")
-        plain, took = walked(Path(name) / "untouched", 0, 0, 0.0, tell)
-        tell(f"untouched: done in {took:.0f} s; seed of the kills: {chosen.seed}")
+        plain: World | None = None
+        took, walks = chosen.took, ["killed"]
+        if took is None:
+            tell("untouched")
+            plain, took = walked(Path(name) / "untouched", 0, 0, 0.0, tell)
+            tell(f"untouched: done in {took:.0f} s")
+            walks = ["untouched", "killed"]
+        tell(f"seed of the kills: {chosen.seed}")
         killed, ran = walked(Path(name) / "killed", chosen.kills, chosen.seed, took, tell)
         tell(f"killed: done after {ran:.0f} s of running")
-        for told in ("untouched", "killed"):
+        for told in walks:
             text = (Path(name) / f"{told}.txt").read_text(encoding="utf-8")
             (out / f"{told}.txt").write_text(text, encoding="utf-8")
-    wrong = [f"untouched: {one}" for one in once(plain)] + [f"killed: {one}" for one in once(killed)]
-    for key, value in plain.same().items():
-        if killed.same()[key] != value:
-            wrong.append(f"{key}: untouched {value}, killed {killed.same()[key]}")
-    told_of = {"untouched": plain.slack, "killed": killed.slack}
+    wrong = [f"killed: {one}" for one in once(killed)]
+    if plain is not None:
+        wrong += [f"untouched: {one}" for one in once(plain)]
+        wrong += [
+            f"{key}: untouched {value}, killed {killed.same()[key]}"
+            for key, value in plain.same().items()
+            if killed.same()[key] != value
+        ]
+    told_of = {
+        name: [text.splitlines()[0] for text in world.slack]
+        for name, world in (("untouched", plain), ("killed", killed))
+        if world is not None
+    }
     print(json.dumps({"killed": killed.same(), "audit log": killed.shifts, "slack": told_of}, indent=2, default=str))
     for one in wrong:
         print(f"✖ {one}")
     if not wrong:
-        print("✔ the same end state; nothing was done twice")
+        print("✔ ended well, nothing was done twice" + (", as untouched" if plain is not None else ""))
     return 1 if wrong else 0
 
 
