@@ -378,6 +378,7 @@ class StubEngine:
             walk=None,
             rollback_walk=None,
             notifier=StubNotifier(),
+            clock=StillClock(),
             simulated=False,
             problem="",
             migrations=None,
