@@ -31,6 +31,10 @@ class ActionEntry:
     """Kept at the right end however narrow it is (help), so that the rest can be found."""
 
 
+HINT = Content.styled("…", ".faint")
+"""Says that there are more keys than fit."""
+
+
 class ActionBar(Drawn):
     """One line. Where not all fits, keys that would do nothing now go first, then the right end; the sacred one never.
 
@@ -87,28 +91,33 @@ class ActionBar(Drawn):
         """See `Drawn.lines`."""
         entries = sorted(self._entries, key=lambda entry: (not entry.sacred, entry.pinned))
         drawn = [(entry, _drawn(entry)) for entry in entries]
-        if sum(content.cell_length + 2 for _entry, content in drawn) > width + 2:  # room for keys that do something
-            drawn = [(entry, content) for entry, content in drawn if entry.enabled or entry.sacred or entry.pinned]
-        gap = 2 if sum(c.cell_length + 3 for _entry, c in drawn) > width + 3 else 3
+        dropped = sum(content.cell_length + 2 for _entry, content in drawn) > width + 2
+        if dropped:  # room for keys that do something
+            kept = [(entry, content) for entry, content in drawn if entry.enabled or entry.sacred or entry.pinned]
+            dropped, drawn = len(kept) < len(drawn), kept
+        gap = 2 if sum(c.cell_length + 3 for _entry, c in drawn) + 4 * dropped > width + 3 else 3
         self._places = []
         parts: list[Content] = []
         at = 0
         left = width - sum(content.cell_length + gap for entry, content in drawn if entry.pinned)
-        cut_off = False
+        cut_off = hinted = False
         for index, (entry, content) in enumerate(drawn):
             last = index == len(drawn) - 1
             if not entry.sacred and not entry.pinned:
-                if cut_off or content.cell_length > left - at - (0 if last else gap + 1):
-                    if not cut_off:
-                        parts.append(Content.styled("…", ".faint"))
-                        at += 1 + gap
+                if cut_off or content.cell_length > left - at - (0 if last and not dropped else gap + 1):
                     cut_off = True
                     continue
             elif at + content.cell_length > width and not entry.sacred:
                 continue
+            if entry.pinned and (cut_off or dropped) and not hinted:
+                hinted = True
+                parts.append(HINT)
+                at += HINT.cell_length + gap
             parts.append(content)
             self._places.append((at, at + content.cell_length, entry.action))
             at += content.cell_length + gap
+        if (cut_off or dropped) and not hinted:
+            parts.append(HINT)
         return [Content(" " * gap).join(parts)]
 
     def on_click(self, event: events.Click) -> None:

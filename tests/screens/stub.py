@@ -379,6 +379,7 @@ class StubEngine:
             walk=None,
             rollback_walk=None,
             notifier=StubNotifier(),
+            clock=StillClock(),
             simulated=False,
             problem="",
             migrations=None,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from pictures import assert_picture, screen_text
@@ -13,6 +14,7 @@ from textual.widgets import OptionList
 
 from console.app import ConsoleApp
 from console.errors import UnavailableError
+from console.report import Written, paths
 from console.settings import Settings
 from screens.dialogs import base as dialog_base
 from screens.dialogs.base import Dialog
@@ -127,6 +129,43 @@ async def test_history_shows_releases_and_the_timeline_of_the_chosen_one() -> No
         await pilot.pause()
         assert app.focused is not None
         assert app.focused.id == "timeline"
+
+
+async def test_f_writes_the_report_of_the_release_under_the_cursor_and_says_where(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    old = rolled_back_release(NOON - timedelta(days=1)).model_copy(
+        update={"id": "2026-11-24-1200-00040-pol", "canary": "wa-backend-00040-pol"}
+    )
+    now = release(10, started=NOON - timedelta(minutes=4), moves=(move(-4, 10),))
+    app = make_app(snapshot(10, release=now))
+    app.stub.session.cloud.audits = [audit(-24 * 60, old), audit(-4, now)]
+    asked: list[tuple[str, Path]] = []
+
+    async def write_report(_source: object, _settings: Settings, wanted: str, folder: Path) -> Written:
+        asked.append((wanted, folder))
+        html, markdown = paths("wa-backend", wanted, folder)
+        return Written(wanted, html, markdown, ("The audit log can't be read.",))
+
+    monkeypatch.setattr("console.report.write_report", write_report)
+    monkeypatch.chdir(tmp_path)
+    async with app.run_test(size=(200, 60)) as pilot:
+        await pilot.press("h")
+        for _ in range(4):
+            await pilot.pause()
+            app.repaint()
+        assert "f: write the report" in screen_text(app)
+        await pilot.press("down", "f")
+        await pilot.pause()
+        assert "Write the report of 2026-11-24-1200-00040-pol?" in screen_text(app)
+        assert str(tmp_path / "canario-wa-backend-2026-11-24-1200-00040-pol.html")[:60] in screen_text(app)
+        assert asked == []
+        await pilot.press("enter")
+        await app.workers.wait_for_complete()
+        assert asked == [("2026-11-24-1200-00040-pol", tmp_path)]
+        told = str([each.message for each in app._notifications])
+        assert "The report is written: " in told
+        assert "The audit log can't be read." in told
 
 
 async def test_history_of_a_service_with_none_says_so() -> None:

@@ -65,6 +65,25 @@ async def test_b_opens_the_manual_rollback_from_any_screen_and_k_goes_back_to_th
         assert "b Manual rollback" in words(app)
 
 
+async def test_b_pressed_before_there_is_a_connection_opens_it_once_there_is_one() -> None:
+    app = make_app(None)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await press(pilot, "b")
+        app.stub.open(snapshot(100))  # type: ignore[attr-defined]
+        session = app.stub.session  # type: ignore[attr-defined]
+
+        async def open_rollback_walk(_settings: object) -> None:
+            session.rollback_walk = made.StubWalk(made.going_back(), made.rollback_book())
+
+        session.open_rollback_walk = open_rollback_walk
+        for _ in range(60):
+            await pilot.pause()
+            app.repaint()
+            if "Choose the revision" in words(app):
+                break
+        assert "MANUAL ROLLBACK" in words(app)
+
+
 async def test_earlier_revisions_are_listed_afresh_and_one_is_chosen_with_a_reason() -> None:
     app, walk = opened(made.going_back())
     async with app.run_test(size=(120, 40)) as pilot:
