@@ -2,7 +2,7 @@
 
 What old code may not survive, and what nobody understands, takes two people (issue 5, "The judge of SQL"). The second
 one's yes is a line in the release annotation; whoever may edit the service, or the database, may write one in another's
-name, so it counts only where the first call that ever wrote it was made by the person whom it names.
+name, so it counts only where the call that put it there was made by the person whom it names.
 """
 
 from __future__ import annotations
@@ -80,17 +80,31 @@ def _checked(
     people: Mapping[str, Sequence[str]],
     logins: Mapping[str, str],
 ) -> MigrationCheck:
-    first = next((write for write in ordered if approval in write.migrations), None)
-    if first is not None and not (first.principal and same_person(first.principal, approval.by)):
-        why = _("{forger} wrote it in the name of {by}").format(forger=first.principal or _("somebody"), by=approval.by)
+    by = _introducer(approval, ordered)
+    if by is not None and not (by and same_person(by, approval.by)):
+        why = _("{forger} wrote it in the name of {by}").format(forger=by or _("somebody"), by=approval.by)
         return MigrationCheck(approval, ApprovalState.FORGED, why)
     void = _void(approval, candidate, people, logins)
     if void:
         return MigrationCheck(approval, ApprovalState.VOID, void)
-    if first is None:
+    if by is None:
         why = _("the Cloud Audit Log has not told yet who wrote it")
         return MigrationCheck(approval, ApprovalState.VERIFYING, why)
     return MigrationCheck(approval, ApprovalState.VERIFIED)
+
+
+def _introducer(approval: MigrationApproval, ordered: Sequence[ApprovalWrite]) -> str | None:
+    """Who put it there: the last who wrote it where it was not; None where no known call did.
+
+    The last, since what was honestly written and taken out again may have been put back by anybody.
+    """
+    found, before = None, False
+    for write in ordered:
+        there = approval in write.migrations
+        if there and not before:
+            found = write.principal
+        before = there
+    return found
 
 
 def _void(

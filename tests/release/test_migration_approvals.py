@@ -63,6 +63,13 @@ def test_one_that_somebody_writes_in_anothers_name_is_forged_and_names_the_forge
     assert check.why == f"{MALLORY} wrote it in the name of {JUAN}"
 
 
+def test_one_that_was_taken_out_and_is_put_back_is_whoevers_who_put_it_back() -> None:
+    back = wrote((JUAN, (given(),)), (JUAN, ()), (MALLORY, (given(),)), (JUAN, (given(),)))
+    check = one(candidate(given()), back)
+    assert check.state is ApprovalState.FORGED
+    assert MALLORY in check.why
+
+
 def test_until_the_audit_log_has_told_nothing_counts() -> None:
     assert one(candidate(given()), ()).state is ApprovalState.VERIFYING
     other = given(digest="e" * 64)
@@ -128,4 +135,8 @@ def test_a_migration_in_production_asks_for_the_releases_two_approvals() -> None
     assert approvals(both[:1]) == [(False, False)]
     assert approvals(()) == [(False, False)]
     assert approvals((), replace(BOTH, protected=False)) == []
+    made = Facts(signed=both[:1], approvals=both)
+    assert all(one.allowed for one in evaluate(Action(ActionKind.MIGRATE), BOTH, made, WEDNESDAY)), "of its revision"
+    over = Facts(approvals=both)
+    assert not all(one.allowed for one in evaluate(Action(ActionKind.MIGRATE), BOTH, over, WEDNESDAY)), "it is over"
     assert approvals((), replace(BOTH, approvals=())) == []
