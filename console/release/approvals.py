@@ -110,7 +110,7 @@ def approval_write(
     candidate = document.candidate
     if candidate is None:
         return ApprovalWrite(time, principal, ())
-    return ApprovalWrite(time, principal, candidate.approvals, candidate.migration_approvals)
+    return ApprovalWrite(time, principal, candidate.approvals, migrations=candidate.migration_approvals)
 
 
 def all_introduced(candidate: Candidate, writes: Iterable[ApprovalWrite]) -> bool:

@@ -41,7 +41,7 @@ def candidate(*approvals: MigrationApproval, **fields: Any) -> Candidate:
 
 def wrote(*by: tuple[str, tuple[MigrationApproval, ...]]) -> tuple[ApprovalWrite, ...]:
     return tuple(
-        ApprovalWrite(WEDNESDAY + timedelta(seconds=number), principal, (), approvals)
+        ApprovalWrite(WEDNESDAY + timedelta(seconds=number), principal, (), migrations=approvals)
         for number, (principal, approvals) in enumerate(by)
     )
 
