@@ -121,7 +121,7 @@ class ServiceAccess:
             journal_problem=self.journal.problem,
             candidate=candidate,
             approvals=checks,
-            signed=self.signed(candidate, writes),
+            signed=self.signed(candidate, writes, revisions, wanted),
             migration_approvals=self.migration_checks(candidate, writes),
             approvals_problem=approvals_problem,
             step_checks=self.step_checks(candidate, writes),
@@ -203,9 +203,17 @@ class ServiceAccess:
             template=template,
         )
 
-    def signed(self, candidate: Candidate | None, writes: tuple[ApprovalWrite, ...]) -> tuple[ApprovalCheck, ...]:
+    def signed(
+        self,
+        candidate: Candidate | None,
+        writes: tuple[ApprovalWrite, ...],
+        revisions: Iterable[Revision],
+        canary: str | None,
+    ) -> tuple[ApprovalCheck, ...]:
         """The approvals of the candidate's own image, while it is worked on; nothing once its release is over."""
-        return self.checks(candidate, writes, (), None) if candidate is not None and candidate.open else ()
+        if candidate is None or not candidate.open:
+            return ()
+        return self.checks(candidate, writes, () if candidate.image else revisions, canary)
 
     def migration_checks(
         self, candidate: Candidate | None, writes: tuple[ApprovalWrite, ...]
@@ -232,7 +240,7 @@ class ServiceAccess:
             journal_problem=self.journal.problem,
             candidate=snapshot.candidate,
             approvals=self.checks(snapshot.candidate, snapshot.approval_writes, snapshot.revisions, snapshot.canary),
-            signed=self.signed(snapshot.candidate, snapshot.approval_writes),
+            signed=self.signed(snapshot.candidate, snapshot.approval_writes, snapshot.revisions, snapshot.canary),
             migration_approvals=self.migration_checks(snapshot.candidate, snapshot.approval_writes),
             approvals_problem=snapshot.approvals_problem,
             step_checks=self.step_checks(snapshot.candidate, snapshot.approval_writes),

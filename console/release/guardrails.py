@@ -87,7 +87,7 @@ def evaluate(action: Action, rules: EnvironmentRules, facts: Facts, now: datetim
             if rules.protected and now is not None:
                 answers.append(_window(rules, now))
             if rules.protected and rules.approvals:
-                answers.append(_approvals(rules, facts.signed, facts.approvals_problem))
+                answers.append(_approvals(rules, _before_migrations(rules, facts), facts.approvals_problem))
             return (*answers, _driver(facts, now))
         case ActionKind.SHIFT | ActionKind.UNDO:
             return _move(action, rules, facts, now)
@@ -245,6 +245,12 @@ def _approvals(rules: EnvironmentRules, checks: tuple[ApprovalCheck, ...], probl
         return Answer("approvals", title, False, reason.format(problem=problem))
     words = "; ".join(_missing_approval(role, checks) for role in missing)
     return Answer("approvals", title, False, words)
+
+
+def _before_migrations(rules: EnvironmentRules, facts: Facts) -> tuple[ApprovalCheck, ...]:
+    """The approvals that a migration goes by: of the candidate's image, or of a revision made of it since."""
+    made = bool(facts.signed) and not missing_roles(facts.approvals, rules.approvals)
+    return facts.approvals if made and missing_roles(facts.signed, rules.approvals) else facts.signed
 
 
 def _missing_approval(role: str, checks: tuple[ApprovalCheck, ...]) -> str:

@@ -40,7 +40,7 @@ def candidate(*approvals: MigrationApproval, **fields: Any) -> Candidate:
 
 def wrote(*by: tuple[str, tuple[MigrationApproval, ...]]) -> tuple[ApprovalWrite, ...]:
     return tuple(
-        ApprovalWrite(WEDNESDAY + timedelta(seconds=number), principal, (), approvals)
+        ApprovalWrite(WEDNESDAY + timedelta(seconds=number), principal, (), migrations=approvals)
         for number, (principal, approvals) in enumerate(by)
     )
 
@@ -60,6 +60,13 @@ def test_one_that_somebody_writes_in_anothers_name_is_forged_and_names_the_forge
     check = one(candidate(given()), wrote((MALLORY, (given(),)), (JUAN, (given(),))))
     assert check.state is ApprovalState.FORGED
     assert check.why == f"{MALLORY} wrote it in the name of {JUAN}"
+
+
+def test_one_that_was_taken_out_and_is_put_back_is_whoevers_who_put_it_back() -> None:
+    back = wrote((JUAN, (given(),)), (JUAN, ()), (MALLORY, (given(),)), (JUAN, (given(),)))
+    check = one(candidate(given()), back)
+    assert check.state is ApprovalState.FORGED
+    assert MALLORY in check.why
 
 
 def test_until_the_audit_log_has_told_nothing_counts() -> None:
@@ -127,4 +134,8 @@ def test_a_migration_in_production_asks_for_the_releases_two_approvals() -> None
     assert approvals(both[:1]) == [(False, False)]
     assert approvals(()) == [(False, False)]
     assert approvals((), replace(BOTH, protected=False)) == []
+    made = Facts(signed=both[:1], approvals=both)
+    assert all(one.allowed for one in evaluate(Action(ActionKind.MIGRATE), BOTH, made, WEDNESDAY)), "of its revision"
+    over = Facts(approvals=both)
+    assert not all(one.allowed for one in evaluate(Action(ActionKind.MIGRATE), BOTH, over, WEDNESDAY)), "it is over"
     assert approvals((), replace(BOTH, approvals=())) == []

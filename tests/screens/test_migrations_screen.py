@@ -309,7 +309,7 @@ def publish_approvals(app: ConsoleApp, statement: Statement, *written: tuple[str
         )
         candidate = candidate.model_copy(update={"migration_approvals": (*candidate.migration_approvals, given)})
         if writer:
-            writes.append(ApprovalWrite(NOON, writer, (), candidate.migration_approvals[-1:]))
+            writes.append(ApprovalWrite(NOON, writer, (), migrations=candidate.migration_approvals[-1:]))
     app.stub.publish(snapshot(10, candidate=candidate, approval_writes=tuple(writes)))  # type: ignore[attr-defined]
 
 
