@@ -13,7 +13,7 @@ from widgets.drawing import NOTHING, ROLE_STYLES, Drawn, fit, inert, millisecond
 from widgets.plot import ChartMark, ChartSeries, ChartSpec, Colour, Plot, draw
 
 ENDED = 0.1
-"""A line that ends so much of the span before the other has no newest figure any more."""
+"""A line that ends so much of the span before the other has its last figure told with its time."""
 
 SAMPLES = {"canary": "⣀⡠", "stable": "··"}
 """How a line of each role looks, for legends: told by form, not by colour alone."""
@@ -80,9 +80,9 @@ class ChartView(Drawn):
         if spec is None or at is None or value is None:
             return NOTHING
         newest = max((at for s in spec.series for at, v in s.points if v is not None), default=at)
-        if newest - at > (spec.end - spec.start) * ENDED:
-            return Content.styled("-", ".faint")  # an old figure beside a fresh one would pass for fresh
         figure = {"%": percent, "ms": milliseconds}.get(spec.unit, rate)(value)
+        if newest - at > (spec.end - spec.start) * ENDED:  # beside a fresh figure it would pass for fresh
+            return Content.styled(f"{figure} {at:%H:%M}", ".faint")
         over = spec.limit is not None and value > spec.limit
         return Content.styled(f"{figure} ▲" if over else figure, ".bad" if over else ".strong")
 

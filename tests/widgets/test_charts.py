@@ -105,6 +105,19 @@ async def test_charts_show_both_arms_their_newest_figures_and_the_moves() -> Non
     assert "▸5 min" in shown
 
 
+def test_a_line_that_ended_does_not_pass_its_last_figure_off_as_fresh() -> None:
+    now = datetime(2026, 11, 25, 12, 0, tzinfo=UTC)
+    minute = timedelta(minutes=1)
+    stable = ChartSeries("stable", "stable", tuple((now - n * minute, 0.002) for n in range(5, -1, -1)))
+    canary = ChartSeries("canary", "canary", ((now - 5 * minute, 0.03), (now - 4 * minute, 0.043)))
+    chart = ChartView("errors")
+    chart._spec = ChartSpec("errors", "%", now - 5 * minute, now, (canary, stable), limit=0.01)
+    head = chart.lines(80, 10)[0].plain
+    assert "canary 4.3 % 11:56" in head
+    assert "▲" not in head
+    assert "stable 0.2 %" in head
+
+
 async def test_another_span_is_read_at_once() -> None:
     asked: list[timedelta] = []
 
