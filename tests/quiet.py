@@ -34,6 +34,6 @@ async def wait_until_quiet(min_sleep: float = MOMENT_S, max_sleep: float = 1.0) 
 
 @pytest.fixture(autouse=True)
 def quiet_pilot(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every pilot waits so."""
+    """Every pilot of a test file that imports this waits so."""
     monkeypatch.setattr("textual.pilot.wait_for_idle", wait_until_quiet)
     monkeypatch.setattr("textual.app.wait_for_idle", wait_until_quiet)

@@ -31,6 +31,9 @@ from console.watch.snapshot import Snapshot
 from screens.dialogs import base as dialog_base
 from screens.dialogs.base import Dialog
 from screens.dialogs.move import MoveDialog
+from tests.quiet import quiet_pilot
+
+__all__ = ["quiet_pilot"]
 
 
 @pytest.fixture(autouse=True)
