@@ -304,6 +304,7 @@ class ChecklistHand:
 
         def then(said: CaseWord | None) -> None:
             if said is not None:
+                self._keeping = step  # from this moment: what is spawned begins later, and an Enter may come before
                 self._host.spawn(self._answered(step, item, said))
 
         self._host.open_dialog(CaseDialog(view, item.id, item.title, item.critical, left), then)

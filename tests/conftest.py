@@ -11,12 +11,19 @@ from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import hypothesis
 import pytest
 
 if TYPE_CHECKING:
     from console.simulator.process import SimulatorProcess
 
 CI = os.environ.get("CI") == "true"
+
+# how long a busy machine takes to make or to run an example is no property of what is tested
+hypothesis.settings.register_profile(
+    "ours", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow], parent=hypothesis.settings()
+)
+hypothesis.settings.load_profile("ours")
 
 WEDNESDAY = "2026-11-25T12:00:00Z"
 """Inside the runbook's window."""

@@ -188,6 +188,7 @@ class Walk(CutOff):
 
     def start(self, step_id: str, answer: Answer | None = None) -> None:
         """`run` in the background; why it could not be tried is shown with the step."""
+        self._refused.pop(step_id, None)  # at once: what became of an earlier run must not be read as this one's
         self._spawn(self._quietly(step_id, answer))
 
     async def _quietly(self, step_id: str, answer: Answer | None) -> None:

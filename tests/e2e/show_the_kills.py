@@ -16,6 +16,7 @@ import random
 import re
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -168,6 +169,10 @@ def walked(folder: Path, kills: int, seed: int, ends: float, tell: Callable[[str
             at[0] = begun[1] if begun else at[0]
             if re.search(r"passed +announce", line):
                 running.set_speed(IN_WATCH)
+                # the day is over then; slower, the log can be read as fast as it grows
+                slower = threading.Timer(86_400 * 1.02 / IN_WATCH, running.set_speed, (FAST,))
+                slower.daemon = True
+                slower.start()
 
         ran = 0.0
         for number, moment in enumerate(moments):
