@@ -332,7 +332,7 @@ def _evidence(checklist: Checklist, view: StepView) -> tuple[tuple[str, str], ..
     evidence = view.evidence
     if evidence is None:
         return ()
-    found = [(_("by"), f"{evidence.by}{_(' (another console)') if view.theirs else ''}")]
+    found = [(_("by"), evidence.by + (_(" (another console)") if view.theirs else ""))]
     found.append((_("at"), _when(evidence.at, checklist.now)))
     if evidence.subject:
         subject = evidence.subject

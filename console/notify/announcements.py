@@ -59,7 +59,7 @@ def deployment_successful(
         figures: name and value pairs: error rate, latency P95, requests.
         rollback_command: what a person types.
     """
-    status = "✅ Healthy" if healthy else f"⚠ {_('not validated')}"
+    status = "✅ Healthy" if healthy else "⚠ " + _("not validated")
     return Message(
         "✅ DEPLOYMENT SUCCESSFUL",
         (

@@ -150,7 +150,7 @@ def _step(step: StepLine) -> str:
     if evidence is None:
         return f'<tr><td style="width:34%">{h(step.title)}</td><td class="soft">{h(_("not done"))}</td></tr>'
     word = "person" if not evidence.machine else ""
-    by = f"{evidence.by} · {_time(evidence.at)}" + (f" · {_('a person’s word')}" if word else "")
+    by = f"{evidence.by} · {_time(evidence.at)}" + (" · " + _("a person’s word") if word else "")
     told = [
         f'<span class="{_style(evidence)}">{h(result_word(evidence.result.value))}</span> {h(evidence.sentence)}',
         f'<div class="figures">{h(by)}</div>',
