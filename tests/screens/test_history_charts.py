@@ -84,6 +84,14 @@ async def test_enter_draws_error_rate_and_p95_of_the_releases_hours_with_its_mov
         assert set(asked) == {(BEGAN - BEFORE, BEGAN + timedelta(minutes=22) + AFTER)}
 
 
+async def test_a_terminal_of_ten_lines_still_lists_a_release() -> None:
+    app = opened()
+    async with app.run_test(size=(40, 10)) as pilot:
+        await to_history(pilot)
+        assert "00042-vez" in screen_text(app)
+        assert "rolled back" in screen_text(app)
+
+
 async def test_no_data_says_so_and_so_does_an_error_which_enter_tries_again() -> None:
     app = opened()
     async with app.run_test(size=(120, 40)) as pilot:
