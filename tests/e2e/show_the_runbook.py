@@ -92,7 +92,7 @@ class Show:
         self.keep("closed")
         self.carlos.press("h")
         self.maria.press("i")
-        self.carlos.wait_for("History", 30.0)
+        self.carlos.wait_for("checklist opened", 60.0)
         until(lambda: False, 2.0)
         self.keep("history-and-contacts")
 
