@@ -142,9 +142,3 @@ def _limit_s(item: pytest.Item) -> float:
     """What a test is given, wall seconds: a fair guess of which take longest."""
     marker = item.get_closest_marker("timeout")
     return float(marker.args[0]) if marker is not None and marker.args else 0.0
-
-
-@pytest.hookimpl(optionalhook=True)
-def pytest_xdist_auto_num_workers() -> int:
-    """One worker more than there are processors: the long tests mostly wait, for simulated time to pass."""
-    return (os.cpu_count() or 1) + 1

@@ -201,12 +201,15 @@ def _rollback(state: VerdictState, width: int) -> Content | None:
             words += " · " + _("automatic")
         return Content.styled(words, ".good")
     long, short = {
-        "sending": (_("◐ rolling back to {target}: sending, {took}"), _("◐ sending, {took}")),
+        "sending": (_("◐ rolling back to {target}: sending, {took}"), _("◐ rolling back: sending, {took}")),
         "moving": (
             _("◐ rolling back to {target}: taken, the traffic is moving, {took}"),
-            _("◐ to {target}: taken, moving, {took}"),
+            _("◐ rolling back: moving, {took}"),
         ),
-        "retrying": (_("◐ rolling back to {target}: attempt {attempts}, {took}"), _("◐ attempt {attempts}, {took}")),
+        "retrying": (
+            _("◐ rolling back to {target}: attempt {attempts}, {took}"),
+            _("◐ rolling back: attempt {attempts}, {took}"),
+        ),
         "failed": (_("✖ NOT rolled back to {target} after {took}"), _("✖ NOT rolled back, {took}")),
     }.get(line.state, (_("◐ rolling back to {target}, {took}"), _("◐ rolling back, {took}")))
     words, fewer = (text.format(target=target, took=took, attempts=line.attempts) for text in (long, short))

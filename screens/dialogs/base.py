@@ -152,6 +152,7 @@ class Dialog(ModalScreen[T]):
             said = self.query_one("#said", Static)
             said.update(Content(f"▲ {text}" if text else ""))
             said.display = bool(text)
+            self.call_after_refresh(self._fit)
 
     def on_resize(self) -> None:
         """Fit the new size at once."""

@@ -85,7 +85,9 @@ class ContactsDialog(Dialog[None]):
         with Vertical(id="frame") as frame:
             frame.border_title = self.heading()
             yield Banner(id="dialog-banner")
-            yield Static("", id="tabs", markup=False)
+            with Vertical(id="head"):
+                yield plain("", id="said")
+                yield Static("", id="tabs", markup=False)
             with VerticalScroll(id="body", can_focus=False):
                 yield Static(cards_content(self._cards), id="cards", markup=False)
             for number, _document in enumerate(self._documents, 2):

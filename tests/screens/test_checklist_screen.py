@@ -19,10 +19,7 @@ from console.runbook.kinds.base import Answer, Observation
 from console.runbook.progress import Checklist, Running
 from screens.dialogs.base import Dialog
 from screens.dialogs.move import MoveDialog
-from tests.quiet import quiet_pilot
 from widgets.step_list import StepList
-
-__all__ = ["quiet_pilot"]
 
 REASON = "the change touches no message handling"
 

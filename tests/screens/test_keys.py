@@ -31,9 +31,6 @@ from console.watch.snapshot import Snapshot
 from screens.dialogs import base as dialog_base
 from screens.dialogs.base import Dialog
 from screens.dialogs.move import MoveDialog
-from tests.quiet import quiet_pilot
-
-__all__ = ["quiet_pilot"]
 
 
 @pytest.fixture(autouse=True)
@@ -132,8 +129,11 @@ async def test_what_is_said_meanwhile_covers_no_dialogs_way_out(size: tuple[int,
         app.say("The automatic rollback is armed.")
         await press(pilot, "2")
         app.say("The tag canary still reaches wa-backend-00042-vez (http://127.0.0.1:41291).", "warning")
-        await settle(pilot)
-        shown = screen_text(app).replace("\u00a0", " ")
+        for _ in range(60):  # the dialog makes room for it once it is laid out
+            await settle(pilot)
+            shown = screen_text(app).replace("\u00a0", " ")
+            if "Esc Leave as it is" in shown:
+                break
         assert "still reaches" in shown
         assert "Esc Leave as it is     F9 Roll back" in shown
         assert not app.query("Toast")

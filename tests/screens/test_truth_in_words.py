@@ -60,7 +60,7 @@ async def test_a_rollback_with_no_target_yet_names_what_it_goes_back_to() -> Non
         app.stub.actions.rollback_progress = RollbackProgress("sending", 999.5)  # type: ignore[attr-defined]
         await settle(pilot)
         assert "back to :" not in screen_text(app)
-        assert "rolling back to the split before the release" in " ".join(screen_text(app).split())
+        assert "rolling back: sending, 0.5 s" in " ".join(screen_text(app).split())
 
 
 async def test_a_step_that_is_not_due_is_no_first_step() -> None:
