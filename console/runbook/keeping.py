@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import replace
+from datetime import timedelta
 
 from console.actions.recovery import process_alive as alive
 from console.errors import BlockedError, CanarioError, JournalError, UnavailableError
@@ -35,6 +36,9 @@ DRIFT_S = 3.0
 
 AGAIN_S = 2.0
 """Wall seconds before what failed (sharing, settling) is tried again."""
+
+MOMENT = timedelta(microseconds=1)
+"""What tells two times apart."""
 
 TAKE_OVER = "take over"
 """Why the seat is taken, where somebody else may sit in it."""
@@ -69,13 +73,19 @@ class Keeping(Standing):
 
     async def _keep(self, number: int, evidence: Evidence) -> Evidence:
         """Write evidence down, remember it, tell the others."""
-        evidence = self._bound(evidence)
+        evidence = self._after_what_is_known(self._bound(evidence))
         if number and (problem := await self.store.end(number, evidence)):
             self._problems["journal"] = problem
         self._past.evidence.setdefault(evidence.step, []).append(evidence)
         self._tell(evidence)
         self._publish()
         return evidence
+
+    def _after_what_is_known(self, evidence: Evidence) -> Evidence:
+        """Evidence with a time past all that is known of its step: a `date` has one-second steps, and newest counts."""
+        known, _theirs = self._merged()
+        last = max((one.at for one in known.get(evidence.step, ())), default=evidence.at)
+        return evidence if evidence.at > last or not known.get(evidence.step) else replace(evidence, at=last + MOMENT)
 
     def _bound(self, evidence: Evidence) -> Evidence:
         """Evidence of a step that found out what it is of is of that."""

@@ -298,8 +298,19 @@ class PostgresPair(Pair):
         self.link = Link(self.port)
         self._run("pg_basebackup", "-h", "127.0.0.1", "-p", str(self.link.port), "-U", "postgres", "-D",
                   f"{self.folder}/r", "-R", "-X", "stream", "-c", "fast", "--no-sync", "-C", "-S", "rep1")  # fmt: skip
-        self._serve("r", self.replica_port)
-        until(lambda: self.answers(replica=True), "the replica answers")
+        until(self._replica_is_up, "the replica answers")
+
+    def _replica_is_up(self) -> bool:
+        """Start the replica where it does not run, on another port where somebody took its port meanwhile."""
+        if len(self.processes) > 1 and self.processes[-1].poll() is not None:
+            self.processes.pop()
+            self.replica_port = free_port()
+        if len(self.processes) == 1:
+            self._serve("r", self.replica_port)
+        with suppress(psycopg.Error):
+            self.connect(None, replica=True).close()
+            return True
+        return False
 
     def _run(self, name: str, *arguments: str) -> None:
         done = subprocess.run(
