@@ -6,7 +6,6 @@ import ipaddress
 import os
 import shutil
 import socket
-import sys
 from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any

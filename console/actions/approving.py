@@ -17,12 +17,11 @@ from console.release.approvals import (
     check_approvals,
     is_new,
     role_title,
-    short_image,
-    told_apart,
 )
 from console.release.guardrails import Answer
+from console.release.images import image_identity, short_image, told_apart
 from console.release.service import Revision, Service
-from console.release.state import Approval, Candidate, Document, image_identity, plan_digest, read_document
+from console.release.state import Approval, Candidate, Document, plan_digest, read_document
 from console.release.transitions import UNKNOWN_IDENTITY
 from console.words import _
 

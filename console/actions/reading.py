@@ -21,6 +21,7 @@ from console.release.approvals import (
     unaccounted,
 )
 from console.release.guardrails import EnvironmentRules, Facts, shares_text
+from console.release.images import image_identity
 from console.release.migration_approvals import MigrationCheck, check_migration_approvals
 from console.release.service import Revision, Service
 from console.release.state import (
@@ -28,7 +29,6 @@ from console.release.state import (
     Document,
     Release,
     VerdictRecord,
-    image_identity,
     plan_digest,
     read_document,
     read_release,
@@ -192,6 +192,7 @@ class ServiceAccess:
         """The approvals on the service, held against the audit log, for the image of `canary` (or the candidate's)."""
         revision = next((known for known in revisions if known.name == canary), None)
         image, template = (revision.identity, revision.template) if revision is not None else ("", "")
+        alias = revision.alias if revision is not None else ""
         if not image and candidate is not None and candidate.image:
             image = image_identity(candidate.image)
         return check_approvals(
@@ -201,6 +202,7 @@ class ServiceAccess:
             plan=plan_digest(self.rules.plan),
             people=self.rules.people,
             template=template,
+            alias=alias,
         )
 
     def signed(

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from console.release.images import Match, image_identity, match_image, short_image, told_apart
 from console.release.service import Revision
 from console.release.state import (
     ANNOTATION,
@@ -22,7 +23,6 @@ from console.release.state import (
     Candidate,
     MigrationApproval,
     StepRecord,
-    image_identity,
     read_document,
 )
 from console.release.template import changed_parts, part_title
@@ -265,6 +265,7 @@ def check_approvals(
     plan: str,
     people: Mapping[str, Sequence[str]] | None = None,
     template: str = "",
+    alias: str = "",
 ) -> tuple[ApprovalCheck, ...]:
     """Every approval in the annotation, checked, in the order in which it is written there.
 
@@ -276,6 +277,7 @@ def check_approvals(
         plan: digest of the plan as it is now (`plan_digest`).
         people: roles by e-mail, where settings name people; None or empty: anybody may sign.
         template: fingerprint of what the image would run with; empty where not known.
+        alias: the image as its revision alone tells it (`Revision.alias`), or empty.
     """
     if candidate is None:
         return ()
@@ -283,7 +285,7 @@ def check_approvals(
     checks: list[ApprovalCheck] = []
     signed: dict[str, str] = {}
     for approval in candidate.approvals:
-        check = _checked(approval, candidate, ordered, _Wanted(image_id, template, plan, people or {}))
+        check = _checked(approval, candidate, ordered, _Wanted(image_id, alias, template, plan, people or {}))
         if check.counts:
             other = signed.get(approval.by.casefold())
             if other is not None and other != approval.role:
@@ -302,6 +304,7 @@ class _Wanted:
     """What an approval must have been given for, and by whom."""
 
     image_id: str
+    alias: str
     template: str
     plan: str
     people: Mapping[str, Sequence[str]]
@@ -317,6 +320,11 @@ def _checked(
     void = _void(approval, candidate, wanted)
     if void:
         return ApprovalCheck(approval, ApprovalState.VOID, void)
+    if match_image(approval.digest, wanted.image_id, wanted.alias) is Match.UNTOLD:
+        why = _("it was given for {given}, and the digest of {now} cannot be read now").format(
+            given=short_image(approval.digest), now=short_image(wanted.image_id)
+        )
+        return ApprovalCheck(approval, ApprovalState.VERIFYING, why)
     if by is None:
         return ApprovalCheck(approval, ApprovalState.VERIFYING, _("the Cloud Audit Log has not told yet who wrote it"))
     return ApprovalCheck(approval, ApprovalState.VERIFIED)
@@ -330,7 +338,7 @@ def _void(approval: Approval, candidate: Candidate, wanted: _Wanted) -> str:
         return _("its release was stopped")
     if not image_id:
         return _("the image that would be released is not known")
-    if approval.digest != image_id:
+    if match_image(approval.digest, image_id, wanted.alias) is Match.OTHER:
         return _("it was given for the image {given}, and the image is now {now}").format(
             given=short_image(approval.digest), now=short_image(image_id)
         )
@@ -360,18 +368,6 @@ def is_new(candidate: Candidate, revision: Revision) -> bool:
     if revision.created is not None and revision.created >= candidate.opened:
         return True
     return told_apart(revision.identity) and image_identity(candidate.image) == revision.identity
-
-
-def told_apart(image_id: str) -> bool:
-    """Whether an identity is of one image alone: a digest, or what one revision runs; a tag may be pushed again."""
-    return image_id.startswith("sha256:") or "#" in image_id
-
-
-def short_image(image_id: str) -> str:
-    """An image's identity as people read it: `@1a2b3c4d5e6f` of a digest, `name:tag` of a reference."""
-    if image_id.startswith("sha256:"):
-        return "@" + image_id.removeprefix("sha256:")[:12]
-    return image_id.rpartition("/")[2] or image_id or "-"
 
 
 def missing_roles(checks: Sequence[ApprovalCheck], roles: Sequence[str]) -> tuple[str, ...]:

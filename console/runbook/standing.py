@@ -296,6 +296,7 @@ class Standing:
             plan=self._plan,
             people=self.settings.rules(self.session.environment).people,
             template=subject.template,
+            alias=subject.image_alias,
         )
         return tuple(ApprovalSeen(c.approval.role, c.approval.by, c.state.value, c.why) for c in checks)
 
