@@ -9,17 +9,10 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from console.clock import Clock
-from console.errors import CloudError, ConflictError, NotFoundError, UnavailableError
+from console.errors import CloudError, ConflictError, NotFoundError, UnavailableError, UsageError
 from console.journal import Journal
-from console.release.approvals import (
-    ApprovalCheck,
-    ApprovalWrite,
-    StepCheck,
-    check_approvals,
-    check_steps,
-    counting,
-    unaccounted,
-)
+from console.release.approvals import ApprovalCheck, check_approvals
+from console.release.audited import ApprovalWrite, StepCheck, check_steps, counting, unaccounted
 from console.release.guardrails import EnvironmentRules, Facts, shares_text
 from console.release.images import image_identity
 from console.release.migration_approvals import MigrationCheck, check_migration_approvals
@@ -33,7 +26,7 @@ from console.release.state import (
     read_document,
     read_release,
 )
-from console.release.transitions import Who, annotated
+from console.release.transitions import UNKNOWN_IDENTITY, Who, annotated
 from console.watch.approvals import read_approval_writes
 from console.words import _
 
@@ -85,6 +78,33 @@ class ServiceAccess:
         """Hand the watcher what a call answered, so that the picture follows at once."""
         if service is not None and self.watcher is not None:
             self.watcher.note_service(service)
+
+    async def named(self) -> str:
+        """Our identity, once it is as well known as it will be: a word is given by name.
+
+        Raises:
+            UsageError: nobody knows who we are.
+        """
+        await self.identified.wait()
+        if self.identity == UNKNOWN_IDENTITY:
+            raise UsageError(
+                _("Nobody knows who you are, and an approval is given by name."),
+                remedy=_("`canario doctor` says what is wrong with the credentials."),
+            )
+        return self.identity
+
+    def opened(self, candidate: Candidate | None) -> Candidate:
+        """`candidate`, which is open.
+
+        Raises:
+            UsageError: none is.
+        """
+        if candidate is None or not candidate.open:
+            raise UsageError(
+                _("No release candidate is open on {service}.").format(service=self.service),
+                remedy=_("Open one first: `k` in the console, or `canario runbook run`."),
+            )
+        return candidate
 
     async def read(self) -> Service:
         """The service now."""

@@ -37,13 +37,8 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from console.release import approvals
-from console.release.approvals import (
-    ApprovalCheck,
-    ApprovalState,
-    StepCheck,
-    missing_roles,
-    role_title,
-)
+from console.release.approvals import ApprovalCheck, missing_roles, role_title
+from console.release.audited import ApprovalState, StepCheck
 from console.release.facts import Action, ActionKind, Answer, EnvironmentRules, Facts, current_verdict
 from console.release.figures import duration, shares_text
 from console.release.images import Match, match_image, short_image

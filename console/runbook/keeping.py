@@ -12,7 +12,7 @@ from datetime import timedelta
 from console.actions.recovery import process_alive as alive
 from console.errors import BlockedError, CanarioError, JournalError, UnavailableError
 from console.journal.scrub import scrub_text
-from console.release.approvals import ApprovalState
+from console.release.audited import ApprovalState
 from console.release.images import Match, image_identity
 from console.release.state import LEASE, SENTENCE_LIMIT, Candidate, Driver, StepRecord
 from console.runbook.evidence import Evidence, Result

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from console.actions.door import Door
 from console.journal import Entry, Journal
-from console.release.approvals import ApprovalState, StepCheck
+from console.release.audited import ApprovalState, StepCheck
 from console.release.state import StepRecord
 from console.runbook.evidence import EXCERPT_LINES, Evidence, ItemResult, Result
 from console.runbook.shared_cases import Texts, cases_of, items_from, worded
