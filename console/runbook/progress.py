@@ -77,7 +77,7 @@ def checklist(
             views[step_id] = moved_on(views[step_id], State.OPEN, sentence)
     kin = families(runbook)
     views = _joined(runbook, views, kin)
-    whole = _Whole(runbook, views, kin, me, approvals, closed, subject.pending)
+    whole = _Whole(runbook, views, kin, me, approvals, closed, subject)
     phases = []
     for phase in runbook.phases:
         missing = _unmet(runbook, phase.needs, views)
@@ -172,8 +172,7 @@ class _Whole:
     me: Me
     approvals: tuple[ApprovalSeen, ...]
     closed: str
-    waits: str
-    """Why image and revision are not known yet, or empty."""
+    subject: Subject
 
 
 def _gated(view: StepView, missing: tuple[str, ...], whole: _Whole) -> StepView:
@@ -182,6 +181,9 @@ def _gated(view: StepView, missing: tuple[str, ...], whole: _Whole) -> StepView:
     needs = tuple(dict.fromkeys(missing))
     if needs and view.state in (State.OPEN, State.WAITING):
         view = moved_on(view, State.NOT_YET, view.reason or _waits_for(runbook, needs))
+    waits = whole.subject.waits(view.step.bound_to)
+    if waits and view.state in (State.OPEN, State.WAITING):
+        view = moved_on(view, State.VERIFYING, waits)
     view = moved_on(view, view.state, view.reason, unmet=needs)
     why_skip = _why_not_skip(view, me, closed)
     view = moved_on(view, view.state, view.reason, may_skip=not why_skip, why_not_skip=why_skip)
@@ -220,8 +222,8 @@ def _why_not(view: StepView, whole: _Whole) -> str:
         return "" if begins else _("this release is over; the first step begins another")
     if view.state is State.RUNNING:
         return _("it is running")
-    if whole.waits and step.bound_to in ("image", "revision"):
-        return whole.waits
+    if waits := whole.subject.waits(step.bound_to):
+        return waits
     if view.state is State.VERIFYING:
         return view.reason if ask is not Ask.SIGN else _("it is signed, and the audit log is being asked")
     if view.unmet:

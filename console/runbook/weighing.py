@@ -110,14 +110,12 @@ class Sketch:
         seen = self._observations.get(step.id)
         if seen is not None:
             state = _OBSERVED.get(seen.state, State.OPEN)
-            if (waits := self._subject.waits(step.bound_to)) and state not in (State.PASSED, State.RUNNING):
-                return moved_on(base, State.VERIFYING, waits)
             if state is State.PASSED and known is not None and known.result is Result.PASSED:
                 kept = not stale(step, known, self._subject, self._now, served=True)
                 return moved_on(base, state, known.sentence if kept else seen.sentence)
             return moved_on(base, state, seen.sentence, waiting_for=seen.waiting_for, fraction=seen.fraction)
         if known is None:
-            return base if not self._subject.waits(step.bound_to) else moved_on(base, State.OPEN, self._subject.pending)
+            return base
         return self._weighed(step, base, known)
 
     def _weighed(self, step: Step, base: StepView, known: Evidence) -> StepView:

@@ -90,16 +90,27 @@ def test_another_consoles_record_of_the_same_image_counts_though_it_is_shortened
 
 def test_until_it_is_known_which_image_is_released_nothing_is_stale_and_nothing_can_be_bound_to_it() -> None:
     asked = replace(SUBJECT, image_id="repo/app:v1#app-2", pending="which image app-2 runs is being asked")
-    book = runbook(("only", (), (step("one", bound_to="image"), step("two", bound_to="image"), step("three"))))
+    later = step("later", bound_to="image", needs=("two",))
+    book = runbook(("only", (), (step("one", bound_to="image"), step("two", bound_to="image"), later, step("three"))))
     found = stands(book, evidence("one", subject=NEW), subject=asked)
-    for own, reached in (("one", State.VERIFYING), ("two", State.OPEN)):
+    assert state(found, "later") is State.NOT_YET
+    for own in ("one", "two"):
         view = found.view(own)
         assert view is not None
-        assert (view.state, view.may_run) == (reached, False)
+        assert (view.state, view.may_run) == (State.VERIFYING, False)
         assert view.reason == view.why_not == "which image app-2 runs is being asked"
     assert found.next_for_me == "three"
     told = stands(book, evidence("one", subject=NEW), subject=replace(SUBJECT, image_id=NEW))
     assert [state(told, own) for own in ("one", "two")] == [State.PASSED, State.OPEN]
+
+
+def test_nor_is_an_approval_called_void_before_and_a_forged_one_is_named_all_the_same() -> None:
+    asked = replace(SUBJECT, pending="app-2 is being read")
+    book = one_step(bound_to="image", signers=("code",))
+    void = stands(book, subject=asked, observations={"one": Observation("waiting", "void: carlos's")})
+    assert state(void, "one") is State.VERIFYING
+    forged = stands(book, subject=asked, observations={"one": Observation("failed", "FORGED: mallory")})
+    assert state(forged, "one") is State.FAILED
 
 
 def test_what_passed_for_the_image_that_is_still_known_stays_so_while_the_revision_is_read() -> None:
