@@ -49,6 +49,8 @@ R = TypeVar("R")
 
 REPAINT_S = 0.1
 """One repaint timer, ten times a second."""
+FOLLOW_S = 1.0
+"""Wall seconds between two looks at the demo's clock, which another terminal may turn."""
 NOTICE_S = 60.0
 """How long a kept notice stands in the header."""
 HANG_UPS = (signal.SIGTERM, signal.SIGHUP)
@@ -162,8 +164,15 @@ class ConsoleApp(OpensLate, inherit_bindings=False):
         self._engine = self._make_engine(self.environment)
         self._engine.start()
         self.set_interval(REPAINT_S, self.repaint)
+        if self.demo is not None:
+            self.set_interval(FOLLOW_S, self._follow_demo)
         self.repaint()
         self.hear_held()
+
+    def _follow_demo(self) -> None:
+        """Another terminal may have turned the demo's clock: the banner follows, beside the keys."""
+        if self.demo is not None and not any(worker.group == "follow" for worker in self.workers):
+            self.run_worker(self.demo.follow, group="follow", thread=True, exit_on_error=False)
 
     def _real_engine(self, environment: Environment) -> Engine:
         from console.session import SessionThread
