@@ -8,7 +8,7 @@ from datetime import datetime
 from console.release.approvals import role_title, short_image
 from console.runbook.evidence import Evidence, ItemResult
 from console.runbook.kinds.base import Ask
-from console.runbook.progress import Checklist, Me, State, StepView, span
+from console.runbook.progress import Checklist, Me, State, StepView, span, state_word
 from console.words import _, language
 from widgets.step_card import CardItem, StepCardState
 from widgets.step_list import StepRow
@@ -35,22 +35,6 @@ GLYPHS: dict[State, tuple[str, str]] = {
     State.UNKNOWN: ("?", "$text-error"),
 }
 """Each state's glyph and style; a word always stands beside them."""
-
-
-def state_word(state: State) -> str:
-    """A state in a word, translated."""
-    return {
-        State.NOT_YET: _("not yet"),
-        State.OPEN: _("open"),
-        State.RUNNING: _("running"),
-        State.PASSED: _("passed"),
-        State.FAILED: _("failed"),
-        State.WAITING: _("waiting"),
-        State.VERIFYING: _("verifying"),
-        State.SKIPPED: _("skipped"),
-        State.STALE: _("stale"),
-        State.UNKNOWN: _("unknown"),
-    }[state]
 
 
 def rows(checklist: Checklist) -> list[StepRow]:
@@ -387,7 +371,6 @@ __all__ = [
     "open_case",
     "press",
     "rows",
-    "state_word",
     "takes_seat",
     "unsent",
     "word",

@@ -23,6 +23,7 @@ from console.commands.options import (
     AsOption,
     EndpointOption,
     EnvOption,
+    JsonLinesOption,
     JsonOption,
     ReasonOption,
     RunbookOption,
@@ -284,7 +285,7 @@ def watch(
         typer.Option("--for", metavar="TIME", help=_("How long, e.g. 24h (default: checklist.watch_after).")),
     ] = None,
     anew: Annotated[bool, typer.Option("--anew", help=_("Begin now, whatever an earlier watch has seen."))] = False,
-    as_json: Annotated[bool, typer.Option("--json", help=_("Print one JSON object a line (docs/json.md)."))] = False,
+    as_json: JsonLinesOption = False,
 ) -> int:
     """`canario watch`."""
     from console.commands import watching
@@ -355,7 +356,7 @@ def replay(
             help=_("Seconds over which the chance of a false alarm is spread (default: the bake's)."),
         ),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help=_("Print one JSON object a line (docs/json.md)."))] = False,
+    as_json: JsonLinesOption = False,
 ) -> int:
     """`canario replay`."""
     from console.commands import replay as implementation
