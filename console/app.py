@@ -295,7 +295,7 @@ class ConsoleApp(OpensLate, inherit_bindings=False):
     def _hear(self) -> None:
         """Say what has come of things since the last look: a rollback, what a crash had left unfinished."""
         from console.release.guardrails import shares_text
-        from screens import present
+        from screens import figures
 
         session = self.session
         if session is not None and session.settled and session.settled is not self._settled:
@@ -317,7 +317,7 @@ class ConsoleApp(OpensLate, inherit_bindings=False):
             for note in answer.notes:
                 self.say(note, "warning" if not answer.already else "information")
             if answer.already and not answer.notes:
-                target = present.short(answer.target, self.environment.service) or _("the stable revision")
+                target = figures.short(answer.target, self.environment.service) or _("the stable revision")
                 self.say(_("Nothing to roll back: {target} has the traffic already.").format(target=target))
 
     def _tell_ousted(self, view: View) -> None:

@@ -23,7 +23,7 @@ from console.runbook.kinds.base import Ask, Known
 from console.runbook.progress import Checklist, State, StepView
 from console.words import _, language, ngettext
 from screens import checklist_present as made
-from screens import footer, present
+from screens import figures, footer, present
 from screens.base import ConsoleScreen
 from screens.checklist_hand import ChecklistHand
 from screens.view import View
@@ -215,7 +215,7 @@ class ChecklistScreen(ConsoleScreen):
         chosen = made.choice(self._seen) if self._seen is not None and made.is_move(view) else None
         if chosen is None:
             return told
-        to = present.short(chosen.learned["back_to"], self.view.snapshot.service_name if self.view else "")
+        to = figures.short(chosen.learned["back_to"], self.view.snapshot.service_name if self.view else "")
         return (_("To {revision}: {reason}").format(revision=to, reason=chosen.reason or _("not given")), *told)
 
     def _known(self, walk: Walk) -> Known:
@@ -313,7 +313,7 @@ def rollback_line(view: View, checklist: Checklist) -> Content:
     """That this is the manual rollback, what serves now, how far it is, and how to get back to the release."""
     service = view.snapshot.service
     shares = service.effective_shares() if service is not None else {}
-    serving = present.short(largest(shares), view.snapshot.service_name)
+    serving = figures.short(largest(shares), view.snapshot.service_name)
     done = sum(each.done for each in checklist.steps)
     parts = [
         *(

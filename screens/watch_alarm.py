@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from console.runbook.kinds.watch import Alarm, alarm_of
 from console.words import _
-from screens import present
+from screens import figures
 from screens.dialogs.limit import LimitDialog
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ def dialog(view: View, alarm: Alarm, *, again: bool = False) -> LimitDialog:
         again: whether it was seen after a manual rollback: going back once more needs a look at the list.
     """
     known = alarm.back_to or view.snapshot.readiness.target or ""
-    target = "" if again else present.short(known, view.snapshot.service_name) or _("the split before the release")
+    target = "" if again else figures.short(known, view.snapshot.service_name) or _("the split before the release")
     told = not any(item.message.title.startswith("🚨") for item in view.undelivered)
     asks = LimitDialog(view, alarm.sentence, target, told=told)
     if target:

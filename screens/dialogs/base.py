@@ -18,7 +18,7 @@ from textual.widgets import Input, Static
 from console.keys import shown_key
 from console.registry import keys_for
 from console.words import _
-from screens import present
+from screens import alerts
 from screens.base import Banner
 from screens.view import View
 
@@ -145,7 +145,7 @@ class Dialog(ModalScreen[T]):
         if not self._composed or not self.is_running:
             return  # not whole yet, or on its way out
         self.view = view
-        self.query_one("#dialog-banner", Banner).show(present.banner(view))
+        self.query_one("#dialog-banner", Banner).show(alerts.banner(view))
         self._gone = self.overtaken(view)
         self._tell(self._gone or view.notice)
         self.show_body(view)
