@@ -115,7 +115,7 @@ def demo(
     bare: bool = False,
     runbook: Path | None = None,
 ) -> int:
-    """The command `canario demo`; see `console.commands.line` for what the options mean.
+    """The command `canario demo`; see `console.commands.line_local` for what the options mean.
 
     Args:
         scenario: its name, or a file's.
