@@ -14,7 +14,8 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from console.errors import CanarioError
-from console.release.approvals import role_title, short_image
+from console.release.approvals import role_title
+from console.release.images import short_image
 from console.release.state import ANNOTATION, Candidate, Release, read_document
 from console.watch.metrics_charts import marks_of, monitored
 from console.words import _

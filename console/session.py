@@ -75,6 +75,8 @@ class Session:
         self.clock = clock
         self.drives = False
         """Whether this session may drive a release (renews its lease, runs the automatic rollback)."""
+        self.watching = False
+        """Whether the feeds run, so that what is not known yet comes by itself."""
         self.settled: tuple[Settled, ...] = ()
         """What an earlier process left unfinished, and what became of it; filled in soon after opening."""
         self.problems: dict[str, str] = {}
@@ -239,7 +241,7 @@ class Session:
         return " ".join(tuple(self.problems.values()))
 
     def _start(self, *, watch: bool, drive: bool) -> None:
-        self.drives = drive
+        self.drives, self.watching = drive, watch
         self._spawn(self._settle())
         if watch:
             self._spawn(self._supervise("watcher", self.watcher.run))

@@ -17,7 +17,7 @@ from textual.content import Content
 from textual.widgets import Static
 
 from console.registry import ACTIONS, Place
-from console.release.approvals import short_image
+from console.release.images import short_image
 from console.release.moves import largest
 from console.runbook.kinds.base import Ask, Known
 from console.runbook.progress import Checklist, State, StepView

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 from textual.screen import Screen
 
 from console.errors import CanarioError, UsageError
-from console.release.approvals import short_image
+from console.release.images import short_image
 from console.runbook.evidence import Evidence, ItemResult
 from console.runbook.kinds.base import Answer, Ask
 from console.runbook.kinds.uat import POST

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime
 
-from console.release.approvals import role_title, short_image
+from console.release.approvals import role_title
+from console.release.images import short_image
 from console.runbook.evidence import Evidence, ItemResult
 from console.runbook.kinds.base import Ask
 from console.runbook.progress import Checklist, Me, State, StepView, span, state_word

@@ -13,8 +13,9 @@ from console.migrations.facts import TableFacts
 from console.migrations.showing import picture
 from console.migrations.values import Question, ReplicaState, State, Statement, Transaction
 from console.migrations.verdict import Finding, Verdict
+from console.release.audited import same_person
 from console.release.guardrails import Facts
-from console.release.migration_approvals import MigrationCheck, check_migration_approvals, same_person
+from console.release.migration_approvals import MigrationCheck, check_migration_approvals
 from console.text import clean
 from console.words import _, ngettext
 from screens import figures

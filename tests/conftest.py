@@ -6,7 +6,6 @@ import ipaddress
 import os
 import shutil
 import socket
-import sys
 from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -113,17 +112,15 @@ WHOLE_PROCESSES = ("tests/e2e/", "tests/cli/")
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Let a test of whole processes fail once, and deal the long ones out so that each worker begins with them.
 
-    A busy machine is not our fault: what failed once is seen in the summary as RERUN. Long tests at the end of the
+    A busy machine is not our fault: what failed once is seen in the summary as RERUN (none with NO_RERUNS set, for
+    whoever hunts the fault). Long tests at the end of the
     collection would leave the other workers idle.
     """
-    if (hypothesis := sys.modules.get("hypothesis")) is not None:  # a busy machine makes no example wrong
-        hypothesis.settings.register_profile("unhurried", parent=hypothesis.settings.default, deadline=None)
-        hypothesis.settings.load_profile("unhurried")
     long: list[pytest.Item] = []
     short: list[pytest.Item] = []
     for item in items:
         slow = item.get_closest_marker("slow") is not None
-        if slow or item.nodeid.startswith(WHOLE_PROCESSES):
+        if (slow or item.nodeid.startswith(WHOLE_PROCESSES)) and "NO_RERUNS" not in os.environ:
             item.add_marker(pytest.mark.flaky(reruns=1))
         (long if slow else short).append(item)
     workers = getattr(config, "workerinput", {}).get("workercount", 1)

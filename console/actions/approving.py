@@ -11,19 +11,12 @@ from console.actions.reading import ServiceAccess
 from console.actions.site import Site
 from console.errors import UsageError
 from console.notify import Message
-from console.release.approvals import (
-    ApprovalCheck,
-    ApprovalState,
-    check_approvals,
-    is_new,
-    role_title,
-    short_image,
-    told_apart,
-)
+from console.release.approvals import ApprovalCheck, check_approvals, is_new, role_title
+from console.release.audited import ApprovalState
 from console.release.guardrails import Answer
+from console.release.images import image_identity, short_image, told_apart
 from console.release.service import Revision, Service
-from console.release.state import Approval, Candidate, Document, image_identity, plan_digest, read_document
-from console.release.transitions import UNKNOWN_IDENTITY
+from console.release.state import Approval, Candidate, Document, plan_digest, read_document
 from console.words import _
 
 
@@ -36,19 +29,9 @@ async def approve(site: Site, role: Literal["code", "tech_lead"]) -> Approval:
         CloudError: the annotation cannot be written.
     """
     access, rules = site.access, site.rules
-    await access.identified.wait()
-    if access.identity == UNKNOWN_IDENTITY:
-        raise UsageError(
-            _("Nobody knows who you are, and an approval is given by name."),
-            remedy=_("`canario doctor` says what is wrong with the credentials."),
-        )
+    await access.named()
     facts = await access.facts()
-    candidate = facts.candidate
-    if candidate is None or not candidate.open:
-        raise UsageError(
-            _("No release candidate is open on {service}.").format(service=access.service),
-            remedy=_("Open one first: `k` in the console, or `canario runbook run`."),
-        )
+    candidate = access.opened(facts.candidate)
     revisions = await access.cloud.run.with_digests(facts.revisions, _in_hand(facts.service), again=True)
     image_id, template = released(candidate, facts.service, revisions)
     if not image_id:

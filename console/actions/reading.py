@@ -9,18 +9,12 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from console.clock import Clock
-from console.errors import CloudError, ConflictError, NotFoundError, UnavailableError
+from console.errors import CloudError, ConflictError, NotFoundError, UnavailableError, UsageError
 from console.journal import Journal
-from console.release.approvals import (
-    ApprovalCheck,
-    ApprovalWrite,
-    StepCheck,
-    check_approvals,
-    check_steps,
-    counting,
-    unaccounted,
-)
+from console.release.approvals import ApprovalCheck, check_approvals
+from console.release.audited import ApprovalWrite, StepCheck, check_steps, counting, unaccounted
 from console.release.guardrails import EnvironmentRules, Facts, shares_text
+from console.release.images import image_identity
 from console.release.migration_approvals import MigrationCheck, check_migration_approvals
 from console.release.service import Revision, Service
 from console.release.state import (
@@ -28,12 +22,11 @@ from console.release.state import (
     Document,
     Release,
     VerdictRecord,
-    image_identity,
     plan_digest,
     read_document,
     read_release,
 )
-from console.release.transitions import Who, annotated
+from console.release.transitions import UNKNOWN_IDENTITY, Who, annotated
 from console.watch.approvals import read_approval_writes
 from console.words import _
 
@@ -85,6 +78,33 @@ class ServiceAccess:
         """Hand the watcher what a call answered, so that the picture follows at once."""
         if service is not None and self.watcher is not None:
             self.watcher.note_service(service)
+
+    async def named(self) -> str:
+        """Our identity, once it is as well known as it will be: a word is given by name.
+
+        Raises:
+            UsageError: nobody knows who we are.
+        """
+        await self.identified.wait()
+        if self.identity == UNKNOWN_IDENTITY:
+            raise UsageError(
+                _("Nobody knows who you are, and an approval is given by name."),
+                remedy=_("`canario doctor` says what is wrong with the credentials."),
+            )
+        return self.identity
+
+    def opened(self, candidate: Candidate | None) -> Candidate:
+        """`candidate`, which is open.
+
+        Raises:
+            UsageError: none is.
+        """
+        if candidate is None or not candidate.open:
+            raise UsageError(
+                _("No release candidate is open on {service}.").format(service=self.service),
+                remedy=_("Open one first: `k` in the console, or `canario runbook run`."),
+            )
+        return candidate
 
     async def read(self) -> Service:
         """The service now."""
@@ -192,6 +212,7 @@ class ServiceAccess:
         """The approvals on the service, held against the audit log, for the image of `canary` (or the candidate's)."""
         revision = next((known for known in revisions if known.name == canary), None)
         image, template = (revision.identity, revision.template) if revision is not None else ("", "")
+        alias = revision.alias if revision is not None else ""
         if not image and candidate is not None and candidate.image:
             image = image_identity(candidate.image)
         return check_approvals(
@@ -201,6 +222,7 @@ class ServiceAccess:
             plan=plan_digest(self.rules.plan),
             people=self.rules.people,
             template=template,
+            alias=alias,
         )
 
     def signed(

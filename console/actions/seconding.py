@@ -11,17 +11,10 @@ from console.actions.reading import ServiceAccess
 from console.actions.site import Site
 from console.errors import UsageError
 from console.notify import Message
-from console.release.approvals import ApprovalState
+from console.release.audited import ApprovalState, same_person
 from console.release.guardrails import Answer, EnvironmentRules
-from console.release.migration_approvals import (
-    MigrationCheck,
-    StatementRef,
-    check_migration_approvals,
-    may_not_second,
-    same_person,
-)
+from console.release.migration_approvals import MigrationCheck, StatementRef, check_migration_approvals, may_not_second
 from console.release.state import Candidate, Document, MigrationApproval, read_document
-from console.release.transitions import UNKNOWN_IDENTITY
 from console.words import _
 
 KEPT = 200
@@ -37,18 +30,8 @@ async def second(site: Site, statements: Sequence[StatementRef]) -> tuple[Migrat
         CloudError: the annotation cannot be written.
     """
     access, rules = site.access, site.rules
-    await access.identified.wait()
-    if access.identity == UNKNOWN_IDENTITY:
-        raise UsageError(
-            _("Nobody knows who you are, and an approval is given by name."),
-            remedy=_("`canario doctor` says what is wrong with the credentials."),
-        )
-    candidate = read_document((await access.read()).annotations)[0].candidate
-    if candidate is None or not candidate.open:
-        raise UsageError(
-            _("No release candidate is open on {service}.").format(service=access.service),
-            remedy=_("Open one first: `k` in the console, or `canario runbook run`."),
-        )
+    await access.named()
+    candidate = access.opened(read_document((await access.read()).annotations)[0].candidate)
     who = access.who()
     live = await _live(access, candidate)
     made: list[MigrationApproval] = []

@@ -13,6 +13,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from console.text import clean
+from console.words import _
 
 if TYPE_CHECKING:
     import httpx
@@ -48,6 +49,10 @@ class Digests:
     def known(self, revision: str) -> str:
         """`sha256:...` where it was read; else empty."""
         return self._known.get(revision, "")
+
+    def refused(self, revision: str) -> bool:
+        """Whether it was asked for, and could not be read."""
+        return revision in self._failed
 
     async def learn(self, revisions: Iterable[str], *, again: bool = False) -> None:
         """Ask for those that are not known; what cannot be read stays unknown, and `problem` says why.
@@ -95,6 +100,7 @@ class Digests:
             self.problem = ""
         else:
             self._failed[name] = self._connection.clock.monotonic()
+            self.problem = _("Cloud Run tells no digest of {revision}").format(revision=name)
 
     def _base(self) -> str:
         if self._target.endpoint is not None:

@@ -167,7 +167,8 @@ class RunApi:
 
     def _with_digest(self, revision: Revision) -> Revision:
         digest = revision.digest or self.digests.known(revision.name)
-        return revision if digest == revision.digest else replace(revision, digest=digest)
+        asking = bool(revision.image) and not digest and not self.digests.refused(revision.name)
+        return replace(revision, digest=digest, asking=asking)
 
     async def write(
         self,

@@ -9,7 +9,9 @@ from console.actions.approving import vouched
 from console.commands.output import say, warn
 from console.commands.running import Place, session_at
 from console.errors import ExitCode, UsageError
-from console.release.approvals import ApprovalCheck, ApprovalState, role_title, short_image
+from console.release.approvals import ApprovalCheck, role_title
+from console.release.audited import ApprovalState
+from console.release.images import short_image
 from console.words import N_, _
 
 STATES = {

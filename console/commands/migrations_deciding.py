@@ -17,7 +17,7 @@ from console.migrations.files import read_folder
 from console.migrations.lint import lint
 from console.migrations.threads import in_thread
 from console.migrations.verdict import Dialect
-from console.release.approvals import ApprovalState
+from console.release.audited import ApprovalState
 from console.release.guardrails import REASON_LENGTH, reason_counts
 from console.release.migration_approvals import MigrationCheck
 from console.words import _

@@ -17,7 +17,7 @@ from console.commands.output import say, say_json, warn
 from console.commands.runbook import evidence_lines, loaded, step_document
 from console.commands.runbook_typed import Person, options, people, skips
 from console.commands.running import Place
-from console.errors import BlockedError, CanarioError, ExitCode, QuotaError, UnavailableError, UsageError
+from console.errors import BlockedError, CanarioError, ExitCode, JournalError, QuotaError, UnavailableError, UsageError
 from console.runbook.evidence import Evidence, Result
 from console.runbook.kinds.base import Answer, Ask
 from console.runbook.progress import Checklist, State, StepView, role_name, state_word
@@ -155,7 +155,14 @@ class Headless:
         self._writing: float | None = None
 
     async def run(self) -> int:
-        """Walk to the end; its exit code."""
+        """Walk to the end; its exit code. A walk that was cut off after its end is not begun anew: its end is said."""
+        if finished := await self._untold():
+            over = _(
+                "The whole runbook is done: the walk of {candidate} was cut off before it could say so. "
+                "Run it again to begin another release."
+            ).format(candidate=finished)
+            await self._ending(_EndedError(ExitCode.DONE, over))
+            return ExitCode.DONE
         self._head()
         try:
             while True:
@@ -163,6 +170,18 @@ class Headless:
         except _EndedError as ended:
             await self._ending(ended)
             return ended.code
+
+    async def _untold(self) -> str:
+        """Id of the candidate that the walk before this had finished when it was cut off; empty where there is none."""
+        store, book = self._walk.store, self._walk.runbook.id
+        try:
+            ended = "" if self._walk.candidate_id else await store.untold(book)
+            if not ended:
+                await store.walks(book)
+        except JournalError as error:
+            warn(str(error))  # a rollback goes on without a journal, and any other step refuses by itself
+            return ""
+        return ended
 
     async def _once(self) -> None:
         checklist = self._walk.checklist()
@@ -393,6 +412,10 @@ class Headless:
         else:
             say()
             say(ended.sentence)
+        try:
+            await self._walk.store.told(self._walk.runbook.id)
+        except CanarioError as error:
+            warn(str(error))
 
     # Words
 

@@ -23,9 +23,9 @@ import re
 
 from console.migrations.showing import picture
 from console.migrations.values import LOCK_TIMEOUT_S, Confirmation, Question, Statement
-from console.release.approvals import ApprovalState
+from console.release.audited import ApprovalState, same_person
 from console.release.guardrails import Answer, Facts
-from console.release.migration_approvals import MigrationCheck, same_person
+from console.release.migration_approvals import MigrationCheck
 from console.release.transitions import UNKNOWN_IDENTITY
 from console.words import _
 

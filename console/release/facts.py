@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from console.release.approvals import ApprovalCheck, StepCheck
+from console.release.approvals import ApprovalCheck
+from console.release.audited import StepCheck
 from console.release.migration_approvals import MigrationCheck
 from console.release.plan import RolloutPlan
 from console.release.service import Revision, Service

@@ -37,16 +37,11 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from console.release import approvals
-from console.release.approvals import (
-    ApprovalCheck,
-    ApprovalState,
-    StepCheck,
-    missing_roles,
-    role_title,
-    short_image,
-)
+from console.release.approvals import ApprovalCheck, missing_roles, role_title
+from console.release.audited import ApprovalState, StepCheck
 from console.release.facts import Action, ActionKind, Answer, EnvironmentRules, Facts, current_verdict
 from console.release.figures import duration, shares_text
+from console.release.images import Match, match_image, short_image
 from console.release.judgement import judgement
 from console.release.service import Service
 from console.release.state import StepRecord
@@ -266,7 +261,12 @@ def _missing_approval(role: str, checks: tuple[ApprovalCheck, ...]) -> str:
 
 
 def smoke_problem(
-    record: StepRecord | None, image_id: str, holds: timedelta, now: datetime | None, template: str = ""
+    record: StepRecord | None,
+    image_id: str,
+    holds: timedelta,
+    now: datetime | None,
+    template: str = "",
+    alias: str = "",
 ) -> str:
     """Why a step's record does not count as a smoke test of `image_id` now, half a sentence; empty where it does.
 
@@ -276,14 +276,19 @@ def smoke_problem(
         holds: how long a smoke test counts, in server time.
         now: server time; None where unknown.
         template: fingerprint of what the image runs with; empty where not known.
+        alias: the image as its revision alone tells it (`Revision.alias`), or empty.
     """
     if record is None:
         return _("has not run")
     if record.result != "passed":
         return _("did not pass: {sentence}").format(sentence=record.sentence or record.result)
     of = record.digest
-    short = of.startswith("sha256:") and len(of) >= 19 and image_id.startswith(of)
-    if image_id and of != image_id and not short:
+    match = match_image(of, image_id, alias) if image_id else Match.SAME
+    if match is Match.UNTOLD:
+        return _("was of {then}, and the digest of {now} cannot be read now").format(
+            then=short_image(of), now=short_image(image_id)
+        )
+    if match is Match.OTHER:
         return _("is stale: it was of {then}, the image is now {now}").format(
             then=short_image(of) if of else _("no image"), now=short_image(image_id)
         )
@@ -297,12 +302,13 @@ def smoke_problem(
 def _smoke(action: Action, rules: EnvironmentRules, facts: Facts, now: datetime | None) -> Answer:
     title, revision = _("smoke tests"), facts.revision(action.canary)
     image_id, template = (revision.identity, revision.template) if revision is not None else ("", "")
+    alias = revision.alias if revision is not None else ""
     records = {record.step: record for record in (facts.candidate.steps if facts.candidate is not None else ())}
     checks = {(check.record.step, check.record.key): check for check in facts.step_checks}
     problems = []
     for step in rules.smoke:
         record = records.get(step)
-        problem = smoke_problem(record, image_id, rules.smoke_holds, now, template)
+        problem = smoke_problem(record, image_id, rules.smoke_holds, now, template, alias)
         if record is not None and (doubt := _unvouched(checks.get((step, record.key)), facts.approvals_problem)):
             problem = doubt if not problem or "FORGED" in doubt else problem
         if problem:

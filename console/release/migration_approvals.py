@@ -8,9 +8,9 @@ name, so it counts only where the call that put it there was made by the person 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from console.release.approvals import ApprovalState, ApprovalWrite, introducer
+from console.release.audited import ApprovalState, ApprovalWrite, Check, held, introducer, same_person
 from console.release.state import Candidate, MigrationApproval
 from console.words import _
 
@@ -37,18 +37,10 @@ class StatementRef:
 
 
 @dataclass(frozen=True, slots=True)
-class MigrationCheck:
-    """One approval of a statement, checked."""
+class MigrationCheck(Check):
+    """One approval of a statement, checked; `counts`: it may be a second person's."""
 
-    approval: MigrationApproval
-    state: ApprovalState
-    why: str = ""
-    """In a sentence, translated: who forged it, or why it counts for nothing."""
-
-    @property
-    def counts(self) -> bool:
-        """Whether it is the word of the person whom it names, and may be a second person's."""
-        return self.state is ApprovalState.VERIFIED
+    approval: MigrationApproval = field(kw_only=True)
 
 
 def check_migration_approvals(
@@ -80,17 +72,11 @@ def _checked(
     people: Mapping[str, Sequence[str]],
     logins: Mapping[str, str],
 ) -> MigrationCheck:
-    writer = introducer([(write.principal, approval in write.migrations) for write in ordered])
-    if writer is not None and not (writer and same_person(writer, approval.by)):
-        why = _("{forger} wrote it in the name of {by}").format(forger=writer or _("somebody"), by=approval.by)
-        return MigrationCheck(approval, ApprovalState.FORGED, why)
+    told = held(introducer([(write.principal, approval in write.migrations) for write in ordered]), approval.by)
+    if told[0] is ApprovalState.FORGED:
+        return MigrationCheck(*told, approval=approval)
     void = _void(approval, candidate, people, logins)
-    if void:
-        return MigrationCheck(approval, ApprovalState.VOID, void)
-    if writer is None:
-        why = _("the Cloud Audit Log has not told yet who wrote it")
-        return MigrationCheck(approval, ApprovalState.VERIFYING, why)
-    return MigrationCheck(approval, ApprovalState.VERIFIED)
+    return MigrationCheck(*((ApprovalState.VOID, void) if void else told), approval=approval)
 
 
 def _void(
@@ -128,9 +114,4 @@ def may_not_second(
     return ""
 
 
-def same_person(one: str, other: str) -> bool:
-    """Whether two e-mails are one person's."""
-    return one.casefold() == other.casefold()
-
-
-__all__ = ["MigrationCheck", "StatementRef", "check_migration_approvals", "may_not_second", "same_person"]
+__all__ = ["MigrationCheck", "StatementRef", "check_migration_approvals", "may_not_second"]

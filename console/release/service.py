@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from console.release.images import image_identity
 from console.release.split import TrafficSplit
 
 
@@ -23,6 +24,8 @@ class Revision:
     digest: str = ""
     """`sha256:...` that its image's tag pointed at when it was made, where the cloud tells it (`console.cloud.digests`)
     or the image names it itself; or empty."""
+    asking: bool = False
+    """Whether its image's digest was not asked for yet, or has not been told: its identity may still change."""
     created: datetime | None = None
     """UTC."""
     ready: bool = False
@@ -45,8 +48,12 @@ class Revision:
         A tag alone is no identity: it may be pushed again. Where no digest is told, the revision is what is known, so
         that the same tag on another revision is another image.
         """
-        pinned = self.image.rpartition("@")[2] if "@" in self.image else ""
-        return pinned or self.digest or (f"{self.image}#{self.name}" if self.image else "")
+        return image_identity(self.image, self.digest) if self.digest or "@" in self.image else self.alias
+
+    @property
+    def alias(self) -> str:
+        """Its image as the revision alone tells it, `host/path/name:tag#revision`, told before any digest; or empty."""
+        return f"{self.image}#{self.name}" if self.image else ""
 
     @property
     def reference(self) -> str:

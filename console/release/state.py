@@ -142,7 +142,7 @@ class Approval(_Model):
     at: datetime
     """Server time, UTC."""
     digest: str
-    """Identity of the approved image, as `image_identity` gives it."""
+    """Identity of the approved image, as `console.release.images.image_identity` gives it."""
     plan: str
     """Digest of the approved plan, as `plan_digest` gives it."""
     candidate: str
@@ -407,17 +407,6 @@ def rewritten(
     return json.dumps(dict(sorted(fields.items())), separators=(",", ":"))
 
 
-def image_identity(image: str, digest: str = "") -> str:
-    """What tells one image from another: `sha256:...` where it is known, else the reference itself.
-
-    Args:
-        image: image reference, with or without `@sha256:...`.
-        digest: its digest, where it was looked up; a digest in the reference itself comes first.
-    """
-    pinned = image.rpartition("@")[2] if "@" in image else ""
-    return pinned or digest or image
-
-
 def plan_digest(plan: RolloutPlan) -> str:
     """Sixteen hexadecimal digits that change with anything that an approval of `plan` was given for."""
     told = {"steps": plan.steps, "bake_s": plan.bake.total_seconds(), "minimum_requests": plan.minimum_requests}
@@ -509,7 +498,6 @@ __all__ = [
     "RolledBack",
     "StepRecord",
     "VerdictRecord",
-    "image_identity",
     "lines_of",
     "plan_digest",
     "read_document",

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from console.chronicle import LOOK_BACK, Chronicle, Source, Story, charts, hours_of, tell, versions_of
 from console.errors import CanarioError, UsageError
-from console.release.approvals import ApprovalWrite, approval_write
+from console.release.audited import ApprovalWrite, approval_write
 from console.release.state import Approval, Candidate
 from console.runbook.evidence import Evidence
 from console.runbook.store import KIND as RUNBOOK_KIND

@@ -8,8 +8,9 @@ from itertools import groupby
 
 from console.chronicle import result_word
 from console.commands.looking import ended_word
-from console.release.approvals import role_title, short_image
+from console.release.approvals import role_title
 from console.release.guardrails import duration, shares_text
+from console.release.images import short_image
 from console.report.gathering import Report, Signature, StepLine
 from console.report.safe import html_text as h
 from console.report.style import STYLE

@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from console.chronicle import result_word
-from console.release.approvals import role_title, short_image
+from console.release.approvals import role_title
+from console.release.images import short_image
 from console.report.gathering import Report
 from console.report.page import facts_of, state_of
 from console.report.safe import code_text

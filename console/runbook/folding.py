@@ -6,12 +6,13 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from console.release.approvals import told_apart
+from console.release.images import image_identity, told_apart
 from console.release.moves import CANARY_TAG
 from console.release.service import Revision, Service
-from console.release.state import Candidate, Release, image_identity
+from console.release.state import Candidate, Release
 from console.runbook.evidence import Evidence
 from console.runbook.kinds.base import Subject
+from console.words import _
 
 if TYPE_CHECKING:
     from console.watch.snapshot import Snapshot
@@ -55,9 +56,12 @@ def subject_of(
     known.update({name: value for name, value in (learned or {}).items() if value})
     image = known.get("image", "")
     image_id, template = (image_identity(image) if image else ""), ""
+    pending, alias = "", ""
     canary = new_revision(snapshot, candidate, image) if snapshot is not None else None
+    if snapshot is not None and candidate is not None:
+        pending = _pending(snapshot, candidate, canary)
     if canary is not None:
-        template = canary.template
+        template, alias = canary.template, canary.alias
         if canary.identity and canary.identity != image_id:
             image, image_id = canary.reference, canary.identity
     elif snapshot is not None and snapshot.service is not None:
@@ -75,6 +79,8 @@ def subject_of(
         author_login=known.get("author_login", ""),
         image=image,
         image_id=image_id,
+        image_alias=alias,
+        pending=pending,
         template=template,
         canary=canary.name if canary is not None else "",
         stable=(snapshot.stable or "") if snapshot is not None else "",
@@ -90,7 +96,8 @@ def new_revision(snapshot: Snapshot, candidate: Candidate | None, image: str) ->
         candidate: as written on the service.
         image: reference that is being released, as far as it is known.
 
-    A revision that an earlier release left under the tag is not this candidate's, unless it has its image.
+    A revision that was made before is this candidate's only where it has its image and is still to be released: one
+    that an earlier release brought to all of the traffic, or took back, would make every step look done.
     """
     service, opened = snapshot.service, candidate.opened if candidate is not None else None
     if service is None or opened is None:
@@ -101,9 +108,25 @@ def new_revision(snapshot: Snapshot, candidate: Candidate | None, image: str) ->
         revision = by_name.get(name)
         if revision is None:
             continue
-        if name == _of_release(snapshot.release, opened) or _is_of(revision, opened, image):
+        if name == _of_release(snapshot.release, opened) or _is_of(revision, opened, image, snapshot):
             return revision
     return None
+
+
+def _pending(snapshot: Snapshot, candidate: Candidate, found: Revision | None) -> str:
+    """Why nobody can say yet which revision the candidate made, or which image that runs; empty where one can."""
+    if snapshot.service is None:
+        return ""
+    by_name = {revision.name: revision for revision in snapshot.revisions}
+    for name in (_of_release(snapshot.release, candidate.opened), _tagged(snapshot.service)):
+        revision = by_name.get(name)
+        if name and revision is None:
+            return _("revision {revision} is being read").format(revision=name)
+        if revision is not None and revision.asking and not revision.deleted:
+            return _("which image {revision} runs is being asked").format(revision=name)
+        if revision is not None and revision is found:
+            return ""
+    return ""
 
 
 def _of_release(release: Release | None, opened: datetime) -> str:
@@ -114,7 +137,12 @@ def _tagged(service: Service) -> str:
     return service.traffic.revision_for_tag(CANARY_TAG) or ""
 
 
-def _is_of(revision: Revision, opened: datetime, image: str) -> bool:
+def _is_of(revision: Revision, opened: datetime, image: str, snapshot: Snapshot) -> bool:
     if revision.created is not None and revision.created >= opened:
         return True
+    release, service = snapshot.release, snapshot.service
+    if release is not None and release.canary == revision.name and release.ended is not None:
+        return False
+    if service is not None and service.effective_shares().get(revision.name) == 100:
+        return False
     return bool(image) and told_apart(revision.identity) and image_identity(image) == revision.identity

@@ -12,8 +12,9 @@ from datetime import timedelta
 from console.actions.recovery import process_alive as alive
 from console.errors import BlockedError, CanarioError, JournalError, UnavailableError
 from console.journal.scrub import scrub_text
-from console.release.approvals import ApprovalState
-from console.release.state import LEASE, SENTENCE_LIMIT, Candidate, Driver, StepRecord, image_identity
+from console.release.audited import ApprovalState
+from console.release.images import Match, image_identity
+from console.release.state import LEASE, SENTENCE_LIMIT, Candidate, Driver, StepRecord
 from console.runbook.evidence import Evidence, Result
 from console.runbook.kinds.base import (
     Answer,
@@ -26,7 +27,7 @@ from console.runbook.running import Run, new_key
 from console.runbook.shared import RENEW_AFTER, known_of, seated
 from console.runbook.standing import LOOK_S, Standing
 from console.runbook.store import INTERRUPTED, Begun, record_of
-from console.runbook.weighing import counted, same_subject
+from console.runbook.weighing import counted
 from console.words import _
 
 log = logging.getLogger("canario.runbook")
@@ -118,9 +119,8 @@ class Keeping(Standing):
     def _image_of(self, evidence: Evidence) -> str:
         """The image that evidence is of; none where it is of an earlier commit, image or revision."""
         subject, step = self.subject, self.runbook.step(evidence.step)
-        bound = subject.bound(step.bound_to) if step is not None else ""
-        earlier = step is None or (step.bound_to != "release" and not same_subject(evidence.subject, bound))
-        return "" if earlier else subject.image_id
+        same = step is not None and subject.match(step.bound_to, evidence.subject) is Match.SAME
+        return subject.image_id if same else ""
 
     async def _write_down(
         self, step_id: str, result: Result, sentence: str, by: str, *, reason: str = "", machine: bool = False

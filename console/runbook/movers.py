@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
-from console.release.approvals import UPDATE_METHODS
+from console.release.audited import UPDATE_METHODS
 
 if TYPE_CHECKING:
     from console.cloud.logs import AuditEntry

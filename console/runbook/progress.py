@@ -24,7 +24,7 @@ from console.runbook.views import (
     StepView,
     Traits,
 )
-from console.runbook.weighing import Sketch, counted, families, moved_on, same_subject, short, span, stale
+from console.runbook.weighing import Sketch, counted, families, moved_on, short, span, stale
 from console.words import _
 
 SIGNED_BY_ONE = frozenset({"verified", "verifying"})
@@ -77,7 +77,7 @@ def checklist(
             views[step_id] = moved_on(views[step_id], State.OPEN, sentence)
     kin = families(runbook)
     views = _joined(runbook, views, kin)
-    whole = _Whole(runbook, views, kin, me, approvals, closed)
+    whole = _Whole(runbook, views, kin, me, approvals, closed, subject.pending)
     phases = []
     for phase in runbook.phases:
         missing = _unmet(runbook, phase.needs, views)
@@ -172,6 +172,8 @@ class _Whole:
     me: Me
     approvals: tuple[ApprovalSeen, ...]
     closed: str
+    waits: str
+    """Why image and revision are not known yet, or empty."""
 
 
 def _gated(view: StepView, missing: tuple[str, ...], whole: _Whole) -> StepView:
@@ -218,8 +220,10 @@ def _why_not(view: StepView, whole: _Whole) -> str:
         return "" if begins else _("this release is over; the first step begins another")
     if view.state is State.RUNNING:
         return _("it is running")
+    if whole.waits and step.bound_to in ("image", "revision"):
+        return whole.waits
     if view.state is State.VERIFYING:
-        return _("it is signed, and the audit log is being asked")
+        return view.reason if ask is not Ask.SIGN else _("it is signed, and the audit log is being asked")
     if view.unmet:
         return _waits_for(whole.runbook, view.unmet)
     troubled = view.traits.again and view.evidence is not None and bool(view.evidence.problems)
@@ -291,7 +295,6 @@ __all__ = [
     "checklist",
     "counted",
     "role_name",
-    "same_subject",
     "short",
     "span",
     "stale",

@@ -10,14 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from console.errors import CanarioError
-from console.release.approvals import (
-    ApprovalState,
-    ApprovalWrite,
-    StepCheck,
-    check_approvals,
-    check_steps,
-    unaccounted,
-)
+from console.release.approvals import check_approvals
+from console.release.audited import ApprovalState, ApprovalWrite, StepCheck, check_steps, unaccounted
 from console.release.state import Candidate, plan_digest
 from console.runbook.evidence import Evidence
 from console.runbook.folding import subject_of
@@ -296,6 +290,7 @@ class Standing:
             plan=self._plan,
             people=self.settings.rules(self.session.environment).people,
             template=subject.template,
+            alias=subject.image_alias,
         )
         return tuple(ApprovalSeen(c.approval.role, c.approval.by, c.state.value, c.why) for c in checks)
 

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from console.actions.door import Door
 from console.journal import Entry, Journal
-from console.release.approvals import ApprovalState, StepCheck
+from console.release.audited import ApprovalState, StepCheck
 from console.release.state import StepRecord
 from console.runbook.evidence import EXCERPT_LINES, Evidence, ItemResult, Result
 from console.runbook.shared_cases import Texts, cases_of, items_from, worded
@@ -130,6 +130,48 @@ class Store:
             if row.phase == "intent" and row.payload.get("runbook") == runbook:
                 return "" if row.payload.get("what") == "close" else str(row.payload.get("candidate", ""))
         return ""
+
+    async def walks(self, runbook: str) -> None:
+        """Write down that this session walks a runbook on its own, and will say how that ended (`told`).
+
+        Raises:
+            JournalError: it cannot be written.
+        """
+        await self.note("walk", "", "", walked=runbook)
+
+    async def told(self, runbook: str) -> None:
+        """Write down that it has been said how the last walk ended.
+
+        Raises:
+            JournalError: it cannot be written.
+        """
+        await self.note("told", "", "", walked=runbook)
+
+    async def untold(self, runbook: str) -> str:
+        """Id of a candidate whose walk was cut off after it was done, before it could say so; empty where none was.
+
+        Raises:
+            JournalError: the journal cannot be read.
+        """
+        return untold_of(await asyncio.to_thread(self._journal.entries, ROWS, kind=KIND), runbook)
+
+
+def untold_of(rows: Iterable[Entry], runbook: str) -> str:
+    """See `Store.untold`. Pure; rows in any order."""
+    closed: tuple[str, str] | None = None
+    for row in sorted((row for row in rows if row.phase == "intent"), key=lambda row: row.id, reverse=True):
+        what = row.payload.get("what")
+        if what == "told" and row.payload.get("walked") == runbook:
+            return ""
+        if closed is None and row.payload.get("runbook") == runbook:
+            if what != "close" or row.payload.get("how") != "done":
+                return ""
+            closed = row.session, str(row.payload.get("candidate", ""))
+        elif (
+            closed is not None and what == "walk" and row.payload.get("walked") == runbook and row.session == closed[0]
+        ):
+            return closed[1]
+    return ""
 
 
 def past_of(rows: Iterable[Entry], candidate: str) -> Past:

@@ -39,6 +39,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("canario.runbook")
 
+RECOGNISED_S = 10.0
+"""Wall seconds that a walk waits, when it is opened, to be told which image is released."""
+
 
 class Walk(CutOff):
     """One runbook, walked for one candidate. Made by `open`; see `Standing` for what it is made of."""
@@ -73,6 +76,7 @@ class Walk(CutOff):
         """
         walk = cls(session, settings, loaded, drive=drive, shared=shared, checkout=checkout, variables=variables)
         await walk._resume()
+        await walk._recognise()
         await walk._settle()
         await walk._account()
         walk._publish()
@@ -99,6 +103,15 @@ class Walk(CutOff):
                 await self._sit("resume")
         except JournalError as error:
             self._problems["journal"] = str(error)  # nothing is run, and all that others have told is seen
+
+    async def _recognise(self) -> None:
+        """Wait until it is known which image is released: what was done is weighed, and asked about, against that."""
+        clock = self.session.clock
+        begun = clock.monotonic()
+        while self._candidate is not None and (self._snapshot() is None or self.subject.pending):
+            if not self.session.watching or clock.monotonic() - begun > RECOGNISED_S:
+                return  # the steps that are bound to it go on waiting, and say so
+            await clock.sleep(0.05)
 
     def _ours_by_right(self, candidate: Candidate) -> bool:
         """Whether the seat is ours to take unasked: a process of our own, which is no more, sat there."""

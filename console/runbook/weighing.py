@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from console.release.images import Match
 from console.runbook.evidence import Evidence, Result
 from console.runbook.kinds.base import Observation, Subject
 from console.runbook.model import Runbook, Step
@@ -19,7 +20,7 @@ def counted(known: Iterable[Evidence]) -> Evidence | None:
 
 
 def stale(step: Step, evidence: Evidence, subject: Subject, now: datetime | None, *, served: bool) -> str:
-    """Why `evidence` no longer counts, in a sentence; empty while it does.
+    """Why `evidence` no longer counts, in a sentence; empty while it does, and while nobody can tell (`untold`).
 
     Args:
         step: whose evidence it is.
@@ -29,7 +30,7 @@ def stale(step: Step, evidence: Evidence, subject: Subject, now: datetime | None
         served: whether everything that needed the step is done: evidence does not age any more.
     """
     bound = subject.bound(step.bound_to)
-    if step.bound_to != "release" and not same_subject(evidence.subject, bound):
+    if subject.match(step.bound_to, evidence.subject) is Match.OTHER:
         return _("stale: evidence is of {what} {before}, now {present}").format(
             what=_what(step.bound_to), before=short(evidence.subject) or _("none"), present=short(bound) or _("none")
         )
@@ -41,12 +42,13 @@ def stale(step: Step, evidence: Evidence, subject: Subject, now: datetime | None
     return _("aged out {ago} ago").format(ago=span(over)) if over > timedelta(0) else ""
 
 
-def same_subject(one: str, other: str) -> bool:
-    """Whether two identities are the same thing; other consoles share an image's first 19 characters alone."""
-    if one == other:
-        return True
-    shorter, longer = sorted((one, other), key=len)
-    return len(shorter) >= 19 and longer.startswith(shorter)
+def untold(step: Step, evidence: Evidence, subject: Subject) -> str:
+    """Why nobody can tell yet whether `evidence` is of what is released now, in a sentence; empty where one can."""
+    if subject.match(step.bound_to, evidence.subject) is not Match.UNTOLD:
+        return ""
+    return subject.waits(step.bound_to) or _(
+        "evidence is of {what} {before}; the digest of {present} cannot be read"
+    ).format(what=_what(step.bound_to), before=short(evidence.subject), present=short(subject.bound(step.bound_to)))
 
 
 def short(identity: str) -> str:
@@ -108,17 +110,21 @@ class Sketch:
         seen = self._observations.get(step.id)
         if seen is not None:
             state = _OBSERVED.get(seen.state, State.OPEN)
+            if (waits := self._subject.waits(step.bound_to)) and state not in (State.PASSED, State.RUNNING):
+                return moved_on(base, State.VERIFYING, waits)
             if state is State.PASSED and known is not None and known.result is Result.PASSED:
                 kept = not stale(step, known, self._subject, self._now, served=True)
                 return moved_on(base, state, known.sentence if kept else seen.sentence)
             return moved_on(base, state, seen.sentence, waiting_for=seen.waiting_for, fraction=seen.fraction)
         if known is None:
-            return base
+            return base if not self._subject.waits(step.bound_to) else moved_on(base, State.OPEN, self._subject.pending)
         return self._weighed(step, base, known)
 
     def _weighed(self, step: Step, base: StepView, known: Evidence) -> StepView:
         if known.result is Result.UNKNOWN:
             return moved_on(base, State.UNKNOWN, known.sentence)
+        if doubt := untold(step, known, self._subject):
+            return moved_on(base, State.VERIFYING, doubt)
         if problem := stale(
             step, known, self._subject, self._now, served=step.holds is not None and self.served(step.id)
         ):
@@ -163,6 +169,8 @@ class Sketch:
         if known.result is Result.FAILED and not step.advice:
             return False
         if known.result is Result.SKIPPED and (step.skip is None or not known.reason.strip()):
+            return False
+        if untold(step, known, self._subject):
             return False
         return not stale(step, known, self._subject, self._now, served=step.holds is not None and self.served(step.id))
 

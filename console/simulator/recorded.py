@@ -12,6 +12,7 @@ from typing import Literal
 
 from google.cloud import run_v2
 
+from console.release.images import image_identity
 from console.release.plan import RolloutPlan
 from console.release.state import (
     ANNOTATION,
@@ -19,7 +20,6 @@ from console.release.state import (
     Candidate,
     Document,
     StepRecord,
-    image_identity,
     plan_digest,
 )
 from console.release.template import of_revision

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from console.clock import Clock
 from console.errors import CloudError
-from console.release.approvals import ApprovalWrite, all_introduced, approval_write, unaccounted
+from console.release.audited import ApprovalWrite, all_introduced, approval_write, unaccounted
 from console.release.state import Candidate, StepRecord
 
 if TYPE_CHECKING:

@@ -178,8 +178,11 @@ class ServiceFeed:
         self.known.set()
         self._changed()
 
-    async def read_revisions(self) -> tuple[Revision, ...]:
+    async def read_revisions(self, *, patient: bool = False) -> tuple[Revision, ...]:
         """Read the revisions now: the newest, and every one that serves, bears a tag or is needed.
+
+        Args:
+            patient: wait for the digests of those that matter, however late they come; else they follow by themselves.
 
         Raises:
             CloudError: they cannot be read.
@@ -190,17 +193,25 @@ class ServiceFeed:
             if name not in known:
                 known.add(name)
                 listed.append(await self._one(name))
-        self.revisions = await self._told_apart(tuple(listed))
-        self._changed()
-        return self.revisions
-
-    async def _told_apart(self, listed: tuple[Revision, ...]) -> tuple[Revision, ...]:
-        """`listed` with the digests of those that matter, as far as they come at once; late ones come with the next."""
-        asking = asyncio.create_task(self._run.with_digests(listed, self._wanted_names()))
+        asking = asyncio.create_task(self._run.with_digests(listed, tuple(self._wanted_names())))
         self._asking.add(asking)
         asking.add_done_callback(self._asking.discard)
-        done, _late = await asyncio.wait({asking}, timeout=DIGESTS_S)
-        return asking.result() if done else listed
+        done, _late = await asyncio.wait({asking}, timeout=None if patient else DIGESTS_S)
+        self.revisions = asking.result() if done else tuple(listed)
+        self._changed()
+        if not done:
+            asking.add_done_callback(self._take_in_late)
+        return self.revisions
+
+    def _take_in_late(self, asked: asyncio.Task[tuple[Revision, ...]]) -> None:
+        """Digests that came after the picture that they belong to, unless a newer one is there."""
+        if asked.cancelled():
+            return
+        told = {revision.name: revision for revision in asked.result()}
+        kept = tuple(told.get(one.name, one) if one.asking else one for one in self.revisions)
+        if kept != self.revisions:
+            self.revisions = kept
+            self._changed()
 
     async def _one(self, name: str) -> Revision:
         if self._clock.monotonic() - self._absent.get(name, float("-inf")) < 60.0:

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from console.release.approvals import ApprovalWrite
+from console.release.audited import ApprovalWrite
 from console.release.service import Revision, Service
 from console.release.state import Candidate, Release
 from console.verdict.base import Verdict

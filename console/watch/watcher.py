@@ -140,13 +140,13 @@ class Watcher:
             self._watching = False
 
     async def refresh(self) -> Snapshot:
-        """Read service and revisions once, now, and publish; needs no feeds running.
+        """Read service and revisions once, now, with the digests of those that matter; publish. Needs no feeds running.
 
         Raises:
             CloudError: the service or its revisions cannot be read.
         """
         await self._services.read_service()
-        await self._services.read_revisions()
+        await self._services.read_revisions(patient=True)
         self._publish()
         return self.latest
 

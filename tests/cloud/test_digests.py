@@ -47,7 +47,9 @@ async def test_what_cannot_be_read_leaves_the_revision_itself_as_the_identity(
     (one, *_rest) = await cloud.run.list_revisions("wa-backend", limit=1)
     await asyncio.to_thread(simulator.post, "/fault", {"lost_permissions": ["run.revisions.get"]})
     (unread,) = await cloud.run.with_digests((one,), (one.name,))
+    assert one.asking, "its identity may still change"
     assert unread.identity == f"{one.image}#{one.name}"
+    assert not unread.asking
     assert "403" in cloud.run.digests.problem
     await asyncio.to_thread(simulator.post, "/fault", {"clear": True})
     (read,) = await cloud.run.with_digests((one,), (one.name,), again=True)

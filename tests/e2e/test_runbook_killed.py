@@ -131,9 +131,6 @@ BOOK = "\n".join(
 STEPS = [id for id in re.findall(r'^id = "(\w+)"$', BOOK, re.MULTILINE) if f'title = {{ en = "{id}" }}\nhelp' in BOOK]
 
 
-# Known fault, open in issue 4: one run in four, a process killed near the end takes the approvals and the deployment
-# for another image's when it starts again, and goes through them a second time. Take the mark off with the mending.
-@pytest.mark.xfail(strict=False, reason="a kill near the end may reopen approvals and deployment (issue 4, open)")
 @pytest.mark.slow
 @pytest.mark.timeout(400)
 async def test_killed_at_ten_moments_it_does_nothing_twice_and_ends_the_same(
@@ -160,10 +157,11 @@ async def test_killed_at_ten_moments_it_does_nothing_twice_and_ends_the_same(
         assert code in (None, 0), "\n".join(walker.said[-40:])
         killed += code is None
     assert killed >= 9, "processes ended before they could be killed"  # the last step of all may be quicker than a kill
-    code = walker.walk(heard=paced(running, FAST))
+    if code is None:  # else it is done: another walk would be another release
+        code = walker.walk(heard=paced(running, FAST))
     told = "\n".join(walker.said[-60:])
     assert code == 0, told
-    assert "The whole runbook is done." in walker.said
+    assert any(line.startswith("The whole runbook is done") for line in walker.said), told
 
     # the world: one merge, one dispatch, one deployment, each move once, two approvals
     github = running.post("/github", {})

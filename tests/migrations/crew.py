@@ -32,7 +32,7 @@ from console.migrations.urls import read_url
 from console.migrations.values import Confirmation, LedgerRow, Progress, Question, RunResult, Statement
 from console.migrations.verdict import Dialect
 from console.notify import Notifier
-from console.release.approvals import ApprovalState
+from console.release.audited import ApprovalState
 from console.release.guardrails import EnvironmentRules, Facts
 from console.release.migration_approvals import MigrationCheck
 from console.release.state import Candidate, MigrationApproval
@@ -66,7 +66,7 @@ def approved(
         digest=statement.digest,
         candidate="2026-11-25-1005",
     )
-    return MigrationCheck(given, state, why)
+    return MigrationCheck(state, why, approval=given)
 
 
 @dataclass

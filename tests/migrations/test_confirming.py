@@ -10,7 +10,7 @@ import pytest
 
 from console.migrations.confirming import answers, controls_transaction, needs, second_person
 from console.migrations.values import Confirmation, Question, Server, Statement
-from console.release.approvals import ApprovalState
+from console.release.audited import ApprovalState
 from console.release.guardrails import Action, ActionKind, EnvironmentRules, Facts, blocked_by, evaluate
 from console.release.state import Candidate
 from tests.migrations.crew import MARIA, PEDRO, approved, noon

@@ -10,17 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from console.release.approvals import (
-    ApprovalCheck,
-    ApprovalState,
-    ApprovalWrite,
-    StepCheck,
-    all_introduced,
-    approval_write,
-    check_approvals,
-    check_steps,
-    missing_roles,
-)
+from console.release.approvals import ApprovalCheck, check_approvals, missing_roles
+from console.release.audited import ApprovalState, ApprovalWrite, StepCheck, all_introduced, approval_write, check_steps
 from console.release.guardrails import Action, ActionKind, Answer, Facts, evaluate
 from console.release.plan import RolloutPlan
 from console.release.service import Revision
@@ -225,7 +216,7 @@ def ready(**fields: Any) -> Facts:
         "approvals": checked(candidate(CODE, LEAD), HONEST),
     }
     values |= fields
-    told = tuple(StepCheck(record, ApprovalState.VERIFIED) for record in values["candidate"].steps)
+    told = tuple(StepCheck(ApprovalState.VERIFIED, record=record) for record in values["candidate"].steps)
     return facts(**({"step_checks": told} | values))
 
 

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from console.release.images import image_identity
 from console.release.plan import RolloutPlan
 from console.release.state import (
     ANNOTATION,
@@ -22,7 +23,6 @@ from console.release.state import (
     Document,
     Driver,
     StepRecord,
-    image_identity,
     plan_digest,
     read_document,
     read_release,

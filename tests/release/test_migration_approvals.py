@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from console.release.approvals import ApprovalState, ApprovalWrite, all_introduced, approval_write, unaccounted
+from console.release.audited import ApprovalState, ApprovalWrite, all_introduced, approval_write, unaccounted
 from console.release.guardrails import Action, ActionKind, Facts, evaluate
 from console.release.migration_approvals import MigrationCheck, StatementRef, check_migration_approvals
 from console.release.state import ANNOTATION, Candidate, Document, MigrationApproval, read_document

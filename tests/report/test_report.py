@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from console.chronicle import Happening, Story, Version, tell
 from console.errors import CanarioError, UsageError
-from console.release.approvals import ApprovalWrite
+from console.release.audited import ApprovalWrite
 from console.release.state import Approval, Candidate, Line, Move, Release, StepRecord
 from console.report.gathering import Excerpt, Report, Signature, StepLine, choose, signatures_of
 from console.report.page import page

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import permutations
 from typing import Any
@@ -84,6 +85,43 @@ def test_evidence_of_another_image_is_stale_and_says_of_which() -> None:
 
 def test_another_consoles_record_of_the_same_image_counts_though_it_is_shortened() -> None:
     found = stands(one_step(bound_to="image"), evidence("one", subject=NEW[:19]))
+    assert state(found, "one") is State.PASSED
+
+
+def test_until_it_is_known_which_image_is_released_nothing_is_stale_and_nothing_can_be_bound_to_it() -> None:
+    asked = replace(SUBJECT, image_id="repo/app:v1#app-2", pending="which image app-2 runs is being asked")
+    book = runbook(("only", (), (step("one", bound_to="image"), step("two", bound_to="image"), step("three"))))
+    found = stands(book, evidence("one", subject=NEW), subject=asked)
+    for own, reached in (("one", State.VERIFYING), ("two", State.OPEN)):
+        view = found.view(own)
+        assert view is not None
+        assert (view.state, view.may_run) == (reached, False)
+        assert view.reason == view.why_not == "which image app-2 runs is being asked"
+    assert found.next_for_me == "three"
+    told = stands(book, evidence("one", subject=NEW), subject=replace(SUBJECT, image_id=NEW))
+    assert [state(told, own) for own in ("one", "two")] == [State.PASSED, State.OPEN]
+
+
+def test_what_passed_for_the_image_that_is_still_known_stays_so_while_the_revision_is_read() -> None:
+    book = one_step(bound_to="image")
+    found = stands(book, evidence("one", subject=NEW), subject=replace(SUBJECT, pending="app-2 is being read"))
+    assert state(found, "one") is State.PASSED
+
+
+def test_a_digest_that_cannot_be_read_makes_no_evidence_stale_and_says_so() -> None:
+    unread = replace(SUBJECT, image_id="repo/app:v1#app-2", image_alias="repo/app:v1#app-2")
+    found = stands(one_step(bound_to="image"), evidence("one", subject=NEW), subject=unread)
+    view = found.view("one")
+    assert view is not None
+    assert (view.state, view.may_run) == (State.VERIFYING, False)
+    assert view.reason == "evidence is of image @ddddddd; the digest of app:v1#app-2 cannot be read"
+
+
+def test_evidence_from_before_the_digest_was_read_counts_after_it() -> None:
+    alias = "repo/app:v1#app-2"
+    found = stands(
+        one_step(bound_to="image"), evidence("one", subject=alias), subject=replace(SUBJECT, image_alias=alias)
+    )
     assert state(found, "one") is State.PASSED
 
 

@@ -14,7 +14,8 @@ from console.cloud.logs import AuditEntry
 from console.errors import CanarioError
 from console.notify import Undelivered
 from console.release import moves
-from console.release.approvals import ApprovalCheck, ApprovalState, StepCheck
+from console.release.approvals import ApprovalCheck
+from console.release.audited import ApprovalState, StepCheck
 from console.release.guardrails import Action, Facts
 from console.release.service import Revision, Service
 from console.release.split import TrafficSplit
@@ -242,7 +243,7 @@ class StubActions:
 
     @property
     def checks(self) -> tuple[ApprovalCheck, ...]:
-        return tuple(ApprovalCheck(given, ApprovalState.VERIFIED) for given in self.candidate.approvals)
+        return tuple(ApprovalCheck(ApprovalState.VERIFIED, approval=given) for given in self.candidate.approvals)
 
     def propose(self, action: Action, opened: Snapshot) -> moves.Proposal:
         seen_in = self.latest()
@@ -269,7 +270,7 @@ class StubActions:
             session_id=SESSION,
             candidate=self.candidate,
             approvals=self.checks,
-            step_checks=tuple(StepCheck(told, ApprovalState.VERIFIED) for told in self.candidate.steps),
+            step_checks=tuple(StepCheck(ApprovalState.VERIFIED, record=told) for told in self.candidate.steps),
             signed=self.checks,
         )
         return moves.propose(action, self.rules, facts, seen_in.time.now if seen_in.time else None)  # type: ignore[arg-type]

@@ -33,7 +33,7 @@ from console.migrations.values import (
     Transaction,
 )
 from console.migrations.verdict import Dialect
-from console.release.approvals import ApprovalWrite
+from console.release.audited import ApprovalWrite
 from console.release.state import MigrationApproval
 from screens.dialogs.statement import StatementDialog
 from screens.migrations import MigrationsScreen

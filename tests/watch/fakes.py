@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from console.clock import ManualClock, ServerClock
@@ -94,6 +95,10 @@ class FakeRun:
         self.reads = 0
         self.gate: asyncio.Event | None = None
         """Where set, a read waits for it after it has been answered (an answer on its way)."""
+        self.digest = ""
+        """Of every image that is asked about."""
+        self.digests_come: asyncio.Event | None = None
+        """Where set, digests wait for it."""
 
     async def get_service(self, name: str, *, timeout_s: float = 10.0) -> Service:
         """See `RunApi`."""
@@ -122,7 +127,13 @@ class FakeRun:
         self, revisions: Sequence[Revision], names: Iterable[str], *, again: bool = False
     ) -> tuple[Revision, ...]:
         """See `RunApi`."""
-        return tuple(revisions)
+        if self.digests_come is not None:
+            await self.digests_come.wait()
+        wanted = set(names)
+        return tuple(
+            replace(one, digest=self.digest, asking=False) if self.digest and one.name in wanted else one
+            for one in revisions
+        )
 
     async def test_permissions(self, service: str, permissions: Sequence[str]) -> frozenset[str]:
         """See `RunApi`."""

@@ -6,7 +6,8 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, cast
 
 from console.cloud.logs import AuditEntry
-from console.release.approvals import ApprovalState, check_approvals
+from console.release.approvals import check_approvals
+from console.release.audited import ApprovalState
 from console.release.state import ANNOTATION, Approval, Candidate, Document
 from console.watch.approvals import read_approval_writes
 from tests.release.making import WEDNESDAY

@@ -131,6 +131,21 @@ async def test_a_new_revision_is_listed_at_once() -> None:
         assert feed.revisions[0] == fresh
 
 
+async def test_the_picture_waits_for_no_late_digest_and_takes_it_in_when_it_comes() -> None:
+    cloud = FakeCloud()
+    cloud.run.digest, cloud.run.digests_come = "sha256:" + "d" * 64, asyncio.Event()
+    cloud.run.revisions = tuple(replace(one, image="repo/app:v1", asking=True) for one in REVISIONS)
+    feed = service_feed(cloud)
+    async with running(feed):
+        while not feed.revisions:
+            await turn(cloud, 1)
+        assert all(one.asking for one in feed.revisions), "nobody is told an identity that is about to change"
+        cloud.run.digests_come.set()
+        await settle()
+        assert {one.name: one.identity for one in feed.revisions}[STABLE] == cloud.run.digest
+        assert not any(one.asking for one in feed.revisions if one.name in (STABLE, CANARY))
+
+
 async def test_instances_and_the_age_of_the_newest_figure_are_known() -> None:
     cloud = FakeCloud()
     minute = timedelta(minutes=1)

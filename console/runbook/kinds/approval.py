@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from typing import ClassVar, Literal
 
-from console.release.approvals import role_title, short_image
+from console.release.approvals import role_title
+from console.release.images import short_image
 from console.runbook.evidence import Evidence, Result
 from console.runbook.kinds.base import ApprovalSeen, Ask, KindSettings, Observation, Observed, StepContext, StepKind
 from console.words import _

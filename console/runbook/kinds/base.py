@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, ClassVar, Protocol
 from pydantic import BaseModel, ConfigDict
 
 from console.clock import Clock
+from console.release.images import Match, match_image
 from console.runbook.evidence import Evidence, ItemResult, Progress, Result
 from console.runbook.model import Step
 
@@ -87,6 +88,11 @@ class Subject:
     """Full reference."""
     image_id: str = ""
     """What tells it from any other (`Revision.identity`): its digest, once that is known."""
+    image_alias: str = ""
+    """The same as the new revision alone tells it (`Revision.alias`): what was written down before its digest came."""
+    pending: str = ""
+    """Why image and revision are not known for certain yet, in a sentence; empty once they are. Evidence of others is
+    not stale before, and nothing is bound to them."""
     template: str = ""
     """Fingerprint of what it runs with (`console.release.template`): the new revision's, else what one would be made
     with now."""
@@ -99,6 +105,20 @@ class Subject:
     def bound(self, to: str) -> str:
         """Identity of what evidence `bound_to` is of: commit, image, revision, or the candidate."""
         return {"commit": self.commit, "image": self.image_id, "revision": self.canary}.get(to, self.candidate)
+
+    def match(self, to: str, known: str) -> Match:
+        """How evidence `bound_to` something, of `known`, stands to what is released now; UNTOLD while it is pending."""
+        if to == "image":
+            found = match_image(known, self.image_id, self.image_alias)
+        elif to in ("commit", "revision"):
+            found = match_image(known, self.bound(to))
+        else:
+            return Match.SAME  # evidence is kept by release
+        return Match.UNTOLD if found is Match.OTHER and self.waits(to) else found
+
+    def waits(self, to: str) -> str:
+        """Why what evidence `bound_to` would be of is not known yet; empty where it is."""
+        return self.pending if to in ("image", "revision") else ""
 
 
 @dataclass(frozen=True, slots=True)

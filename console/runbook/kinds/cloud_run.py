@@ -14,10 +14,9 @@ from pydantic import Field
 
 from console.cloud.client import Cloud
 from console.errors import CanarioError, UsageError
-from console.release.approvals import short_image
 from console.release.guardrails import shares_text
+from console.release.images import image_identity, short_image
 from console.release.service import Revision, Service
-from console.release.state import image_identity
 from console.runbook.evidence import Evidence, Progress, Result
 from console.runbook.kinds.base import KindSettings, Observation, Observed, StepContext, StepKind
 from console.runbook.model import Step
