@@ -103,7 +103,7 @@ def bake_start(roles: Roles, release: Release | None, *, now: datetime, last_loo
     if last_look is not None and now - last_look < timedelta(seconds=30):
         return BakeStart(now)
     told = release.verdict
-    if told is not None and told.step == roles.share and told.at >= release.moved_at:
+    if told is not None and told.observed_s and told.step == roles.share and told.at >= release.moved_at:
         # the driving console's bake: it observed so many seconds until then, so it began no later than this
         return BakeStart(min(now, max(release.moved_at, told.at - timedelta(seconds=told.observed_s))))
     before = split_of(release.moves[-1].before).shares().get(release.canary, 0) if release.moves else roles.share

@@ -94,11 +94,12 @@ def test_the_driving_consoles_own_bake_is_taken_over_without_the_seconds_before_
     assert bake_start(AT_TEN, at_ten, now=now, last_look=None) == BakeStart(START + timedelta(seconds=5))
 
 
-def test_a_verdict_on_an_earlier_bake_says_nothing_of_this_one() -> None:
+def test_a_verdict_on_an_earlier_bake_or_on_nothing_yet_says_nothing_of_this_one() -> None:
     told = VerdictRecord(word="PASS", at=START - timedelta(seconds=5), step=10, observed_s=300.0)
     other = VerdictRecord(word="PASS", at=START + timedelta(seconds=5), step=50, observed_s=3.0)
+    nothing = VerdictRecord(word="INCONCLUSIVE", at=START + timedelta(seconds=150), step=10)
     now = START + timedelta(seconds=200)
-    for verdict in (told, other):
+    for verdict in (told, other, nothing):
         at_ten = release(step=10, moves=(move(0, 10),), verdict=verdict)
         assert bake_start(AT_TEN, at_ten, now=now, last_look=None) == BakeStart(START, before=0)
 
