@@ -49,6 +49,8 @@ R = TypeVar("R")
 
 REPAINT_S = 0.1
 """One repaint timer, ten times a second."""
+FOLLOW_S = 1.0
+"""Wall seconds between two looks at the demo's clock, which another terminal may turn."""
 NOTICE_S = 60.0
 """How long a kept notice stands in the header."""
 HANG_UPS = (signal.SIGTERM, signal.SIGHUP)
@@ -162,8 +164,15 @@ class ConsoleApp(OpensLate, inherit_bindings=False):
         self._engine = self._make_engine(self.environment)
         self._engine.start()
         self.set_interval(REPAINT_S, self.repaint)
+        if self.demo is not None:
+            self.set_interval(FOLLOW_S, self._follow_demo)
         self.repaint()
         self.hear_held()
+
+    def _follow_demo(self) -> None:
+        """Another terminal may have turned the demo's clock: the banner follows, beside the keys."""
+        if self.demo is not None and not any(worker.group == "follow" for worker in self.workers):
+            self.run_worker(self.demo.follow, group="follow", thread=True, exit_on_error=False)
 
     def _real_engine(self, environment: Environment) -> Engine:
         from console.session import SessionThread
@@ -286,7 +295,7 @@ class ConsoleApp(OpensLate, inherit_bindings=False):
     def _hear(self) -> None:
         """Say what has come of things since the last look: a rollback, what a crash had left unfinished."""
         from console.release.guardrails import shares_text
-        from screens import present
+        from screens import figures
 
         session = self.session
         if session is not None and session.settled and session.settled is not self._settled:
@@ -308,7 +317,7 @@ class ConsoleApp(OpensLate, inherit_bindings=False):
             for note in answer.notes:
                 self.say(note, "warning" if not answer.already else "information")
             if answer.already and not answer.notes:
-                target = present.short(answer.target, self.environment.service) or _("the stable revision")
+                target = figures.short(answer.target, self.environment.service) or _("the stable revision")
                 self.say(_("Nothing to roll back: {target} has the traffic already.").format(target=target))
 
     def _tell_ousted(self, view: View) -> None:

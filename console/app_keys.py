@@ -13,6 +13,7 @@ from textual.binding import Binding, BindingType
 from textual.screen import Screen
 
 from console.errors import CanarioError
+from console.opening import FASTEST
 from console.registry import ACTIONS, Place
 from console.words import _
 from screens import footer
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 R = TypeVar("R")
 
-SPEEDS = (1.0, 2.0, 5.0, 10.0, 20.0, 50.0)
+SPEEDS = (1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0, FASTEST)
 """Speeds of the demo's clock that `<` and `>` step through."""
 
 

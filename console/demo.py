@@ -8,6 +8,7 @@ theme and language hold, the team's environments do not. `canario demo --as EMAI
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 import tempfile
@@ -15,6 +16,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from threading import Lock
 from typing import TYPE_CHECKING, Protocol
 
 from console.commands.output import say, warn
@@ -22,9 +24,9 @@ from console.commands.running import Where, default_identity, find_settings, ide
 from console.crash import terminal_problem
 from console.demo_database import DATABASE, at_database, with_database
 from console.errors import ExitCode, UsageError
-from console.opening import Opening
+from console.opening import FASTEST, SLOWEST, Opening
 from console.simulator.checkout import CheckoutError, write_checkout
-from console.simulator.process import LocalParts, SimulatorProcess
+from console.simulator.process import LocalParts, SimulatorError, SimulatorProcess
 from console.words import _
 
 if TYPE_CHECKING:
@@ -49,6 +51,10 @@ class Clockwork(Protocol):
         """Whether the simulator has not ended."""
         ...
 
+    def speed(self) -> float:
+        """What the clock runs at; blocks on HTTP."""
+        ...
+
     def set_speed(self, speed: float) -> None:
         """Run the clock at `speed`; blocks on HTTP."""
         ...
@@ -67,10 +73,11 @@ class Controls:
         self._simulator = simulator
         self.scenario = scenario
         self._speed = speed
+        self._asking = Lock()
 
     @property
     def speed(self) -> float:
-        """Simulated seconds a wall second."""
+        """Simulated seconds a wall second, as last set here or followed."""
         return self._speed
 
     @property
@@ -84,8 +91,14 @@ class Controls:
         Raises:
             SimulatorError: it has ended.
         """
-        self._simulator.set_speed(speed)
-        self._speed = speed
+        with self._asking:
+            self._simulator.set_speed(speed)
+            self._speed = speed
+
+    def follow(self) -> None:
+        """Learn what speed another terminal may have set; blocks on HTTP. With no answer it stays as it was."""
+        with self._asking, contextlib.suppress(SimulatorError):
+            self._speed = self._simulator.speed()
 
 
 def demo(
@@ -102,7 +115,7 @@ def demo(
     bare: bool = False,
     runbook: Path | None = None,
 ) -> int:
-    """The command `canario demo`; see `console.commands.line` for what the options mean.
+    """The command `canario demo`; see `console.commands.line_local` for what the options mean.
 
     Args:
         scenario: its name, or a file's.
@@ -126,7 +139,7 @@ def demo(
     chosen = load_scenario(scenario)
     if extend_s and not headless and not auto_headless:
         raise UsageError(_("--extend is for --headless."))
-    if speed is not None and not 0.1 <= speed <= 1000:
+    if speed is not None and not SLOWEST <= speed <= FASTEST:
         raise UsageError(_("The speed {speed:g} is out of range.").format(speed=speed), remedy=_("Give 0.1 to 1000."))
     if expect is not None and expect not in OUTCOMES:
         raise UsageError(

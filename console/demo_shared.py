@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from console.simulator.process import LocalParts, SimulatorError, ask
+from console.simulator.process import LocalParts, SimulatorError, ask, speed_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +42,7 @@ class RunningDemo:
         Raises:
             SimulatorError: it has ended.
         """
-        speed = ask(self.control, "GET", "/clock").get("speed")
-        return float(speed) if isinstance(speed, int | float) else 1.0
+        return speed_of(self.control)
 
     def set_speed(self, speed: float) -> None:
         """Run its clock at `speed`; blocks on HTTP.

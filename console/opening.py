@@ -14,12 +14,16 @@ if TYPE_CHECKING:
     from console.settings import Environment, Settings
 
 
+SLOWEST, FASTEST = 0.1, 1_000.0
+"""Speeds of the demo's clock, simulated seconds a wall second, that `--speed` and the keys may set."""
+
+
 class DemoControl(Protocol):
     """What `<` and `>` need of the simulator."""
 
     @property
     def speed(self) -> float:
-        """Simulated seconds a wall second."""
+        """Simulated seconds a wall second, as last known."""
         ...
 
     @property
@@ -29,6 +33,10 @@ class DemoControl(Protocol):
 
     def set_speed(self, speed: float) -> object:
         """Set it; blocks on HTTP, so it is called in a thread."""
+        ...
+
+    def follow(self) -> None:
+        """Learn what speed somebody else may have set; blocks on HTTP. What cannot be learned stays as it was."""
         ...
 
 

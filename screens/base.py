@@ -13,7 +13,7 @@ from textual.widget import Widget
 from textual.widgets import Static
 
 from console.registry import ACTIONS, Place
-from screens import footer, present
+from screens import alerts, footer, present
 from screens.view import View
 from widgets.action_bar import ActionBar
 from widgets.header import EnvironmentHeader
@@ -122,7 +122,7 @@ class ConsoleScreen(Screen[None]):
 
     def banner(self, view: View) -> str:
         """What the banner says; the canary screen has a panel of its own for part of it."""
-        return present.banner(view)
+        return alerts.banner(view)
 
     async def act(self, id: str) -> None:
         """Do an action that belongs to a part of the screen (registry places LOGS and METRICS), where there is one."""

@@ -13,7 +13,7 @@ from textual.content import Content
 
 from console.registry import Place
 from console.words import _
-from screens import present
+from screens import alerts, present
 from screens.base import ConsoleScreen, keys_of
 from screens.view import View
 from widgets.log_pane import LogPane
@@ -64,7 +64,7 @@ class CanaryScreen(ConsoleScreen):
 
     def banner(self, view: View) -> str:
         """The verdict panel shows countdown and rollback itself."""
-        return present.banner(view, panel=True)
+        return alerts.banner(view, panel=True)
 
     def show_body(self, view: View) -> None:
         """Draw every pane."""

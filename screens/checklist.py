@@ -19,11 +19,11 @@ from textual.widgets import Static
 from console.registry import ACTIONS, Place
 from console.release.images import short_image
 from console.release.moves import largest
-from console.runbook.kinds.base import Ask
+from console.runbook.kinds.base import Ask, Known
 from console.runbook.progress import Checklist, State, StepView
 from console.words import _, language, ngettext
 from screens import checklist_present as made
-from screens import footer, present
+from screens import figures, footer, present
 from screens.base import ConsoleScreen
 from screens.checklist_hand import ChecklistHand
 from screens.view import View
@@ -33,6 +33,7 @@ from widgets.step_list import StepList
 if TYPE_CHECKING:
     from console.app import ConsoleApp
     from console.runbook.opening import Book
+    from console.runbook.walk import Walk
 
 SETTLE_S = 0.5
 """Wall seconds after the cursor moved by itself in which Enter does nothing: it was meant for the step before."""
@@ -210,12 +211,16 @@ class ChecklistScreen(ConsoleScreen):
         walks = (session.walk, session.rollback_walk) if session is not None else (None, None)
         walk = walks[0 if self._book == "despliegue" else 1]
         kind = walk.loaded.kinds.get(view.step.id) if walk is not None else None
-        told = kind.explain() if kind is not None else ()
+        told = kind.explain_of(self._known(walk)) if kind is not None and walk is not None else ()
         chosen = made.choice(self._seen) if self._seen is not None and made.is_move(view) else None
         if chosen is None:
             return told
-        to = present.short(chosen.learned["back_to"], self.view.snapshot.service_name if self.view else "")
+        to = figures.short(chosen.learned["back_to"], self.view.snapshot.service_name if self.view else "")
         return (_("To {revision}: {reason}").format(revision=to, reason=chosen.reason or _("not given")), *told)
+
+    def _known(self, walk: Walk) -> Known:
+        github = self._app.settings.github
+        return Known(github.repository, github.base, walk.latest.subject.pull_request)
 
     def _contact(self, view: StepView) -> tuple[tuple[str, str], ...]:
         role = str(view.step.settings.get("role", ""))
@@ -308,7 +313,7 @@ def rollback_line(view: View, checklist: Checklist) -> Content:
     """That this is the manual rollback, what serves now, how far it is, and how to get back to the release."""
     service = view.snapshot.service
     shares = service.effective_shares() if service is not None else {}
-    serving = present.short(largest(shares), view.snapshot.service_name)
+    serving = figures.short(largest(shares), view.snapshot.service_name)
     done = sum(each.done for each in checklist.steps)
     parts = [
         *(

@@ -19,7 +19,8 @@ from console.runbook.kinds.uat import POST
 from console.runbook.progress import Checklist, State, StepView
 from console.words import _, language
 from screens import checklist_present as made
-from screens import going_back
+from screens import going_back, overtaken
+from screens.dialogs.base import Dialog
 from screens.dialogs.case import CaseDialog, CaseWord
 from screens.dialogs.choose import Picked
 from screens.dialogs.confirm import ConfirmDialog
@@ -106,28 +107,29 @@ class ChecklistHand:
             self._start(chosen.step.id, Answer())
             return
         if chosen.state is State.UNKNOWN:
-            self._ask_what_became(view, chosen)
+            self._ask_what_became(view, checklist, chosen)
             return
         percent = chosen.step.settings.get("percent")
         match chosen.traits.ask:
             case _ if made.is_choice(chosen):
-                self._choose(view, checklist, chosen.step.id)
+                self._choose(view, checklist, chosen)
             case _ if made.is_move(chosen) and (dialog := going_back.move_dialog(view, checklist)):
-                self._ask_to_run(chosen.step.id, dialog)
+                self._ask_to_run(checklist, chosen, dialog)
             case Ask.ITEMS if made.open_case(chosen):
-                self._ask_case(view, chosen)
+                self._ask_case(view, checklist, chosen)
             case Ask.WORD | Ask.SIGN:
                 self._ask_word(view, checklist, chosen, does, contact)
             case Ask.ELSEWHERE if chosen.step.kind == "traffic" and isinstance(percent, int):
                 self._host.operator.shift_to(percent)
             case _ if chosen.traits.once:
-                self._confirm(view, chosen, does)
+                self._confirm(view, checklist, chosen, does)
             case _:
                 self._start(chosen.step.id, Answer())
 
     def skip(self, view: View, chosen: StepView) -> None:
         """`s`: leave the step out, with a written reason."""
-        if not chosen.may_skip:
+        checklist = self._checklist(view)
+        if checklist is None or not chosen.may_skip:
             self._host.say(chosen.why_not_skip, "warning")
             return
         when = chosen.step.skip.when if chosen.step.skip is not None else None
@@ -142,7 +144,8 @@ class ChecklistHand:
                 self._send(lambda walk: walk.skip(step, signed.note))
 
         title = _("Skip: {step}").format(step=chosen.step.title.in_language(language()))
-        self._host.open_dialog(SignDialog(view, title, lines, verb=_("Skip"), required=True), then)
+        dialog = SignDialog(view, title, lines, verb=_("Skip"), required=True)
+        self._open(dialog, then, lambda now: overtaken.skip(chosen, checklist, now))
 
     def stop(self, chosen: StepView) -> None:
         """`x`: stop the step that runs here."""
@@ -186,29 +189,28 @@ class ChecklistHand:
             if signed is not None:
                 self._send(lambda walk: walk.take_over(signed.note), lambda _none: _("You drive this release now."))
 
-        self._host.open_dialog(
-            SignDialog(view, _("Take over?"), lines, verb=_("Take over"), note=not expired, required=not expired), then
-        )
+        dialog = SignDialog(view, _("Take over?"), lines, verb=_("Take over"), note=not expired, required=not expired)
+        self._open(dialog, then, lambda now: overtaken.seat(checklist, now))
         return True
 
     # ------------------------------------------------------------------ what is asked
 
-    def _confirm(self, view: View, chosen: StepView, does: tuple[str, ...]) -> None:
+    def _confirm(self, view: View, checklist: Checklist, chosen: StepView, does: tuple[str, ...]) -> None:
         """What can't be done twice is asked for once more."""
         lines = does or (chosen.step.help.in_language(language()),)
         title = _("{step}?").format(step=chosen.step.title.in_language(language()))
-        self._ask_to_run(chosen.step.id, ConfirmDialog(view, title, lines, _("Do it")))
+        self._ask_to_run(checklist, chosen, ConfirmDialog(view, title, lines, _("Do it")))
 
-    def _ask_to_run(self, step: str, dialog: ConfirmDialog) -> None:
+    def _ask_to_run(self, checklist: Checklist, chosen: StepView, dialog: ConfirmDialog) -> None:
         def then(yes: bool | None) -> None:
             if yes:
-                self._start(step, Answer(word="yes"))
+                self._start(chosen.step.id, Answer(word="yes"))
 
-        self._host.open_dialog(dialog, then)
+        self._open(dialog, then, lambda now: overtaken.step(chosen, checklist, now))
 
-    def _choose(self, view: View, checklist: Checklist, step: str) -> None:
+    def _choose(self, view: View, checklist: Checklist, chosen: StepView) -> None:
         """Which revision to go back to: the list is read afresh, and asked once more where traffic was moved."""
-        dialog = going_back.another_dialog(view, checklist)
+        step, dialog = chosen.step.id, going_back.another_dialog(view, checklist)
         if dialog is None:
             self.choose(step)
             return
@@ -217,7 +219,7 @@ class ChecklistHand:
             if yes:
                 self.choose(step)
 
-        self._host.open_dialog(dialog, then)
+        self._open(dialog, then, lambda now: overtaken.step(chosen, checklist, now))
 
     def choose(self, step: str, wanted: str = "", reason: str = "") -> None:
         """Read the earlier revisions and ask for one of them.
@@ -274,9 +276,9 @@ class ChecklistHand:
                 return
             self._start(chosen.step.id, Answer(word=signed.word, note=signed.note))
 
-        self._host.open_dialog(dialog, then)
+        self._open(dialog, then, lambda now: overtaken.step(chosen, checklist, now))
 
-    def _ask_what_became(self, view: View, chosen: StepView) -> None:
+    def _ask_what_became(self, view: View, checklist: Checklist, chosen: StepView) -> None:
         lines = (
             chosen.reason,
             _("Nothing can be asked: look where it would show, then say, with what you saw: was it done?"),
@@ -288,12 +290,10 @@ class ChecklistHand:
                 self._start(chosen.step.id, Answer(word=signed.word, note=signed.note))
 
         title = chosen.step.title.in_language(language())
-        self._host.open_dialog(
-            SignDialog(view, title, lines, verb=_("It was done"), no=_("It was not done")),
-            then,
-        )
+        dialog = SignDialog(view, title, lines, verb=_("It was done"), no=_("It was not done"))
+        self._open(dialog, then, lambda now: overtaken.step(chosen, checklist, now))
 
-    def _ask_case(self, view: View, chosen: StepView) -> None:
+    def _ask_case(self, view: View, checklist: Checklist, chosen: StepView) -> None:
         """The next case; and the one after it once it is answered, until one fails or the operator leaves."""
         wanted, items = made.open_case(chosen), made.items_of(chosen)
         item = next((item for item in items if item.id == wanted), None)
@@ -307,7 +307,8 @@ class ChecklistHand:
                 self._keeping = step  # from this moment: what is spawned begins later, and an Enter may come before
                 self._host.spawn(self._answered(step, item, said))
 
-        self._host.open_dialog(CaseDialog(view, item.id, item.title, item.critical, left), then)
+        dialog = CaseDialog(view, item.id, item.title, item.critical, left)
+        self._open(dialog, then, lambda now: overtaken.case(chosen, item.id, checklist, now))
 
     async def _answered(self, step: str, item: ItemResult, said: CaseWord) -> None:
         answer = Answer(word=said.word, item=item.id, note=said.note)
@@ -321,7 +322,9 @@ class ChecklistHand:
         if said.word == "fail" and not _posted(view):
             self._offer_note(step, item, said.note)
         elif said.word == "pass" and view.may_run and made.open_case(view):
-            self._ask_case(self._host.current, view)
+            now = self._host.current
+            if (checklist := self._checklist(now)) is not None:
+                self._ask_case(now, checklist, view)
 
     def _offer_note(self, step: str, item: ItemResult, note: str) -> None:
         """A failed case stops the release; its note belongs on the pull request."""
@@ -340,6 +343,19 @@ class ChecklistHand:
         self._host.open_dialog(ConfirmDialog(self._host.current, title, lines, _("Write the note"), _("Not now")), then)
 
     # ------------------------------------------------------------------ ways to the session
+
+    def _open(
+        self, dialog: Dialog[R | None], then: Callable[[R | None], None], told: Callable[[Checklist | None], str]
+    ) -> None:
+        """Open a dialog that says by itself when its question has been answered elsewhere.
+
+        Args:
+            dialog: the question.
+            then: takes the answer.
+            told: says of the checklist now whether it has, in a sentence.
+        """
+        dialog.overtaken = lambda view: told(self._checklist(view))
+        self._host.open_dialog(dialog, then)
 
     def _checklist(self, view: View) -> Checklist | None:
         return view.checklist if self._book == "despliegue" else view.rollback_checklist

@@ -9,7 +9,7 @@ from console.release.approvals import role_title
 from console.release.images import short_image
 from console.runbook.evidence import Evidence, ItemResult
 from console.runbook.kinds.base import Ask
-from console.runbook.progress import Checklist, Me, State, StepView, span
+from console.runbook.progress import Checklist, Me, State, StepView, span, state_word
 from console.words import _, language
 from widgets.step_card import CardItem, StepCardState
 from widgets.step_list import StepRow
@@ -36,22 +36,6 @@ GLYPHS: dict[State, tuple[str, str]] = {
     State.UNKNOWN: ("?", "$text-error"),
 }
 """Each state's glyph and style; a word always stands beside them."""
-
-
-def state_word(state: State) -> str:
-    """A state in a word, translated."""
-    return {
-        State.NOT_YET: _("not yet"),
-        State.OPEN: _("open"),
-        State.RUNNING: _("running"),
-        State.PASSED: _("passed"),
-        State.FAILED: _("failed"),
-        State.WAITING: _("waiting"),
-        State.VERIFYING: _("verifying"),
-        State.SKIPPED: _("skipped"),
-        State.STALE: _("stale"),
-        State.UNKNOWN: _("unknown"),
-    }[state]
 
 
 def rows(checklist: Checklist) -> list[StepRow]:
@@ -388,7 +372,6 @@ __all__ = [
     "open_case",
     "press",
     "rows",
-    "state_word",
     "takes_seat",
     "unsent",
     "word",

@@ -9,7 +9,7 @@ from console.release.guardrails import shares_text
 from console.runbook.evidence import Evidence
 from console.runbook.progress import Checklist
 from console.words import _, language
-from screens import present
+from screens import figures
 from screens.checklist_present import choice, moved
 from screens.dialogs.choose import ChooseDialog, Offered
 from screens.dialogs.confirm import ConfirmDialog
@@ -27,7 +27,7 @@ def choose_dialog(view: View, items: Evidence, wanted: str = "", reason: str = "
     """
     before = next((item for item in items.items if item.result == "pass"), None)
     service = view.snapshot.service_name
-    offered = [Offered(i.id, present.short(i.id, service), i.title, i.critical) for i in items.items]
+    offered = [Offered(i.id, figures.short(i.id, service), i.title, i.critical) for i in items.items]
     return ChooseDialog(
         view,
         offered,
@@ -53,7 +53,7 @@ def move_dialog(view: View, checklist: Checklist) -> ConfirmDialog | None:
         "",
         _("At once, past every guardrail; Slack is told."),
     ]
-    title = _("Give all traffic to {revision}?").format(revision=present.short(to, view.snapshot.service_name))
+    title = _("Give all traffic to {revision}?").format(revision=figures.short(to, view.snapshot.service_name))
     return ConfirmDialog(view, title, tuple(lines), _("Move it"))
 
 

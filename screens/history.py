@@ -17,7 +17,7 @@ from console.errors import CanarioError
 from console.release.state import Release
 from console.watch.charts import ChartData
 from console.words import _
-from screens import footer, present
+from screens import figures, footer, present
 from screens.base import ConsoleScreen
 from screens.metrics import KINDS, Kind, chart_spec
 from screens.view import View
@@ -151,7 +151,7 @@ class HistoryScreen(ConsoleScreen):
             "abandoned": "○ " + _("abandoned"),
         }.get(release.ended or "", "● " + _("under way at {step} %").format(step=release.step))
         when = release.started.strftime("%Y-%m-%d %H:%M")
-        return Content.styled(f"{when}  {present.short(release.canary or release.id, service)}", "bold") + Content(
+        return Content.styled(f"{when}  {figures.short(release.canary or release.id, service)}", "bold") + Content(
             f"\n  {word} · {release.started_by}"
         )
 

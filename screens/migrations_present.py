@@ -18,7 +18,7 @@ from console.release.guardrails import Facts
 from console.release.migration_approvals import MigrationCheck, check_migration_approvals
 from console.text import clean
 from console.words import _, ngettext
-from screens import present
+from screens import figures
 from widgets.replica_list import ReplicaRow
 from widgets.statement_panel import Reason, StatementState, summary_word
 
@@ -121,7 +121,7 @@ def schema_line(compatibility: Compatibility | None, target: str | None, service
         return ""
     glyph = "?" if compatibility.runs is None else "✔" if compatibility.runs else "✖"
     return f"{glyph} " + _("rollback → {target}: {sentence}").format(
-        target=present.short(target, service), sentence=compatibility.sentence
+        target=figures.short(target, service), sentence=compatibility.sentence
     )
 
 
@@ -297,7 +297,7 @@ def in_the_way(question: Question) -> tuple[str, ...]:
 
 def live(sending: Sending, now: float) -> tuple[tuple[str, str], ...]:
     """While a statement is at the server."""
-    found = [(_("elapsed"), present.span(timedelta(seconds=max(now - sending.since, 0.0))))]
+    found = [(_("elapsed"), figures.span(timedelta(seconds=max(now - sending.since, 0.0))))]
     if sending.cancelled:
         found.append((_("cancel"), _("asked of the server; its answer is waited for")))
     running = sending.running

@@ -16,7 +16,7 @@ from console.release.guardrails import Action, ActionKind
 from console.release.moves import Proposal
 from console.release.service import Service
 from console.words import _
-from screens import present
+from screens import figures, present
 from screens.dialogs.confirm import ConfirmDialog
 from screens.dialogs.deploy import DeployDialog, Deployment
 from screens.dialogs.move import Confirmed, MoveDialog
@@ -316,7 +316,7 @@ def outcome_sentence(outcome: Outcome, view: View) -> str:
         return _("The service was there already: nothing was moved.")
     changed = {**outcome.before, **outcome.after}
     parts = [
-        f"{present.short(name, view.snapshot.service_name)} "
+        f"{figures.short(name, view.snapshot.service_name)} "
         f"{outcome.before.get(name, 0)} → {outcome.after.get(name, 0)} %"
         for name in changed
         if outcome.before.get(name, 0) != outcome.after.get(name, 0)

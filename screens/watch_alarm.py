@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from console.runbook.kinds.watch import Alarm, alarm_of
 from console.words import _
-from screens import present
+from screens import figures
 from screens.dialogs.limit import LimitDialog
 
 if TYPE_CHECKING:
@@ -46,8 +46,7 @@ class WatchAlarm:
             if alarm is None or (alarm.step, alarm.at) in self._told:
                 continue
             self._told.add((alarm.step, alarm.at))
-            service = view.snapshot.service
-            if service is not None and alarm.back_to and service.effective_shares() == {alarm.back_to: 100}:
+            if _back(view, alarm.back_to):
                 continue  # it has been dealt with
             return alarm, number == 1
         return None
@@ -67,9 +66,19 @@ def dialog(view: View, alarm: Alarm, *, again: bool = False) -> LimitDialog:
         again: whether it was seen after a manual rollback: going back once more needs a look at the list.
     """
     known = alarm.back_to or view.snapshot.readiness.target or ""
-    target = "" if again else present.short(known, view.snapshot.service_name) or _("the split before the release")
+    target = "" if again else figures.short(known, view.snapshot.service_name) or _("the split before the release")
     told = not any(item.message.title.startswith("🚨") for item in view.undelivered)
-    return LimitDialog(view, alarm.sentence, target, told=told)
+    asks = LimitDialog(view, alarm.sentence, target, told=told)
+    if target:
+        asks.overtaken = lambda now: (
+            _("{target} has all traffic already.").format(target=target) if _back(now, known) else ""
+        )
+    return asks
+
+
+def _back(view: View, target: str) -> bool:
+    service = view.snapshot.service
+    return service is not None and bool(target) and service.effective_shares() == {target: 100}
 
 
 __all__ = ["WatchAlarm", "dialog", "one_key"]

@@ -14,10 +14,10 @@ from typing import Literal, TypeAlias
 
 from console.actions.door import Door
 from console.actions.outcome import Outcome, RollbackProgress
-from console.actions.reading import ServiceAccess, differences, serving
+from console.actions.reading import ServiceAccess, differences
+from console.actions.way_back import WayBack
 from console.cloud.run import PendingChange
 from console.errors import (
-    BlockedError,
     CanarioError,
     CloudError,
     ConfirmationLostError,
@@ -27,11 +27,10 @@ from console.errors import (
     NotFoundError,
     QuotaError,
     UnavailableError,
-    UsageError,
 )
 from console.notify import rolled_back as rolled_back_message
-from console.release.guardrails import REASON_LENGTH, ActionKind, reason_counts, shares_text
-from console.release.moves import RollbackTarget, keeps_users_on, rollback_target
+from console.release.guardrails import ActionKind
+from console.release.moves import RollbackTarget, keeps_users_on
 from console.release.service import Revision, Service
 from console.release.state import Release, read_release
 from console.release.transitions import UNKNOWN_IDENTITY, annotated, promoted, signed, with_verdict
@@ -90,9 +89,7 @@ class Rollback:
         self._attempts = 0
         self._tries = 0
         """Calls that failed, reads too: what an operator counts as attempts."""
-        self._gone: set[str] = set()
-        self._failures: dict[tuple[tuple[str, int], ...], int] = {}
-        self._notes: list[str] = []
+        self._way = WayBack(to, reason)
         self._pause = FIRST_PAUSE_S
         self._progress = RollbackProgress("sending", self._started, automatic=automatic)
         self._release: Release | None = None
@@ -166,45 +163,11 @@ class Rollback:
             except RETRIED as error:
                 await self._pause_after(error)
             except CloudError as error:
-                self._note(error.what)
+                self._way.note(error.what)
                 return ()
 
-    def _note(self, note: str) -> None:
-        if note not in self._notes:
-            self._notes.append(note)
-
     def _target(self, service: Service) -> RollbackTarget:
-        release, problem = read_release(service.annotations)
-        if problem:
-            self._note(
-                _(
-                    "The release annotation cannot be read ({problem}): the split before the release is not known."
-                ).format(problem=problem)
-            )
-        mark = release.was_rolled_back(self._to) if release is not None and self._to is not None else None
-        if mark is not None and not reason_counts(self._reason):
-            raise BlockedError(
-                (_("{revision} was itself rolled back by {who}").format(revision=mark.revision, who=mark.by),),
-                overridable=True,
-                remedy=_("Leave --to out, or give a reason of at least {count} characters (--reason TEXT).").format(
-                    count=REASON_LENGTH
-                ),
-            )
-        target = rollback_target(
-            service,
-            release,
-            self._revisions(),
-            to=self._to,
-            gone=frozenset(self._gone),
-            now=self._access.server_time(),
-        )
-        if not target.shares:
-            raise CloudError(
-                _("There is no revision of {service} to roll back to.").format(service=service.name),
-                traffic=serving(service),
-                remedy=_("`canario revisions` lists what there is; name one with canario rollback --to REVISION."),
-            )
-        return target
+        return self._way.target(service, self._revisions(), self._access.server_time())
 
     async def _look_again(self) -> tuple[Service, RollbackTarget, dict[str, int]]:
         """Read once more before saying that nothing has to move: a move of our own may be on its way."""
@@ -226,7 +189,7 @@ class Rollback:
             dict(target.shares),
             service,
             took,
-            (*self._notes, *target.notes),
+            (*self._way.notes, *target.notes),
             already=True,
             canary=target.canary,
             percent=target.shares.get(target.canary or "", 0),
@@ -249,7 +212,7 @@ class Rollback:
         try:
             written = await self._access.annotate(close)
         except CanarioError as error:
-            self._notes.append(error.what)
+            self._way.notes.append(error.what)
             return None
         return written[1] if written is not None else None
 
@@ -265,7 +228,7 @@ class Rollback:
         except TimeoutError:
             return
         except CanarioError as error:
-            self._note(error.what)
+            self._way.note(error.what)
 
     async def _read(self) -> Service:
         while True:
@@ -299,7 +262,7 @@ class Rollback:
                 service = await self._follow(pending, target)
                 if service.effective_shares() == dict(target.shares):
                     return service, target
-                self._count_failure(service, target)
+                self._way.count_failure(service, target)
             except ConflictError as error:
                 self._say("retrying", problem=error.what)
                 service = await self._read()
@@ -376,22 +339,6 @@ class Rollback:
         self._access.note(service)
         return service
 
-    def _count_failure(self, service: Service, target: RollbackTarget) -> None:
-        """Cross off revisions that the cloud could not bring back twice, so that the next best is tried."""
-        if service.desired_shares() != dict(target.shares):
-            return  # another writer came between, the revisions are not to blame
-        key = tuple(sorted(target.shares.items()))
-        self._failures[key] = self._failures.get(key, 0) + 1
-        if self._failures[key] < 2:
-            return
-        problem = _("The cloud cannot bring {shares} back: {condition}").format(
-            shares=shares_text(dict(target.shares)), condition=service.condition or "-"
-        )
-        if self._to is not None:
-            raise CloudError(problem, traffic=serving(service), remedy=_("Name another revision with --to."))
-        self._notes.append(problem)
-        self._gone.update(target.shares)
-
     async def _make_do(self, error: CanarioError, target: RollbackTarget) -> None:
         """Find which revisions of `target` the cloud does not have; where it has all, try the split alone.
 
@@ -410,26 +357,19 @@ class Rollback:
             else:
                 if revision.deleted:
                     missing.add(name)
-        if not missing or missing <= self._gone:
+        if not self._way.is_news(missing):
             if self._bare or not isinstance(error, InvalidRequestError):
                 raise error
             self._bare = (
                 True  # an annotation too large, or one that a policy forbids, must not keep users on a bad canary
             )
-            self._note(
+            self._way.note(
                 _("The cloud refused the release annotation; the split went without it: {problem}").format(
                     problem=error.what
                 )
             )
             return
-        if self._to is not None:
-            raise UsageError(
-                _("{service} has no revision {revision}.").format(service=self._access.service, revision=self._to),
-                traffic=_("Nothing was moved."),
-                remedy=_("`canario revisions` lists the ones there are."),
-            )
-        self._notes.append(_("{revisions} is gone; the next best was taken.").format(revisions=", ".join(missing)))
-        self._gone |= missing
+        self._way.cross_off(self._access.service, missing)
 
     async def _intent(self, before: Mapping[str, int], target: RollbackTarget) -> int:
         return await self._door.intent(
@@ -458,7 +398,7 @@ class Rollback:
         except TimeoutError:
             problem = _("the journal's disk does not answer")
         if problem:
-            self._notes.append(_("Not in the journal: {problem}").format(problem=problem))
+            self._way.notes.append(_("Not in the journal: {problem}").format(problem=problem))
 
     async def _finish(
         self,
@@ -491,7 +431,7 @@ class Rollback:
                 "reason": self._reason,
             },
         )
-        notes = (*self._notes, *target.notes, *differences(service), *keeps_users_on(service, target.canary))
+        notes = (*self._way.notes, *target.notes, *differences(service), *keeps_users_on(service, target.canary))
         return Outcome(
             ActionKind.ROLLBACK,
             before,

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from console.commands.options import ending, placed
+from console.commands.options import JsonLinesOption, JsonOption, ending, placed
 from console.commands.running import Where
 from console.commands.spoken import SpokenCommand
 from console.words import _
@@ -22,6 +22,20 @@ app = typer.Typer(
 )
 
 command = partial(app.command, cls=SpokenCommand)
+
+FolderArgument = Annotated[
+    str | None, typer.Argument(metavar="FOLDER", help=_("Folder of *.sql files (default: migrations.folder)."))
+]
+DatabaseOption = Annotated[
+    str | None,
+    typer.Option("--database", metavar="URL", help=_("The database, with no password (default: the environment's).")),
+]
+ReplicaOption = Annotated[
+    list[str] | None, typer.Option("--replica", metavar="URL", help=_("A replica that must get it; may be repeated."))
+]
+DialectOption = Annotated[
+    str | None, typer.Option("--dialect", metavar="NAME", help=_("mysql, postgres or sqlite (default: the URL's)."))
+]
 
 
 @app.callback()
@@ -48,21 +62,6 @@ def lint(
     return implementation.lint(files, dialect, as_json=as_json)
 
 
-FolderArgument = Annotated[
-    str | None, typer.Argument(metavar="FOLDER", help=_("Folder of *.sql files (default: migrations.folder)."))
-]
-DatabaseOption = Annotated[
-    str | None,
-    typer.Option("--database", metavar="URL", help=_("The database, with no password (default: the environment's).")),
-]
-ReplicaOption = Annotated[
-    list[str] | None, typer.Option("--replica", metavar="URL", help=_("A replica that must get it; may be repeated."))
-]
-DialectOption = Annotated[
-    str | None, typer.Option("--dialect", metavar="NAME", help=_("mysql, postgres or sqlite (default: the URL's)."))
-]
-
-
 @command(
     help=_(
         "Apply what is pending, statement by statement, each confirmed by its table's name. Guarded. "
@@ -86,7 +85,7 @@ def apply(
     database: DatabaseOption = None,
     replica: ReplicaOption = None,
     dialect: DialectOption = None,
-    as_json: Annotated[bool, typer.Option("--json", help=_("Print one JSON object a line (docs/json.md)."))] = False,
+    as_json: JsonLinesOption = False,
 ) -> int:
     """`canario migrations apply`."""
     from console.commands import migrating as implementation
@@ -105,7 +104,7 @@ def status(
     database: DatabaseOption = None,
     replica: ReplicaOption = None,
     dialect: DialectOption = None,
-    as_json: Annotated[bool, typer.Option("--json", help=_("Print JSON (docs/json.md)."))] = False,
+    as_json: JsonOption = False,
 ) -> int:
     """`canario migrations status`."""
     from console.commands import migrations_status as implementation

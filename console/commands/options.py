@@ -39,6 +39,7 @@ RunbookOption = Annotated[
     typer.Option("--runbook", metavar="FILE", help=_("The runbook (default: the settings', else the packaged one).")),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help=_("Print JSON (docs/json.md)."))]
+JsonLinesOption = Annotated[bool, typer.Option("--json", help=_("Print one JSON object a line (docs/json.md)."))]
 
 
 def ending(command: Callable[P, int]) -> Callable[P, None]:

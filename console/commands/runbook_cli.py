@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from console.commands.options import JsonOption, RunbookOption, ending, placed
+from console.commands.options import JsonLinesOption, JsonOption, RunbookOption, ending, placed
 from console.commands.running import Where, find_place
 from console.commands.spoken import SpokenCommand, SpokenGroup
 from console.errors import UsageError
@@ -26,6 +26,37 @@ app = typer.Typer(
 command = partial(app.command, cls=SpokenCommand)
 
 RollbackOption = Annotated[bool, typer.Option("--rollback", help=_("The manual rollback's runbook."))]
+HeadlessOption = Annotated[bool, typer.Option("--headless", help=_("Without a terminal (with one: `canario`, key k)."))]
+YesAsOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--yes-as",
+        metavar="EMAIL[:ROLE]",
+        help=_("In whose name persons' words are given; several times. Approvals: two different people."),
+    ),
+]
+VersionOption = Annotated[
+    str,
+    typer.Option("--version", metavar="VERSION", help=_("Which version /healthz must tell, where nothing says it.")),
+]
+UntilOption = Annotated[str, typer.Option("--until", metavar="STEP", help=_("Stop after this step."))]
+NoteOption = Annotated[str, typer.Option("--note", metavar="TEXT", help=_("A note that goes with each word."))]
+SkipOption = Annotated[
+    list[str] | None,
+    typer.Option("--skip", metavar="STEP=REASON", help=_("Leave a step out, where the runbook allows it.")),
+]
+OneOfOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--option",
+        metavar="STEP",
+        help=_("Of steps that do the same, walk this one (option A: deploy_by_workflow; default: the first)."),
+    ),
+]
+CheckoutOption = Annotated[
+    Path | None,
+    typer.Option("--checkout", metavar="FOLDER", help=_("The team's code (default: the settings', else here).")),
+]
 
 
 @command(help=_("The checklist as it stands now: each step's state, why, and its evidence."))
@@ -52,44 +83,17 @@ def check(file: Annotated[Path, typer.Argument(metavar="FILE", help=_("The runbo
 @placed
 def run(
     where: Where,
-    headless: Annotated[
-        bool, typer.Option("--headless", help=_("Without a terminal (with one: `canario`, key k)."))
-    ] = False,
-    yes_as: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--yes-as",
-            metavar="EMAIL[:ROLE]",
-            help=_("In whose name persons' words are given; several times. Approvals: two different people."),
-        ),
-    ] = None,
-    version: Annotated[
-        str,
-        typer.Option(
-            "--version", metavar="VERSION", help=_("Which version /healthz must tell, where nothing says it.")
-        ),
-    ] = "",
-    until: Annotated[str, typer.Option("--until", metavar="STEP", help=_("Stop after this step."))] = "",
-    note: Annotated[str, typer.Option("--note", metavar="TEXT", help=_("A note that goes with each word."))] = "",
-    skip: Annotated[
-        list[str] | None,
-        typer.Option("--skip", metavar="STEP=REASON", help=_("Leave a step out, where the runbook allows it.")),
-    ] = None,
-    option: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--option",
-            metavar="STEP",
-            help=_("Of steps that do the same, walk this one (option A: deploy_by_workflow; default: the first)."),
-        ),
-    ] = None,
-    checkout: Annotated[
-        Path | None,
-        typer.Option("--checkout", metavar="FOLDER", help=_("The team's code (default: the settings', else here).")),
-    ] = None,
+    headless: HeadlessOption = False,
+    yes_as: YesAsOption = None,
+    version: VersionOption = "",
+    until: UntilOption = "",
+    note: NoteOption = "",
+    skip: SkipOption = None,
+    option: OneOfOption = None,
+    checkout: CheckoutOption = None,
     runbook: RunbookOption = None,
     rollback: RollbackOption = False,
-    as_json: Annotated[bool, typer.Option("--json", help=_("Print one JSON object a line (docs/json.md)."))] = False,
+    as_json: JsonLinesOption = False,
 ) -> int:
     """`canario runbook run`."""
     from console.commands import runbook_run as implementation

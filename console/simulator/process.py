@@ -204,6 +204,14 @@ class SimulatorProcess:
         """Whether it has not ended."""
         return self.process.poll() is None
 
+    def speed(self) -> float:
+        """Simulated seconds a second that its clock runs at now; blocks on HTTP.
+
+        Raises:
+            SimulatorError: it has ended.
+        """
+        return speed_of(self.control)
+
     def set_speed(self, speed: float) -> None:
         """Run its clock at `speed` simulated seconds a second from now on.
 
@@ -320,6 +328,16 @@ def ask(control: str, method: str, path: str, body: bytes | None = None) -> dict
             remedy=_("Start it again."),
         ) from error
     return dict(answer) if isinstance(answer, dict) else {}
+
+
+def speed_of(control: str) -> float:
+    """Simulated seconds a second that the clock behind a control address runs at; blocks on HTTP.
+
+    Raises:
+        SimulatorError: it does not answer.
+    """
+    speed = ask(control, "GET", "/clock").get("speed")
+    return float(speed) if isinstance(speed, int | float) else 1.0
 
 
 def _strings(value: object) -> dict[str, str]:

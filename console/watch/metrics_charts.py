@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -26,6 +26,29 @@ DELAY = timedelta(minutes=3)
 """How old Monitoring's newest point usually is; the five-minute CPU line starts that much earlier."""
 
 _Found = dict[str, list[tuple[datetime, float]]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """What is to be drawn: the last `span` up to `now`."""
+
+    span: timedelta
+    now: datetime
+    canary: str | None
+    stable: str | None
+    marks: tuple[Mark, ...]
+    end: int
+    """Unix second (exclusive) of our newest closed second."""
+
+    @property
+    def start(self) -> datetime:
+        """UTC."""
+        return self.now - self.span
+
+    @property
+    def arms(self) -> tuple[str | None, str | None]:
+        """Canary, stable."""
+        return (self.canary, self.stable)
 
 
 class Charts:
@@ -59,78 +82,59 @@ class Charts:
         start = now - span
         earlier = await self._past.read(now, canary or "")
         marks = merged((mark for mark in earlier if mark.time >= start), marks_of(release, start))
-        data = await self._read(span, canary, stable, now, marks, end)
+        data = await self._read(_Wanted(span, now, canary, stable, marks, end))
         if self._past.problem and not data.problem:
             unmarked = _("Only this release's moves are marked: {problem}").format(problem=self._past.problem)
             return replace(data, problem=unmarked)
         return data
 
-    async def _read(
-        self,
-        span: timedelta,
-        canary: str | None,
-        stable: str | None,
-        now: datetime,
-        marks: tuple[Mark, ...],
-        end: int,
-    ) -> ChartData:
-        if span.total_seconds() <= SERIES_S:
-            return await self._recent(span, canary, stable, now, marks, end)
-        arms = (canary, stable)
-        kept = self._kept.get(span)
-        if kept is not None and kept[0] == arms and (now - kept[1]).total_seconds() < CACHED_S:
-            return replace(kept[2], marks=marks)
-        data = await self._monitored(span, canary, stable, now, marks)
+    async def _read(self, wanted: _Wanted) -> ChartData:
+        if wanted.span.total_seconds() <= SERIES_S:
+            return await self._recent(wanted)
+        kept = self._kept.get(wanted.span)
+        if kept is not None and kept[0] == wanted.arms and (wanted.now - kept[1]).total_seconds() < CACHED_S:
+            return replace(kept[2], marks=wanted.marks)
+        data = await monitored(
+            self._cloud,
+            self._service,
+            canary=wanted.canary,
+            stable=wanted.stable,
+            start=wanted.start,
+            end=wanted.now,
+            marks=wanted.marks,
+        )
         if not data.problem:
-            self._kept[span] = (arms, now, data)
-        elif kept is not None and kept[0] == arms:
-            return replace(kept[2], marks=marks, problem=data.problem)
+            self._kept[wanted.span] = (wanted.arms, wanted.now, data)
+        elif kept is not None and kept[0] == wanted.arms:
+            return replace(kept[2], marks=wanted.marks, problem=data.problem)
         return data
 
-    async def _recent(
-        self,
-        span: timedelta,
-        canary: str | None,
-        stable: str | None,
-        now: datetime,
-        marks: tuple[Mark, ...],
-        end: int,
-    ) -> ChartData:
+    async def _recent(self, wanted: _Wanted) -> ChartData:
         """From our own closed seconds; only CPU is Monitoring's."""
-        problem = ""
+        now, end, problem = wanted.now, wanted.end, ""
         if self._cpu_at is None or (now - self._cpu_at).total_seconds() >= CACHED_S:
             try:
-                self._cpu = await self._series("CPU", now - span - DELAY, now, MINUTE)
+                self._cpu = await _series(self._cloud, self._service, "CPU", wanted.start - DELAY, now, MINUTE)
                 self._cpu_at = now
             except CanarioError as error:
                 problem = error.what
-        first = end - int(span.total_seconds())
-        arms = [
-            _with_cpu(self._history.arm(name, end), self._cpu, first) if name else Arm() for name in (canary, stable)
-        ]
-        newest = max((points[-1][0] for arm in arms for points in (arm.requests_per_s,) if points), default=None)
+        first = end - int(wanted.span.total_seconds())
+        canary, stable = (
+            _with_cpu(self._history.arm(name, end), self._cpu, first) if name else Arm() for name in wanted.arms
+        )
+        newest = max((arm.requests_per_s[-1][0] for arm in (canary, stable) if arm.requests_per_s), default=None)
         return ChartData(
-            span=span,
-            start=now - span,
+            span=wanted.span,
+            start=wanted.start,
             end=now,
             period=timedelta(seconds=STEP_S),
-            canary=arms[0],
-            stable=arms[1],
-            marks=marks,
+            canary=canary,
+            stable=stable,
+            marks=wanted.marks,
             newest=newest,
             source=_("request logs (CPU: Cloud Monitoring)"),
             problem=problem,
         )
-
-    async def _monitored(
-        self, span: timedelta, canary: str | None, stable: str | None, now: datetime, marks: tuple[Mark, ...]
-    ) -> ChartData:
-        return await monitored(
-            self._cloud, self._service, canary=canary, stable=stable, start=now - span, end=now, marks=marks
-        )
-
-    async def _series(self, metric: str, start: datetime, end: datetime, period: timedelta) -> _Found:
-        return await _series(self._cloud, self._service, metric, start, end, period)
 
 
 async def monitored(

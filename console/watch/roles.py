@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from console.release.moves import CANARY_TAG, largest, resolve_canary
 from console.release.service import Revision, Service
-from console.release.state import Release
+from console.release.state import Release, split_of
 
 SHOWN_AFTER_END = timedelta(hours=1)
 """Server time that a promoted canary is still watched as one."""
@@ -76,8 +76,21 @@ def _canary(
     return tagged
 
 
-def bake_start(roles: Roles, release: Release | None, *, now: datetime, last_look: datetime | None) -> datetime:
-    """When the bake of `roles` began.
+@dataclass(frozen=True, slots=True)
+class BakeStart:
+    """When a bake began, as far as the service and its record tell."""
+
+    at: datetime
+    """Server time from which on seconds may belong to it."""
+    before: int | None = None
+    """Canary's share before the move, whole percent, where the cloud may still have been moving the traffic at `at`:
+    the log then has to show since when the new split holds. None where it held at `at` already."""
+
+
+def bake_start(roles: Roles, release: Release | None, *, now: datetime, last_look: datetime | None) -> BakeStart:
+    """When the bake of `roles` began: never before its split held, as far as that is known.
+
+    A move is recorded before the cloud is asked for it, so the seconds right after it still have the old split.
 
     Args:
         roles: as they are from now on.
@@ -86,7 +99,13 @@ def bake_start(roles: Roles, release: Release | None, *, now: datetime, last_loo
         last_look: server time of the look before, when it was not so yet; None for a console that has just started.
     """
     if release is None or release.canary != roles.canary or release.step != roles.share:
-        return now
+        return BakeStart(now)
     if last_look is not None and now - last_look < timedelta(seconds=30):
-        return now
-    return min(now, release.moved_at)
+        return BakeStart(now)
+    told = release.verdict
+    if told is not None and told.observed_s and told.step == roles.share and told.at >= release.moved_at:
+        # the driving console's bake: it observed so many seconds until then, so it began no later than this
+        return BakeStart(min(now, max(release.moved_at, told.at - timedelta(seconds=told.observed_s))))
+    before = split_of(release.moves[-1].before).shares().get(release.canary, 0) if release.moves else roles.share
+    at = max(release.moved_at, last_look) if last_look is not None else release.moved_at
+    return BakeStart(min(now, at), before if before != roles.share else None)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import gc
 from datetime import datetime, timedelta
+from math import ceil
 from typing import TYPE_CHECKING
 
 from console.clock import Clock
@@ -23,6 +24,7 @@ from console.watch.approvals import ApprovalFeed
 from console.watch.charts import ChartData
 from console.watch.feeds import MetricsFeed, PermissionFeed, ServiceFeed, newest_rates
 from console.watch.history import History
+from console.watch.holding import Holding
 from console.watch.lines import LineWriter
 from console.watch.logfeed import LogFeed, Wanted
 from console.watch.metrics_charts import Charts
@@ -110,6 +112,8 @@ class Watcher:
         self._bake: tuple[str, str | None, int] | None = None
         self._bake_from: float = 0.0
         """Unix second from which on seconds belong to the bake."""
+        self._holding: Holding | None = None
+        """What the log is asked before the bake is judged: since when its split holds. None where that is known."""
         self._judge: Judge | None = None
         self._judged_to = 0
         self._compared: Minutes = {}
@@ -240,15 +244,23 @@ class Watcher:
         judged = self._judge is not None or roles.canary is None or not self._watching
         if roles.bake == self._bake and judged:
             return
-        start = bake_start(roles, self._release, now=now, last_look=self._looked_at)
-        self._bake = roles.bake
-        self._bake_from = start.timestamp()
+        if roles.bake != self._bake:
+            self._begin_bake(roles, now)
         self._judge = None
         if roles.canary is None or not self._watching:
             return
         settings = JudgeSettings(step=roles.share, bake=self._plan.bake, minimum_requests=self._plan.minimum_requests)
         self._judge = self._make_judge(settings)
-        self._judged_to = int(self._bake_from) if self._bake_from == int(self._bake_from) else int(self._bake_from) + 1
+        self._judged_to = ceil(self._bake_from)
+
+    def _begin_bake(self, roles: Roles, now: datetime) -> None:
+        start = bake_start(roles, self._release, now=now, last_look=self._looked_at)
+        self._bake = roles.bake
+        self._bake_from = start.at.timestamp()
+        self._holding = None
+        if start.before is not None and roles.canary is not None and roles.share:
+            moved, seen = ceil(self._bake_from), ceil(now.timestamp())
+            self._holding = Holding(roles.canary, start.before, roles.share, moved, seen)
 
     def _wanted(self) -> Wanted:
         if self._roles.canary is None or self._roles.share == 0:
@@ -285,6 +297,10 @@ class Watcher:
         newest = self._history.newest
         if self._judge is None or canary is None or newest is None or newest < self._judged_to:
             return
+        if self._holding is not None:
+            if (held := self._holding.since(self._history.seconds)) is None:
+                return
+            self._holding, self._judged_to, self._bake_from = None, held, float(held)
         judge = self._judge
         for index, tick in enumerate(list(self._history.ticks(canary, self._judged_to))):
             if index % TICKS_A_SLICE == TICKS_A_SLICE - 1:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from textwrap import wrap
 from time import monotonic
 from typing import Any, ClassVar, TypeVar
@@ -17,7 +18,7 @@ from textual.widgets import Input, Static
 from console.keys import shown_key
 from console.registry import keys_for
 from console.words import _
-from screens import present
+from screens import alerts
 from screens.base import Banner
 from screens.view import View
 
@@ -93,6 +94,11 @@ class Dialog(ModalScreen[T]):
         self._quiet_since = monotonic()
         self._answered = False
         self._said = ""
+        self.overtaken: Callable[[View], str] = lambda _view: ""
+        """Says in a sentence that the question has been answered elsewhere meanwhile; empty while it stands. Whoever
+        opens the dialog sets it. Then no key answers any more, and Esc closes."""
+        self._gone = ""
+        """What `overtaken` said last."""
         self._composed = False
         """Whether the whole body is there: Mount comes after the last of it, the foot alone may come sooner."""
 
@@ -139,8 +145,9 @@ class Dialog(ModalScreen[T]):
         if not self._composed or not self.is_running:
             return  # not whole yet, or on its way out
         self.view = view
-        self.query_one("#dialog-banner", Banner).show(present.banner(view))
-        self._tell(view.notice)
+        self.query_one("#dialog-banner", Banner).show(alerts.banner(view))
+        self._gone = self.overtaken(view)
+        self._tell(self._gone or view.notice)
         self.show_body(view)
         self.foot()
         self._fit()
@@ -194,9 +201,13 @@ class Dialog(ModalScreen[T]):
         key = " ".join(shown_key(k) for k in keys_for("rollback_anywhere", self.view.keymap))
         parts = []
         label = self.confirm_label()
-        if label:
-            parts.append(f"Enter {label}" if self.can_confirm() else _("(Enter does nothing yet)"))
-        parts += [*self.other_labels(), f"Esc {self.leave_label()}", f"{key} {_('Roll back')}"]
+        if self._gone:
+            parts += [_("(Enter does nothing any more)"), f"Esc {_('Close')}"]
+        else:
+            if label:
+                parts.append(f"Enter {label}" if self.can_confirm() else _("(Enter does nothing yet)"))
+            parts += [*self.other_labels(), f"Esc {self.leave_label()}"]
+        parts.append(f"{key} {_('Roll back')}")
         foot = self.query_one("#foot", Static)
         text = "     ".join(parts)
         if getattr(self, "_foot_text", None) != text:
@@ -210,7 +221,7 @@ class Dialog(ModalScreen[T]):
         """Enter: counts only after a moment without one."""
         now = monotonic()
         quiet, self._quiet_since = now - self._quiet_since, now
-        if quiet >= QUIET_S and self.can_confirm():
+        if quiet >= QUIET_S and not self._gone and self.can_confirm():
             self.confirm()
 
     def action_scroll_body(self, lines: int) -> None:
@@ -227,11 +238,14 @@ class Dialog(ModalScreen[T]):
         self.dismiss(None)
 
     def dismiss(self, result: T | None = None) -> AwaitComplete:
-        """Leave with an answer, once: a second key may come before the dialog is gone."""
+        """Leave with an answer, once: a second key may come before the dialog is gone.
+
+        Where the question is not asked any more, whatever key it was leaves with none.
+        """
         if self._answered:
             return AwaitComplete()
         self._answered = True
-        return super().dismiss(result)
+        return super().dismiss(None if self._gone else result)
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         """Enter in an input is Enter."""

@@ -15,7 +15,7 @@ from console.errors import CanarioError
 from console.neighbours import Neighbour
 from console.release.state import Release
 from console.words import _
-from screens import present
+from screens import figures
 from screens.dialogs.base import Dialog, plain
 from screens.view import View
 
@@ -102,8 +102,8 @@ class EnvironmentsDialog(Dialog[Neighbour | None]):
             return first + Content(f"\n    ✖ {neighbour.problem}")
         if service is None:
             return first + Content("\n    …")
-        changed = present.ago(service.updated, self.view.now)
-        parts = [present.split_text(service), release_text(neighbour.release)]
+        changed = figures.ago(service.updated, self.view.now)
+        parts = [figures.split_text(service), release_text(neighbour.release)]
         if changed:
             by = _(" by {who}").format(who=service.last_modifier) if service.last_modifier else ""
             parts.append(_("changed {ago} ago{by}").format(ago=changed, by=by))

@@ -9,7 +9,7 @@ from textual.widgets import Static
 from console.keys import shown_key
 from console.registry import ACTIONS, ActionSpec, Group, Place, action, keys_for
 from console.words import _
-from screens import present
+from screens import alerts, present
 from screens.dialogs.base import Dialog, hanging
 from screens.view import View
 
@@ -53,9 +53,7 @@ class HelpDialog(Dialog[None]):
     def _content(self, view: View) -> Content:
         """The warnings in full, a chapter a group, and what guards a release."""
         width = self.width
-        lines = [
-            Content.styled(f"▲ {hanging(text, width, 2)}", "bold $text-warning") for text in present.warnings(view)
-        ]
+        lines = [Content.styled(f"▲ {hanging(text, width, 2)}", "bold $text-warning") for text in alerts.warnings(view)]
         if way_back := present.way_back(view):
             lines.append(Content.styled(f"✔ {hanging(way_back, width, 2)}", "$text-success"))
         if lines:

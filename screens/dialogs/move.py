@@ -18,7 +18,7 @@ from console.release.guardrails import REASON_LENGTH, ActionKind, Answer, blocke
 from console.release.moves import Proposal
 from console.release.window import moment
 from console.words import _, ngettext
-from screens import present
+from screens import figures
 from screens.dialogs.base import Dialog, field, hanging, plain, titled
 from screens.view import View
 
@@ -202,7 +202,7 @@ def _parties(proposal: Proposal, view: View) -> list[tuple[str, str]]:
     for name in dict.fromkeys([proposal.canary or "", *proposal.before, *proposal.after]):
         role = _("canary") if name == proposal.canary else _("stable") if name == view.snapshot.stable else ""
         if name:
-            found.append((f"{role} {present.short(name, service)}".strip(), name))
+            found.append((f"{role} {figures.short(name, service)}".strip(), name))
     return found
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from console.demo import _parts, _settings, _variables, demo
+from console.demo import Controls, _parts, _settings, _variables, demo
 from console.demo_shared import RunningDemo, announced, find_running, folder
 from console.errors import SettingsError, UsageError
 from console.settings import Settings
@@ -49,6 +49,21 @@ def test_a_running_demo_is_found_by_its_user_and_forgotten_when_it_ends(running:
         assert running.speed() == 5.0
     assert list(folder().iterdir()) == []
     assert find_running() is None
+
+
+def test_the_demos_clock_is_followed_where_another_terminal_turns_it(running: RunningDemo) -> None:
+    ours, theirs = Controls(running, "healthy", 1.0), Controls(running, "healthy", 1.0)
+    theirs.set_speed(20.0)
+    assert ours.speed == 1.0
+    ours.follow()
+    assert ours.speed == 20.0
+
+
+def test_a_simulator_that_does_not_answer_leaves_the_speed_as_it_was_known(running: RunningDemo) -> None:
+    nobody = replace(running, control="http://127.0.0.1:9")
+    clock = Controls(nobody, "healthy", 5.0)
+    clock.follow()
+    assert clock.speed == 5.0
 
 
 def test_what_a_killed_demo_left_is_ignored_and_removed(running: RunningDemo) -> None:

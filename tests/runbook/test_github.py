@@ -20,6 +20,7 @@ from console.errors import CanarioError, CredentialsError, QuotaError, Unavailab
 from console.github.client import GitHub
 from console.github.errors import Forbidden, NotThere
 from console.runbook.evidence import Evidence, Result
+from console.runbook.kinds.base import Known
 from console.settings import GitHubSettings, Settings
 from console.simulator.checkout import Checkout, git
 from console.simulator.server import Simulator
@@ -429,3 +430,22 @@ async def until(condition: Callable[[], bool], seconds: float = 20.0) -> None:
     while not condition():
         assert time.monotonic() < ends, "waited in vain"
         await asyncio.sleep(0.02)
+
+
+async def test_what_enter_merges_is_named_as_far_as_it_is_known(bench: Bench) -> None:
+    merge = bench.step("github", check="merged", merge=True)
+    known = Known("acme/wa-orchestrator", "main", "128")
+    assert merge.explain_of(known) == (
+        "Once it is approved and green: PUT /repos/acme/wa-orchestrator/pulls/128/merge, merge_method merge.",
+    )
+    assert merge.explain_of(Known(pull_request="128")) == (
+        "Once it is approved and green: merges #128 of the checkout's origin, merge_method merge.",
+    )
+    dispatch = bench.step("github", check="dispatch", workflow="deploy.yml")
+    assert dispatch.explain_of(replace(known, base="trunk")) == (
+        "POST /repos/acme/wa-orchestrator/actions/workflows/deploy.yml/dispatches",
+        "ref trunk, inputs -",
+    )
+    for step in (merge, dispatch):
+        for line in (*step.explain(), *step.explain_of(known)):
+            assert not {"OWNER", "NAME", "NUMBER"} & set(line.split("/"))

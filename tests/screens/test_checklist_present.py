@@ -11,7 +11,7 @@ from stub import ME, NOON
 
 from console.runbook.evidence import Result
 from console.runbook.kinds.base import Observation
-from console.runbook.progress import State, StepView
+from console.runbook.progress import State, StepView, state_word
 from screens import checklist_present as present
 from screens.checklist import release_line
 
@@ -28,7 +28,7 @@ def view(checklist: made.Checklist, own: str) -> StepView:
 
 def test_every_state_has_a_glyph_and_a_word_of_its_own() -> None:
     assert len({present.GLYPHS[state][0] for state in State}) == len(State)
-    assert len({present.state_word(state) for state in State}) == len(State)
+    assert len({state_word(state) for state in State}) == len(State)
 
 
 def test_phases_are_headings_and_count_what_is_done() -> None:

@@ -324,6 +324,77 @@ async def test_an_image_that_changed_while_the_dialog_was_read_is_not_signed() -
         assert "The image has changed since you read it" in words(app), words(app)
 
 
+async def test_a_dialog_over_a_step_that_passed_meanwhile_says_so_and_enter_does_nothing() -> None:
+    app, walk = opened(made.stands(made.before("pr_merged")))
+    async with app.run_test(size=(120, 40)) as pilot:
+        await press(pilot, "k", "enter")
+        assert "Enter Do it" in words(app)
+        walk.latest = made.stands((*made.before("pr_merged"), "pr_merged"))
+        await settle(pilot)
+        assert f"settled meanwhile by {ME}. all well" in words(app)
+        assert "(Enter does nothing any more) Esc Close F9 Roll back" in words(app)
+        await press(pilot, "enter", "enter")
+        assert isinstance(app.screen, Dialog)
+        await press(pilot, "escape")
+        assert not isinstance(app.screen, Dialog)
+        assert walk.asked == []
+
+
+async def test_a_dialog_over_a_step_that_another_console_runs_waits_until_that_has_ended() -> None:
+    app, walk = opened(made.stands(made.before("pr_merged")))
+    async with app.run_test(size=(120, 40)) as pilot:
+        await press(pilot, "k", "enter")
+        theirs = Running(made.JUAN, NOON, ours=False)
+        walk.latest = made.stands(made.before("pr_merged"), running={"pr_merged": theirs})
+        await settle(pilot)
+        assert f"{made.JUAN} has started this step meanwhile." in words(app)
+        await press(pilot, "enter")
+        assert walk.asked == []
+        walk.latest = made.stands(made.before("pr_merged"))  # it was stopped there
+        await settle(pilot)
+        await press(pilot, "enter")
+        assert walk.asked == [("run", "pr_merged")]
+
+
+async def test_a_case_that_another_console_has_answered_is_not_answered_over_it() -> None:
+    app, walk = opened(made.uat_half_done())
+    async with app.run_test(size=(120, 40)) as pilot:
+        await press(pilot, "k", "enter")
+        assert "UAT-14" in words(app)
+        known = made.passed(
+            "uat", result=Result.PARTIAL, sentence="14 of 26", items=made.cases(*["pass"] * 13, "fail"), by=made.JUAN
+        )
+        walk.latest = made.stands(made.before("uat"), known=(known,))
+        await settle(pilot)
+        assert "has answered this case meanwhile: fail." in words(app)
+        await press(pilot, *"seen", "f2", "enter", "escape")
+        assert walk.asked == []
+
+
+async def test_a_skip_is_asked_for_no_more_once_the_step_has_passed() -> None:
+    done = (*made.before("uat"), "uat")
+    app, walk = opened(made.stands(done))
+    async with app.run_test(size=(120, 40)) as pilot:
+        await press(pilot, "k", "s", *[" " if key == "_" else key for key in REASON.replace(" ", "_")])
+        walk.latest = made.stands((*done, "load_test"))
+        await settle(pilot)
+        await press(pilot, "enter", "escape")
+        assert walk.asked == []
+
+
+async def test_a_seat_that_was_given_up_meanwhile_is_not_taken_by_an_old_question() -> None:
+    driven = made.stands(made.before("load_test"), me=made.READER)
+    app, walk = opened(driven)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await press(pilot, "k", "enter")
+        assert "Take over?" in words(app)
+        walk.latest = replace(driven, me=replace(driven.me, driver="", drives=False))
+        await settle(pilot)
+        assert "nobody drives this release now." in words(app)
+        await press(pilot, *"a_good_long_reason", "enter", "escape")
+        assert walk.asked == []
+
+
 @pytest.mark.parametrize("screen", ["c", "k", "l", "h"])
 async def test_a_forged_approval_is_told_on_every_screen_with_who_forged_it(screen: str) -> None:
     app, _walk = opened(made.forged())

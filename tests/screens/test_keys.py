@@ -25,6 +25,7 @@ from textual.widgets import Input
 from console.actions.outcome import RollbackProgress
 from console.app import ConsoleApp
 from console.errors import CanarioError, UnavailableError
+from console.opening import FASTEST
 from console.settings import Settings
 from console.verdict.base import Word
 from console.watch.snapshot import Snapshot
@@ -499,8 +500,13 @@ class Clockwork:
     speed = 5.0
     running = True
 
+    theirs: float | None = None
+
     def set_speed(self, speed: float) -> None:
         self.speed = speed
+
+    def follow(self) -> None:
+        self.speed = self.theirs or self.speed
 
 
 async def test_the_demos_clock_is_turned_by_less_and_greater_than() -> None:
@@ -515,6 +521,32 @@ async def test_the_demos_clock_is_turned_by_less_and_greater_than() -> None:
         await press(pilot, "<", "<")
         await app.workers.wait_for_complete()
         assert clock.speed == 2.0
+
+
+async def test_the_fastest_that_the_demo_allows_is_reached_and_told() -> None:
+    clock = Clockwork()
+    clock.speed = FASTEST / 2
+    app = make_app(healthy(), demo=clock)
+    async with app.run_test(size=(120, 40)) as pilot:
+        for _time in range(2):
+            await press(pilot, ">")
+            await app.workers.wait_for_complete()
+        assert clock.speed == FASTEST
+        await settle(pilot)
+        told = str([each.message for each in app._notifications])
+        assert "The demo's clock runs at 1000× already: no further." in told
+
+
+async def test_the_banner_follows_a_clock_that_another_terminal_turns(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("console.app.FOLLOW_S", 0.05)
+    clock = Clockwork()
+    app = make_app(healthy(), demo=clock)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await settle(pilot)
+        assert "clock 5×" in screen_text(app)
+        clock.theirs = 200.0
+        while "clock 200×" not in screen_text(app):
+            await pilot.pause(0.02)
 
 
 async def test_a_simulator_that_has_ended_is_told_in_the_demos_banner() -> None:

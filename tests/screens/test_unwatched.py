@@ -55,12 +55,12 @@ async def test_after_a_day_it_is_shown_as_ended_unwatched_and_leaving_asks_nothi
 
 
 async def test_its_age_and_the_way_back_are_told_among_the_warnings() -> None:
-    from screens import present
+    from screens import alerts
 
     app = make_app(at_full(timedelta(days=3)))
     async with app.run_test(size=(120, 40)) as pilot:
         await settle(pilot)
-        told = present.warnings(app.current)[0]
+        told = alerts.warnings(app.current)[0]
         assert "at 100 % for 3 d" in told
         assert "2026-11-22 12:04 UTC" in told
 

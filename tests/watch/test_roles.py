@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import timedelta
 
 from console.release.split import TrafficSplit
-from console.release.state import Move, Release, lines_of
-from console.watch.roles import Roles, assign, bake_start
+from console.release.state import Move, Release, VerdictRecord, lines_of
+from console.watch.roles import BakeStart, Roles, assign, bake_start
 from tests.watch.fakes import CANARY, REVISIONS, STABLE, START, service
 
 
@@ -58,29 +58,60 @@ def test_nothing_is_known_before_the_first_read() -> None:
     assert assign(None, None, (), None) == Roles()
 
 
-def move(at: int, percent: int) -> Move:
-    """A move, `at` seconds after START."""
-    return Move(kind="shift", at=START + timedelta(seconds=at), by="maria", percent=percent, before=())
+def move(at: int, percent: int, before: int = 0) -> Move:
+    """A move, `at` seconds after START, from `before` percent."""
+    split = lines_of(TrafficSplit.of({CANARY: before, STABLE: 100 - before} if before else {STABLE: 100}))
+    return Move(kind="shift", at=START + timedelta(seconds=at), by="maria", percent=percent, before=split)
+
+
+AT_TEN = Roles(CANARY, STABLE, 10, "r1")
 
 
 def test_a_bake_seen_beginning_begins_now() -> None:
     at_ten = release(step=10, moves=(move(0, 10),))
-    roles = Roles(CANARY, STABLE, 10, "r1")
     now = START + timedelta(seconds=4)
-    assert bake_start(roles, at_ten, now=now, last_look=now - timedelta(seconds=1)) == now
+    assert bake_start(AT_TEN, at_ten, now=now, last_look=now - timedelta(seconds=1)) == BakeStart(now)
 
 
-def test_a_console_that_joins_takes_the_recorded_moment() -> None:
+def test_a_console_that_joins_takes_the_recorded_moment_and_asks_the_log_since_when_it_holds() -> None:
     at_ten = release(step=10, moves=(move(0, 10),))
-    roles = Roles(CANARY, STABLE, 10, "r1")
     now = START + timedelta(seconds=200)
-    assert bake_start(roles, at_ten, now=now, last_look=None) == START
-    assert bake_start(roles, at_ten, now=now, last_look=START - timedelta(minutes=5)) == START
+    assert bake_start(AT_TEN, at_ten, now=now, last_look=None) == BakeStart(START, before=0)
+    assert bake_start(AT_TEN, at_ten, now=now, last_look=START - timedelta(minutes=5)) == BakeStart(START, before=0)
+
+
+def test_a_look_after_the_move_that_still_saw_the_old_split_bounds_the_bake() -> None:
+    at_ten = release(step=10, moves=(move(0, 10, before=50),))
+    now = START + timedelta(seconds=60)
+    looked = START + timedelta(seconds=20)
+    assert bake_start(AT_TEN, at_ten, now=now, last_look=looked) == BakeStart(looked, before=50)
+
+
+def test_the_driving_consoles_own_bake_is_taken_over_without_the_seconds_before_it() -> None:
+    told = VerdictRecord(word="INCONCLUSIVE", at=START + timedelta(seconds=95), step=10, observed_s=90.0)
+    at_ten = release(step=10, moves=(move(0, 10),), verdict=told)
+    now = START + timedelta(seconds=200)
+    assert bake_start(AT_TEN, at_ten, now=now, last_look=None) == BakeStart(START + timedelta(seconds=5))
+
+
+def test_a_verdict_on_an_earlier_bake_or_on_nothing_yet_says_nothing_of_this_one() -> None:
+    told = VerdictRecord(word="PASS", at=START - timedelta(seconds=5), step=10, observed_s=300.0)
+    other = VerdictRecord(word="PASS", at=START + timedelta(seconds=5), step=50, observed_s=3.0)
+    nothing = VerdictRecord(word="INCONCLUSIVE", at=START + timedelta(seconds=150), step=10)
+    now = START + timedelta(seconds=200)
+    for verdict in (told, other, nothing):
+        at_ten = release(step=10, moves=(move(0, 10),), verdict=verdict)
+        assert bake_start(AT_TEN, at_ten, now=now, last_look=None) == BakeStart(START, before=0)
+
+
+def test_a_move_that_left_the_share_as_it_was_needs_no_answer_from_the_log() -> None:
+    at_ten = release(step=10, moves=(move(0, 10, before=10),))
+    assert bake_start(AT_TEN, at_ten, now=START + timedelta(seconds=200), last_look=None) == BakeStart(START)
 
 
 def test_a_share_that_nobody_recorded_bakes_from_now() -> None:
     at_ten = release(step=10, moves=(move(0, 10),))
     roles = Roles(CANARY, STABLE, 30, "r1")
     now = START + timedelta(seconds=200)
-    assert bake_start(roles, at_ten, now=now, last_look=None) == now
-    assert bake_start(roles, None, now=now, last_look=None) == now
+    assert bake_start(roles, at_ten, now=now, last_look=None) == BakeStart(now)
+    assert bake_start(roles, None, now=now, last_look=None) == BakeStart(now)

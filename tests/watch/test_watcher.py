@@ -186,6 +186,24 @@ async def test_a_console_that_joins_gets_the_bake_back_from_the_log() -> None:
         assert verdict.observed >= timedelta(seconds=20)
 
 
+async def test_a_console_that_joins_does_not_count_the_seconds_that_the_cloud_took_to_move() -> None:
+    rig = Rig()
+    rig.cloud.clock.advance(100)
+    rig.cloud.server_clock.observe(rig.cloud.clock.now())
+    rig.move(10, annotate=True, at=60.0)
+    now = rig.cloud.unix()
+    for second in range(40):  # twelve seconds after the move's record the canary gets its first request
+        rig.cloud.logs.logged += [request(now - 40.5 + second, STABLE) for _n in range(18)]
+        rig.cloud.logs.logged += [request(now - 40.5 + second, CANARY) for _n in range(2 if second > 12 else 0)]
+    await rig.watcher.refresh()  # the session looks once before the feeds run
+    async with running(rig) as watcher:
+        await rig.turn(7, canary=2, stable=18)
+        verdict = watcher.latest.verdict
+        assert verdict is not None
+        assert timedelta(seconds=20) < verdict.observed < timedelta(seconds=34)
+        assert verdict.stable.requests == 9 * verdict.canary.requests
+
+
 async def test_a_write_of_ours_is_in_the_picture_before_the_next_read() -> None:
     rig = Rig()
     async with running(rig) as watcher:

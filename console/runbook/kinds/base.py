@@ -342,6 +342,22 @@ class StepKind(ABC):
         """What it will do, exactly: the command line, the request, the message; a line each, translated."""
         return ()
 
+    def explain_of(self, known: Known) -> tuple[str, ...]:
+        """The same, naming what is known of the release by now."""
+        return self.explain()
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What the words of a step may name."""
+
+    repository: str = ""
+    """`owner/name` on GitHub as the settings say it; empty: the one of the checkout's `origin`."""
+    base: str = "main"
+    """Branch that releases are made from."""
+    pull_request: str = ""
+    """The release's number; empty before it is known."""
+
 
 def checked(kind: type[StepKind], step: Step) -> StepKind:
     """`step` with its kind, settings checked.

@@ -17,7 +17,7 @@ from console.github.model import PullRequest, WorkflowRun
 from console.runbook import github_site as site
 from console.runbook import workflows
 from console.runbook.evidence import Evidence, Progress, Result
-from console.runbook.kinds.base import KindSettings, StepContext, StepKind
+from console.runbook.kinds.base import KindSettings, Known, StepContext, StepKind
 from console.runbook.model import Step
 from console.settings_types import Duration, Problem
 from console.words import _
@@ -131,8 +131,14 @@ class GitHubStep(StepKind):
 
     def explain(self) -> tuple[str, ...]:
         """What is asked of GitHub, or sent to it."""
+        return self.explain_of(Known())
+
+    def explain_of(self, known: Known) -> tuple[str, ...]:
+        """The same, with the repository and the pull request where they are known."""
         settings = self._settings
-        pull = f"#{settings.number}" if settings.number else _("the release's pull request")
+        number = str(settings.number or known.pull_request)
+        pull = f"#{number}" if number else _("the release's pull request")
+        repository = known.repository or _("the checkout's origin")
         match settings.check:
             case "form":
                 return (
@@ -145,9 +151,15 @@ class GitHubStep(StepKind):
             case "approvals":
                 return (_("Reads the reviews of {pull}; its author's does not count.").format(pull=pull),)
             case "merged" if settings.merge:
+                if not known.repository or not number:
+                    return (
+                        _("Once it is approved and green: merges {pull} of {repository}, merge_method merge.").format(
+                            pull=pull, repository=repository
+                        ),
+                    )
                 return (
                     _("Once it is approved and green: PUT {path}, merge_method merge.").format(
-                        path="/repos/OWNER/NAME/pulls/NUMBER/merge"
+                        path=f"/repos/{known.repository}/pulls/{number}/merge"
                     ),
                 )
             case "merged":
@@ -155,11 +167,12 @@ class GitHubStep(StepKind):
             case "workflow":
                 return (_("Follows the run of {file} for the merge commit.").format(file=settings.workflow),)
         inputs = ", ".join(f"{name}={value}" for name, value in self._inputs().items())
-        path = f"/repos/OWNER/NAME/actions/workflows/{settings.workflow}/dispatches"
-        return (
-            f"POST {path}",
-            _("ref {ref}, inputs {inputs}").format(ref=settings.ref or "main", inputs=inputs or "-"),
+        ran = (
+            f"POST /repos/{known.repository}/actions/workflows/{settings.workflow}/dispatches"
+            if known.repository
+            else _("Starts {file} of {repository}.").format(file=settings.workflow, repository=repository)
         )
+        return (ran, _("ref {ref}, inputs {inputs}").format(ref=settings.ref or known.base, inputs=inputs or "-"))
 
     # -- the pull request -----------------------------------------------------------------------------------------
 
