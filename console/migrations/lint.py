@@ -91,9 +91,9 @@ def lint(text: str, dialect: Dialect | str, facts: Facts | None = None) -> tuple
     return tuple(_judge(number, piece, context) for number, piece in enumerate(pieces, 1))
 
 
-def unreadable(text: str = "") -> StatementVerdict:
+def unreadable(dialect: Dialect, text: str = "") -> StatementVerdict:
     """The verdict on a file that is no text."""
-    return StatementVerdict(1, 1, text, Verdict.UNKNOWN, (Finding(unknown.UNREADABLE),))
+    return StatementVerdict(1, 1, text, Verdict.UNKNOWN, (Finding(unknown.UNREADABLE, dialect),))
 
 
 def _judge(number: int, piece: Piece, context: Context) -> StatementVerdict:
@@ -140,14 +140,14 @@ def _sharpen(outcome: Outcome, context: Context) -> None:
 
 def _outcome(piece: Piece, context: Context) -> Outcome:
     if piece.oddities:
-        odd = Outcome()
+        odd = Outcome(context.dialect)
         for oddity in piece.oddities:
             odd.find(_ODD[oddity])
         return odd
     if _reads_otherwise(piece, context):
-        return _unknown(unknown.AMBIGUOUS)
+        return _unknown(unknown.AMBIGUOUS, context.dialect)
     if len(piece.tokens) > MAX_TOKENS:
-        return _unknown(unknown.TOO_LONG)
+        return _unknown(unknown.TOO_LONG, context.dialect)
     first = Reader(piece.tokens, context.dialect).word()
     for form in _FORMS.get(first, ()):
         try:
@@ -174,11 +174,11 @@ def _confirmed(outcome: Outcome, piece: Piece, context: Context) -> Outcome:
     agrees = outcome.findings and sqlglot_agrees(piece.tokens, outcome, context.dialect)
     if agrees and context.dialect is Dialect.POSTGRES:
         agrees = pglast_agrees(piece.sql, outcome)
-    return outcome if agrees else _unknown(unknown.PARSERS_DISAGREE)
+    return outcome if agrees else _unknown(unknown.PARSERS_DISAGREE, context.dialect)
 
 
-def _unknown(rule: Rule) -> Outcome:
-    outcome = Outcome()
+def _unknown(rule: Rule, dialect: Dialect) -> Outcome:
+    outcome = Outcome(dialect)
     outcome.find(rule)
     return outcome
 

@@ -214,4 +214,4 @@ def test_a_huge_file_is_judged_in_a_time_that_grows_with_its_length(text: str) -
 def test_no_rule_is_without_a_reason_and_a_page_to_read() -> None:
     for rule in RULES.values():
         assert rule.reason.endswith((".", ":"))
-        assert rule.source.startswith("https://")
+        assert all(source.startswith("https://") for source in rule.sources.values())
