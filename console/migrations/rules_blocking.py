@@ -22,6 +22,19 @@ VOLATILE_DEFAULT = Rule(
     safer=N_("Add the column without it, then set the default, and fill old rows in batches."),
     examples=((Dialect.POSTGRES, "ALTER TABLE reservas ADD COLUMN ficha uuid DEFAULT gen_random_uuid()"),),
 )
+COMPUTED_DEFAULT = Rule(
+    id="computed-default",
+    verdict=Verdict.BLOCKING,
+    reason=N_(
+        "The default of {name} is no constant: it is computed when this runs, and every old row of {table} gets that one value; where one function in it is volatile, all rows are rewritten under {lock}."
+    ),
+    sources=pages(postgres="sql-altertable.html#SQL-ALTERTABLE-NOTES"),
+    safer=N_("Use a constant or CURRENT_TIMESTAMP, or add it nullable and let code fill it."),
+    examples=(
+        (Dialect.POSTGRES, "ALTER TABLE reservas ADD COLUMN quien text DEFAULT 'x' || current_user"),
+        (Dialect.POSTGRES, "ALTER TABLE reservas ADD COLUMN vence timestamptz DEFAULT now() + interval '1 day'"),
+    ),
+)
 SERIAL_COLUMN = Rule(
     id="serial-column",
     verdict=Verdict.BLOCKING,
@@ -340,6 +353,7 @@ EXISTS_ALREADY = Rule(
 BLOCKING = (
     INDEX_LOCKS_WRITES,
     VOLATILE_DEFAULT,
+    COMPUTED_DEFAULT,
     SERIAL_COLUMN,
     AUTO_INCREMENT_COLUMN,
     STORED_COLUMN,

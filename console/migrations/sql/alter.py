@@ -260,6 +260,8 @@ def _judge_default(column: Column, context: Context, outcome: Outcome, table: st
                 rule = incompatible.NOT_NULL_COLUMN
         case Default.VOLATILE:
             rule = blocking.VOLATILE_DEFAULT
+        case Default.COMPUTED:
+            rule = blocking.COMPUTED_DEFAULT
         case Default.OTHER:
             rule = unknown.UNKNOWN_DEFAULT
         case Default.EXPRESSION:
