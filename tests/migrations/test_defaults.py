@@ -1,4 +1,4 @@
-"""A new column passes with a constant, or with the clock's own word where the database takes it, and with nothing else."""
+"""A new column passes with a constant, or the clock's own word where the database takes it, and with nothing else."""
 
 from __future__ import annotations
 
