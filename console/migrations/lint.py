@@ -13,6 +13,7 @@ from console.migrations import rules_additive as additive
 from console.migrations import rules_blocking as blocking
 from console.migrations import rules_unknown as unknown
 from console.migrations.facts import Facts
+from console.migrations.sql.acting import acting_function
 from console.migrations.sql.alter import read_alter_table
 from console.migrations.sql.forms import Context, Outcome
 from console.migrations.sql.grammar import Reader, Refused
@@ -66,6 +67,9 @@ _ODD: dict[Oddity, Rule] = {
     Oddity.NUL: unknown.UNREADABLE,
     Oddity.TOO_LONG: unknown.TOO_LONG,
 }
+
+_READ_BY_OTHERS = frozenset({"create_view", "add_column", "create_index"})
+"""Kinds of statement whose expressions are computed when somebody reads; a new table's defaults are new code's own."""
 
 _KEEPS_NAMES = frozenset(
     {"create_table", "create_index", "add_column", "validate_constraint", "set_timeout", "comment", "create_view"}
@@ -171,6 +175,11 @@ def _confirmed(outcome: Outcome, piece: Piece, context: Context) -> Outcome:
     """`outcome`, where the other parsers do not object to what it calls additive."""
     if any(finding.rule.verdict is not Verdict.ADDITIVE for finding in outcome.findings):
         return outcome
+    acting = acting_function(piece.tokens) if outcome.kind in _READ_BY_OTHERS else ""
+    if acting:
+        odd = Outcome(context.dialect)
+        odd.find(unknown.ACTING_FUNCTION, name=acting)
+        return odd
     agrees = outcome.findings and sqlglot_agrees(piece.tokens, outcome, context.dialect)
     if agrees and context.dialect is Dialect.POSTGRES:
         agrees = pglast_agrees(piece.sql, outcome)

@@ -102,6 +102,22 @@ OPAQUE_CODE = Rule(
         (Dialect.POSTGRES, "CREATE FUNCTION f() RETURNS int LANGUAGE sql AS 'SELECT 1'"),
     ),
 )
+ACTING_FUNCTION = Rule(
+    id="acting-function",
+    verdict=Verdict.UNKNOWN,
+    reason=N_("Whoever reads it calls {name}, which waits or does something."),
+    sources=pages(
+        mysql="miscellaneous-functions.html",
+        postgres="functions-admin.html",
+        sqlite="lang_corefunc.html#load_extension",
+    ),
+    safer=N_("Let code call it."),
+    examples=(
+        (Dialect.MYSQL, "CREATE VIEW v AS SELECT SLEEP(9) FROM reservas"),
+        (Dialect.POSTGRES, "CREATE VIEW v AS SELECT nextval('s') FROM reservas"),
+        (Dialect.SQLITE, "CREATE VIEW v AS SELECT load_extension('x.so')"),
+    ),
+)
 SERVER_SETTING = Rule(
     id="server-setting",
     verdict=Verdict.UNKNOWN,
@@ -155,6 +171,7 @@ UNKNOWN = (
     UNREADABLE,
     TOO_LONG,
     OPAQUE_CODE,
+    ACTING_FUNCTION,
     SERVER_SETTING,
     TEMPORARY,
     UNKNOWN_DEFAULT,
