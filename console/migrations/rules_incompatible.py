@@ -11,7 +11,7 @@ RENAME = Rule(
     verdict=Verdict.INCOMPATIBLE,
     reason=N_("Old code still uses the old name and fails."),
     sources=pages(
-        mysql="rename-table.html", postgres="https://squawkhq.com/docs/renaming-column", sqlite="lang_altertable.html"
+        mysql="alter-table.html", postgres="https://squawkhq.com/docs/renaming-column", sqlite="lang_altertable.html"
     ),
     safer=N_("Add the new one beside it, write both, move over, drop the old one later."),
     examples=(
@@ -268,7 +268,7 @@ DROP_OTHER = Rule(
     id="drop-object",
     verdict=Verdict.INCOMPATIBLE,
     reason=N_("What is dropped may still be used by old code."),
-    sources=pages(mysql="drop-view.html", postgres="sql-dropview.html", sqlite="lang_dropview.html"),
+    sources=pages(mysql="sql-data-definition-statements.html", postgres="ddl-depend.html", sqlite="lang_dropview.html"),
     safer=N_("Drop it in a later release."),
     examples=(
         (Dialect.POSTGRES, "DROP VIEW hoy"),
