@@ -80,7 +80,7 @@ def _judge(content: bytes, dialect: Dialect) -> tuple[StatementVerdict, ...]:
     try:
         text = content.decode("utf-8")
     except UnicodeDecodeError:
-        return (unreadable(content.decode("utf-8", "replace")),)
+        return (unreadable(dialect, content.decode("utf-8", "replace")),)
     return judge(text, dialect)
 
 

@@ -13,6 +13,7 @@ from console.migrations import rules_additive as additive
 from console.migrations import rules_blocking as blocking
 from console.migrations import rules_unknown as unknown
 from console.migrations.facts import Facts
+from console.migrations.sql.acting import acting_function
 from console.migrations.sql.alter import read_alter_table
 from console.migrations.sql.forms import Context, Outcome
 from console.migrations.sql.grammar import Reader, Refused
@@ -67,6 +68,9 @@ _ODD: dict[Oddity, Rule] = {
     Oddity.TOO_LONG: unknown.TOO_LONG,
 }
 
+_READ_BY_OTHERS = frozenset({"create_view", "add_column", "create_index"})
+"""Kinds of statement whose expressions are computed when somebody reads; a new table's defaults are new code's own."""
+
 _KEEPS_NAMES = frozenset(
     {"create_table", "create_index", "add_column", "validate_constraint", "set_timeout", "comment", "create_view"}
 )
@@ -91,9 +95,9 @@ def lint(text: str, dialect: Dialect | str, facts: Facts | None = None) -> tuple
     return tuple(_judge(number, piece, context) for number, piece in enumerate(pieces, 1))
 
 
-def unreadable(text: str = "") -> StatementVerdict:
+def unreadable(dialect: Dialect, text: str = "") -> StatementVerdict:
     """The verdict on a file that is no text."""
-    return StatementVerdict(1, 1, text, Verdict.UNKNOWN, (Finding(unknown.UNREADABLE),))
+    return StatementVerdict(1, 1, text, Verdict.UNKNOWN, (Finding(unknown.UNREADABLE, dialect),))
 
 
 def _judge(number: int, piece: Piece, context: Context) -> StatementVerdict:
@@ -140,14 +144,14 @@ def _sharpen(outcome: Outcome, context: Context) -> None:
 
 def _outcome(piece: Piece, context: Context) -> Outcome:
     if piece.oddities:
-        odd = Outcome()
+        odd = Outcome(context.dialect)
         for oddity in piece.oddities:
             odd.find(_ODD[oddity])
         return odd
     if _reads_otherwise(piece, context):
-        return _unknown(unknown.AMBIGUOUS)
+        return _unknown(unknown.AMBIGUOUS, context.dialect)
     if len(piece.tokens) > MAX_TOKENS:
-        return _unknown(unknown.TOO_LONG)
+        return _unknown(unknown.TOO_LONG, context.dialect)
     first = Reader(piece.tokens, context.dialect).word()
     for form in _FORMS.get(first, ()):
         try:
@@ -171,14 +175,19 @@ def _confirmed(outcome: Outcome, piece: Piece, context: Context) -> Outcome:
     """`outcome`, where the other parsers do not object to what it calls additive."""
     if any(finding.rule.verdict is not Verdict.ADDITIVE for finding in outcome.findings):
         return outcome
+    acting = acting_function(piece.tokens) if outcome.kind in _READ_BY_OTHERS else ""
+    if acting:
+        odd = Outcome(context.dialect)
+        odd.find(unknown.ACTING_FUNCTION, name=acting)
+        return odd
     agrees = outcome.findings and sqlglot_agrees(piece.tokens, outcome, context.dialect)
     if agrees and context.dialect is Dialect.POSTGRES:
         agrees = pglast_agrees(piece.sql, outcome)
-    return outcome if agrees else _unknown(unknown.PARSERS_DISAGREE)
+    return outcome if agrees else _unknown(unknown.PARSERS_DISAGREE, context.dialect)
 
 
-def _unknown(rule: Rule) -> Outcome:
-    outcome = Outcome()
+def _unknown(rule: Rule, dialect: Dialect) -> Outcome:
+    outcome = Outcome(dialect)
     outcome.find(rule)
     return outcome
 

@@ -25,7 +25,7 @@ def locks(statement: Statement, engine: str) -> str:
     """
     if statement.session:
         return _("none: it sets our own session")
-    holding = [finding for finding in statement.findings if "{lock}" in finding.rule.reason]
+    holding = [finding for finding in statement.findings if finding.locks]
     lock = next((name for finding in holding if (name := dict(finding.names).get("lock"))), "")
     if lock:
         return _("{lock}, as long as the table takes").format(lock=lock)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from console.migrations.manuals import pages
 from console.migrations.verdict import Dialect, Rule, Verdict
 from console.words import N_
 
@@ -9,7 +10,7 @@ NEW_TABLE = Rule(
     id="new-table",
     verdict=Verdict.ADDITIVE,
     reason=N_("{table} is new: no code that runs knows it."),
-    source="https://www.postgresql.org/docs/current/sql-createtable.html",
+    sources=pages(mysql="create-table.html", postgres="sql-createtable.html", sqlite="lang_createtable.html"),
     examples=(
         (Dialect.MYSQL, "CREATE TABLE avisos (id BIGINT PRIMARY KEY, texto VARCHAR(500)) ENGINE=InnoDB"),
         (Dialect.POSTGRES, "CREATE TABLE avisos (id bigint PRIMARY KEY, texto text)"),
@@ -20,18 +21,29 @@ NEW_TABLE_FK = Rule(
     id="new-table-foreign-key",
     verdict=Verdict.ADDITIVE,
     reason=N_(
-        "The foreign key locks {name} against writes for a moment (SHARE ROW EXCLUSIVE on PostgreSQL, a metadata lock on MySQL); the new table has no rows to check. Once new code has written rows, rows of {name} that they point at cannot be deleted."
+        "The foreign key locks {name} against writes for a moment; the new table has no rows to check. Once new code has written rows, rows of {name} that they point at cannot be deleted."
     ),
-    source="https://www.postgresql.org/docs/current/sql-createtable.html",
+    sources=pages(mysql="create-table-foreign-keys.html", postgres="sql-createtable.html", sqlite="foreignkeys.html"),
     examples=(
         (Dialect.POSTGRES, "CREATE TABLE avisos (id bigint PRIMARY KEY, reserva_id bigint REFERENCES reservas(id))"),
     ),
+    reasons={
+        Dialect.POSTGRES: N_(
+            "The foreign key locks {name} against writes for a moment (SHARE ROW EXCLUSIVE); the new table has no rows to check. Once new code has written rows, rows of {name} that they point at cannot be deleted."
+        ),
+        Dialect.MYSQL: N_(
+            "The foreign key locks {name} for a moment (a metadata lock); the new table has no rows to check. Once new code has written rows, rows of {name} that they point at cannot be deleted."
+        ),
+        Dialect.SQLITE: N_(
+            "The new table has no rows to check. Once new code has written rows, rows of {name} that they point at cannot be deleted, where PRAGMA foreign_keys is on."
+        ),
+    },
 )
 NEW_VIEW = Rule(
     id="new-view",
     verdict=Verdict.ADDITIVE,
     reason=N_("{table} is a new view: it reads, and no code that runs knows it."),
-    source="https://www.postgresql.org/docs/current/sql-createview.html",
+    sources=pages(mysql="create-view.html", postgres="sql-createview.html", sqlite="lang_createview.html"),
     examples=(
         (Dialect.MYSQL, "CREATE VIEW hoy AS SELECT id FROM reservas WHERE dia = CURRENT_DATE"),
         (Dialect.POSTGRES, "CREATE MATERIALIZED VIEW totales AS SELECT count(*) FROM reservas WITH NO DATA"),
@@ -41,7 +53,7 @@ NEW_TYPE = Rule(
     id="new-type",
     verdict=Verdict.ADDITIVE,
     reason=N_("{name} is a new type, which no column has yet."),
-    source="https://www.postgresql.org/docs/current/sql-createtype.html",
+    sources=pages(postgres="sql-createtype.html"),
     examples=((Dialect.POSTGRES, "CREATE TYPE estado AS ENUM ('nueva', 'pagada')"),),
 )
 NEW_ENUM_VALUE = Rule(
@@ -50,21 +62,21 @@ NEW_ENUM_VALUE = Rule(
     reason=N_(
         "The value is put after all others, so their order stays; old code meets it only in rows that new code writes."
     ),
-    source="https://www.postgresql.org/docs/current/sql-altertype.html",
+    sources=pages(postgres="sql-altertype.html"),
     examples=((Dialect.POSTGRES, "ALTER TYPE estado ADD VALUE IF NOT EXISTS 'anulada'"),),
 )
 NEW_SEQUENCE = Rule(
     id="new-sequence",
     verdict=Verdict.ADDITIVE,
     reason=N_("{name} is a new sequence, which no column uses yet."),
-    source="https://www.postgresql.org/docs/current/sql-createsequence.html",
+    sources=pages(mysql="https://mariadb.com/kb/en/create-sequence/", postgres="sql-createsequence.html"),
     examples=((Dialect.POSTGRES, "CREATE SEQUENCE numero_factura START WITH 1000"),),
 )
 NEW_SCHEMA = Rule(
     id="new-schema",
     verdict=Verdict.ADDITIVE,
     reason=N_("{name} is a new, empty schema."),
-    source="https://www.postgresql.org/docs/current/sql-createschema.html",
+    sources=pages(mysql="create-database.html", postgres="sql-createschema.html"),
     examples=((Dialect.POSTGRES, "CREATE SCHEMA IF NOT EXISTS informes"),),
 )
 NEW_COLUMN = Rule(
@@ -73,7 +85,11 @@ NEW_COLUMN = Rule(
     reason=N_(
         "Old code neither reads nor writes {name}: rows that it inserts get NULL or the default, and the server changes only its catalogue."
     ),
-    source="https://dev.mysql.com/doc/refman/8.4/en/innodb-online-ddl-operations.html",
+    sources=pages(
+        mysql="innodb-online-ddl-operations.html",
+        postgres="sql-altertable.html#SQL-ALTERTABLE-NOTES",
+        sqlite="lang_altertable.html#altertabaddcol",
+    ),
     examples=(
         (Dialect.MYSQL, "ALTER TABLE reservas ADD COLUMN notes VARCHAR(500)"),
         (Dialect.POSTGRES, "ALTER TABLE reservas ADD COLUMN canal text NOT NULL DEFAULT 'web'"),
@@ -86,14 +102,14 @@ INSERT_WITHOUT_COLUMNS = Rule(
     reason=N_(
         "An INSERT into {table} without a list of columns breaks, as it now gives one value too few; so does code that counts the columns of SELECT *."
     ),
-    source="https://dev.mysql.com/doc/refman/8.4/en/insert.html",
+    sources=pages(mysql="insert.html", postgres="sql-insert.html", sqlite="lang_insert.html"),
     examples=((Dialect.MYSQL, "ALTER TABLE reservas ADD COLUMN notes VARCHAR(500)"),),
 )
 NAME_ALGORITHM = Rule(
     id="name-algorithm",
     verdict=Verdict.ADDITIVE,
     reason=N_("Nothing makes the server refuse where it would have to copy {table}:"),
-    source="https://dev.mysql.com/doc/refman/8.4/en/innodb-online-ddl-operations.html",
+    sources=pages(mysql="alter-table.html#alter-table-performance"),
     safer=N_("end it with {name}."),
     examples=(
         (Dialect.MYSQL, "ALTER TABLE reservas ADD COLUMN notes VARCHAR(500)"),
@@ -104,25 +120,34 @@ NEW_INDEX = Rule(
     id="new-index",
     verdict=Verdict.ADDITIVE,
     reason=N_("The index on {table} is built while reads and writes go on."),
-    source="https://www.postgresql.org/docs/current/sql-createindex.html#SQL-CREATEINDEX-CONCURRENTLY",
+    sources=pages(
+        mysql="innodb-online-ddl-operations.html",
+        postgres="sql-createindex.html#SQL-CREATEINDEX-CONCURRENTLY",
+        sqlite="lang_createindex.html",
+    ),
     examples=(
         (Dialect.MYSQL, "CREATE INDEX idx_notes ON reservas (notes) ALGORITHM=INPLACE LOCK=NONE"),
         (Dialect.POSTGRES, "CREATE INDEX CONCURRENTLY idx_notes ON reservas (notes)"),
         (Dialect.SQLITE, "CREATE INDEX idx_notes ON reservas (notes)"),
     ),
+    reasons={
+        Dialect.SQLITE: N_(
+            "Old code neither needs the index on {table} nor sees it; while it is built other writers of the file wait, and in WAL mode reads go on."
+        ),
+    },
 )
 ON_NEW_TABLE = Rule(
     id="on-new-table",
     verdict=Verdict.ADDITIVE,
     reason=N_("{table} is made in this same file and is empty: nobody waits for it, no old code writes to it."),
-    source="https://www.postgresql.org/docs/current/sql-createindex.html",
+    sources=pages(mysql="create-index.html", postgres="sql-createindex.html", sqlite="lang_createindex.html"),
     examples=((Dialect.POSTGRES, "CREATE TABLE avisos (id bigint);\nCREATE UNIQUE INDEX avisos_id ON avisos (id)"),),
 )
 FIRST_ROWS = Rule(
     id="first-rows",
     verdict=Verdict.ADDITIVE,
     reason=N_("The rows are constants, and {table} is made in this same file: no code that runs reads them."),
-    source="https://www.postgresql.org/docs/current/sql-insert.html",
+    sources=pages(mysql="insert.html", postgres="sql-insert.html", sqlite="lang_insert.html"),
     examples=(
         (
             Dialect.MYSQL,
@@ -135,7 +160,7 @@ NEW_COMMENT = Rule(
     id="comment",
     verdict=Verdict.ADDITIVE,
     reason=N_("A comment changes nothing that code sees; its lock is held for a moment."),
-    source="https://www.postgresql.org/docs/current/sql-comment.html",
+    sources=pages(postgres="sql-comment.html"),
     examples=((Dialect.POSTGRES, "COMMENT ON COLUMN reservas.notes IS 'what the guest asked for'"),),
 )
 VALIDATE_CONSTRAINT = Rule(
@@ -144,7 +169,7 @@ VALIDATE_CONSTRAINT = Rule(
     reason=N_(
         "The constraint holds for new rows already; the old ones are read under SHARE UPDATE EXCLUSIVE, which lets reads and writes go on."
     ),
-    source="https://www.postgresql.org/docs/current/sql-altertable.html#SQL-ALTERTABLE-DESC-VALIDATE-CONSTRAINT",
+    sources=pages(postgres="sql-altertable.html#SQL-ALTERTABLE-DESC-VALIDATE-CONSTRAINT"),
     examples=((Dialect.POSTGRES, "ALTER TABLE reservas VALIDATE CONSTRAINT reservas_precio"),),
 )
 SESSION_TIMEOUT = Rule(
@@ -153,7 +178,11 @@ SESSION_TIMEOUT = Rule(
     reason=N_(
         "It limits how long this session waits or works, and nobody else. On lock waits the applier's own limit of 5 s stays in force: it is set again before each statement."
     ),
-    source="https://www.postgresql.org/docs/current/runtime-config-client.html#GUC-LOCK-TIMEOUT",
+    sources=pages(
+        mysql="server-system-variables.html#sysvar_lock_wait_timeout",
+        postgres="runtime-config-client.html#GUC-LOCK-TIMEOUT",
+        sqlite="pragma.html#pragma_busy_timeout",
+    ),
     examples=(
         (Dialect.POSTGRES, "SET lock_timeout = '5s'"),
         (Dialect.MYSQL, "SET SESSION lock_wait_timeout = 5"),
@@ -165,7 +194,9 @@ TABLE_SIZE = Rule(
     id="table-size",
     verdict=Verdict.ADDITIVE,
     reason=N_("{table} has about {name} rows now."),
-    source="https://www.postgresql.org/docs/current/catalog-pg-class.html",
+    sources=pages(
+        mysql="information-schema-tables-table.html", postgres="catalog-pg-class.html", sqlite="lang_analyze.html"
+    ),
 )
 ADDITIVE = (
     NEW_TABLE,

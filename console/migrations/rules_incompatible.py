@@ -1,91 +1,18 @@
-"""Rules of what old code cannot live with, or what loses data."""
+"""Rules of what old code cannot live with."""
 
 from __future__ import annotations
 
+from console.migrations.manuals import pages
 from console.migrations.verdict import Dialect, Rule, Verdict
 from console.words import N_
 
-DROP_TABLE = Rule(
-    id="drop-table",
-    verdict=Verdict.INCOMPATIBLE,
-    reason=N_("{table} is gone with all its rows, and code that uses it fails."),
-    source="https://squawkhq.com/docs/ban-drop-table",
-    safer=N_("Stop using it first; keep it for a release."),
-    examples=(
-        (Dialect.MYSQL, "DROP TABLE reservas"),
-        (Dialect.POSTGRES, "DROP TABLE IF EXISTS reservas CASCADE"),
-    ),
-    loses_data=True,
-)
-DROP_DATABASE = Rule(
-    id="drop-database",
-    verdict=Verdict.INCOMPATIBLE,
-    reason=N_("A database or schema is gone with everything in it."),
-    source="https://squawkhq.com/docs/ban-drop-database",
-    examples=(
-        (Dialect.MYSQL, "DROP DATABASE wa"),
-        (Dialect.POSTGRES, "DROP SCHEMA informes CASCADE"),
-    ),
-    loses_data=True,
-)
-DROP_COLUMN = Rule(
-    id="drop-column",
-    verdict=Verdict.INCOMPATIBLE,
-    reason=N_("Old code still names {name} of {table} and fails; its values are lost."),
-    source="https://squawkhq.com/docs/ban-drop-column",
-    safer=N_("Deploy code that does not name it, then drop it in a later release."),
-    examples=(
-        (Dialect.MYSQL, "ALTER TABLE reservas DROP COLUMN notes"),
-        (Dialect.SQLITE, "ALTER TABLE reservas DROP notes"),
-    ),
-    loses_data=True,
-)
-DROP_PARTITION = Rule(
-    id="drop-partition",
-    verdict=Verdict.INCOMPATIBLE,
-    reason=N_("The rows of the partition of {table} are lost."),
-    source="https://dev.mysql.com/doc/refman/8.4/en/alter-table-partition-operations.html",
-    examples=((Dialect.MYSQL, "ALTER TABLE reservas DROP PARTITION p1"),),
-    loses_data=True,
-)
-TRUNCATE = Rule(
-    id="truncate",
-    verdict=Verdict.INCOMPATIBLE,
-    reason=N_("All rows of {table} are lost."),
-    source="https://squawkhq.com/docs/ban-truncate-cascade",
-    examples=(
-        (Dialect.MYSQL, "TRUNCATE TABLE reservas"),
-        (Dialect.POSTGRES, "TRUNCATE reservas CASCADE"),
-    ),
-    loses_data=True,
-)
-DELETE_ROWS = Rule(
-    id="delete-rows",
-    verdict=Verdict.INCOMPATIBLE,
-    reason=N_("Rows of {table} are lost."),
-    source="https://dev.mysql.com/doc/refman/8.4/en/delete.html",
-    safer=N_("Delete in batches, by a job, once no code needs them."),
-    examples=((Dialect.MYSQL, "DELETE FROM reservas WHERE id < 5"),),
-    loses_data=True,
-)
-UPDATE_ROWS = Rule(
-    id="update-rows",
-    verdict=Verdict.INCOMPATIBLE,
-    reason=N_("What {table} holds is overwritten, and the rows stay locked until it is done."),
-    source="https://dev.mysql.com/doc/refman/8.4/en/update.html",
-    safer=N_("Update in batches, by a job, once no code needs the old values."),
-    examples=(
-        (Dialect.MYSQL, "UPDATE reservas SET notes = ''"),
-        (Dialect.MYSQL, "REPLACE INTO canales VALUES (1, 'web')"),
-        (Dialect.POSTGRES, "INSERT INTO canales VALUES (1) ON CONFLICT (id) DO UPDATE SET id = 2"),
-    ),
-    loses_data=True,
-)
 RENAME = Rule(
     id="rename",
     verdict=Verdict.INCOMPATIBLE,
     reason=N_("Old code still uses the old name and fails."),
-    source="https://squawkhq.com/docs/renaming-column",
+    sources=pages(
+        mysql="alter-table.html", postgres="https://squawkhq.com/docs/renaming-column", sqlite="lang_altertable.html"
+    ),
     safer=N_("Add the new one beside it, write both, move over, drop the old one later."),
     examples=(
         (Dialect.MYSQL, "RENAME TABLE reservas TO bookings"),
@@ -99,7 +26,11 @@ TYPE_CHANGED = Rule(
     reason=N_(
         "{name} of {table} gets another definition: old code can write what no longer fits, and the table may be rewritten under {lock}."
     ),
-    source="https://squawkhq.com/docs/changing-column-type",
+    sources=pages(
+        mysql="innodb-online-ddl-operations.html",
+        postgres="https://squawkhq.com/docs/changing-column-type",
+        sqlite="lang_altertable.html",
+    ),
     safer=N_("Add a column of the new type, write both, move over."),
     examples=(
         (Dialect.MYSQL, "ALTER TABLE reservas MODIFY notes VARCHAR(10)"),
@@ -110,7 +41,11 @@ NOT_NULL_COLUMN = Rule(
     id="not-null-without-default",
     verdict=Verdict.INCOMPATIBLE,
     reason=N_("Old code does not write {name}, so every row that it inserts into {table} fails."),
-    source="https://squawkhq.com/docs/adding-not-nullable-field",
+    sources=pages(
+        mysql="data-type-defaults.html",
+        postgres="https://squawkhq.com/docs/adding-not-nullable-field",
+        sqlite="lang_altertable.html#altertabaddcol",
+    ),
     safer=N_("Add it nullable or with a constant default."),
     examples=(
         (Dialect.MYSQL, "ALTER TABLE reservas ADD COLUMN canal INT NOT NULL"),
@@ -121,7 +56,9 @@ NOT_NULL_GENERATED = Rule(
     id="not-null-generated",
     verdict=Verdict.INCOMPATIBLE,
     reason=N_("Where the expression of {name} is NULL, the row that old code inserts into {table} fails."),
-    source="https://dev.mysql.com/doc/refman/8.4/en/create-table-generated-columns.html",
+    sources=pages(
+        mysql="create-table-generated-columns.html", postgres="ddl-generated-columns.html", sqlite="gencol.html"
+    ),
     safer=N_("Leave out NOT NULL."),
     examples=((Dialect.MYSQL, "ALTER TABLE reservas ADD COLUMN total INT AS (a + b) VIRTUAL NOT NULL"),),
 )
@@ -129,15 +66,26 @@ SET_NOT_NULL = Rule(
     id="set-not-null",
     verdict=Verdict.INCOMPATIBLE,
     reason=N_("Rows that old code writes without {name} fail; {table} is read whole under {lock}."),
-    source="https://squawkhq.com/docs/adding-not-nullable-field",
-    safer=N_("Once all code writes it: a CHECK (... IS NOT NULL) NOT VALID, VALIDATE it, then SET NOT NULL."),
+    sources=pages(
+        mysql="alter-table.html",
+        postgres="https://squawkhq.com/docs/adding-not-nullable-field",
+        sqlite="lang_altertable.html",
+    ),
+    safer=N_("Once all code writes it."),
     examples=((Dialect.POSTGRES, "ALTER TABLE reservas ALTER COLUMN notes SET NOT NULL"),),
+    safers={
+        Dialect.POSTGRES: N_(
+            "Once all code writes it: a CHECK (... IS NOT NULL) NOT VALID, VALIDATE it, then SET NOT NULL."
+        ),
+    },
 )
 DROP_NOT_NULL = Rule(
     id="drop-not-null",
     verdict=Verdict.INCOMPATIBLE,
     reason=N_("Old code can now read NULL in {name} of {table}, which it never met."),
-    source="https://squawkhq.com/docs/ban-drop-not-null",
+    sources=pages(
+        mysql="alter-table.html", postgres="https://squawkhq.com/docs/ban-drop-not-null", sqlite="lang_altertable.html"
+    ),
     safer=N_("Deploy code that takes NULL first."),
     examples=((Dialect.POSTGRES, "ALTER TABLE reservas ALTER COLUMN notes DROP NOT NULL"),),
 )
@@ -145,7 +93,7 @@ DEFAULT_DROPPED = Rule(
     id="default-dropped",
     verdict=Verdict.INCOMPATIBLE,
     reason=N_("Without its default, rows that old code inserts into {table} without {name} fail, or hold NULL."),
-    source="https://www.postgresql.org/docs/current/ddl-alter.html",
+    sources=pages(mysql="data-type-defaults.html", postgres="ddl-alter.html", sqlite="lang_altertable.html"),
     safer=N_("Drop the default once all code writes the column."),
     examples=(
         (Dialect.MYSQL, "ALTER TABLE reservas ALTER COLUMN canal DROP DEFAULT"),
@@ -159,7 +107,7 @@ DEFAULT_CHANGED = Rule(
     id="default-changed",
     verdict=Verdict.INCOMPATIBLE,
     reason=N_("Rows that old code inserts into {table} get another value in {name} than it counts on."),
-    source="https://www.postgresql.org/docs/current/ddl-alter.html",
+    sources=pages(mysql="alter-table.html", postgres="ddl-alter.html", sqlite="lang_altertable.html"),
     safer=N_("Let new code write the value."),
     examples=((Dialect.POSTGRES, "ALTER TABLE reservas ALTER COLUMN canal SET DEFAULT 2"),),
 )
@@ -167,13 +115,20 @@ UNIQUE = Rule(
     id="unique-constraint",
     verdict=Verdict.INCOMPATIBLE,
     reason=N_("Old code may write {table} values that are there already, and fails."),
-    source="https://squawkhq.com/docs/disallowed-unique-constraint",
-    safer=N_("Let all code keep to it first; on PostgreSQL build it CONCURRENTLY."),
+    sources=pages(
+        mysql="create-index.html",
+        postgres="https://squawkhq.com/docs/disallowed-unique-constraint",
+        sqlite="lang_createindex.html",
+    ),
+    safer=N_("Let all code keep to it first."),
     examples=(
         (Dialect.MYSQL, "CREATE UNIQUE INDEX u ON reservas (notes)"),
         (Dialect.POSTGRES, "ALTER TABLE reservas ADD CONSTRAINT u UNIQUE (notes)"),
         (Dialect.MYSQL, "ALTER TABLE reservas ADD COLUMN ficha INT UNIQUE"),
     ),
+    safers={
+        Dialect.POSTGRES: N_("Let all code keep to it first; build it CONCURRENTLY."),
+    },
 )
 PRIMARY_KEY = Rule(
     id="primary-key",
@@ -181,7 +136,11 @@ PRIMARY_KEY = Rule(
     reason=N_(
         "Rows that old code writes to {table} must keep to the new key, and the table is rebuilt or locked ({lock})."
     ),
-    source="https://squawkhq.com/docs/adding-serial-primary-key-field",
+    sources=pages(
+        mysql="innodb-online-ddl-operations.html",
+        postgres="https://squawkhq.com/docs/adding-serial-primary-key-field",
+        sqlite="lang_altertable.html#altertabaddcol",
+    ),
     safer=N_("Make a new table with the key, and move over."),
     examples=(
         (Dialect.MYSQL, "ALTER TABLE reservas ADD PRIMARY KEY (id)"),
@@ -191,13 +150,23 @@ PRIMARY_KEY = Rule(
 CHECK = Rule(
     id="check-constraint",
     verdict=Verdict.INCOMPATIBLE,
-    reason=N_("Old code may write {table} rows that the check refuses, NOT VALID or not."),
-    source="https://squawkhq.com/docs/constraint-missing-not-valid",
-    safer=N_("Let all code keep to it first; then NOT VALID, and VALIDATE it."),
+    reason=N_("Old code may write {table} rows that the check refuses."),
+    sources=pages(
+        mysql="create-table-check-constraints.html",
+        postgres="https://squawkhq.com/docs/constraint-missing-not-valid",
+        sqlite="lang_altertable.html#altertabaddcol",
+    ),
+    safer=N_("Let all code keep to it first."),
     examples=(
         (Dialect.POSTGRES, "ALTER TABLE reservas ADD CONSTRAINT c CHECK (precio > 0) NOT VALID"),
         (Dialect.MYSQL, "ALTER TABLE reservas ADD COLUMN n INT CHECK (n > 0)"),
     ),
+    reasons={
+        Dialect.POSTGRES: N_("Old code may write {table} rows that the check refuses, NOT VALID or not."),
+    },
+    safers={
+        Dialect.POSTGRES: N_("Let all code keep to it first; then NOT VALID, and VALIDATE it."),
+    },
 )
 FOREIGN_KEY = Rule(
     id="foreign-key",
@@ -205,15 +174,22 @@ FOREIGN_KEY = Rule(
     reason=N_(
         "Old code may write {table} rows that point nowhere, or delete rows that are pointed at, and fails; {lock} on both tables."
     ),
-    source="https://squawkhq.com/docs/adding-foreign-key-constraint",
-    safer=N_("Let all code keep to it first; then NOT VALID, and VALIDATE it."),
+    sources=pages(
+        mysql="create-table-foreign-keys.html",
+        postgres="https://squawkhq.com/docs/adding-foreign-key-constraint",
+        sqlite="foreignkeys.html",
+    ),
+    safer=N_("Let all code keep to it first."),
     examples=((Dialect.MYSQL, "ALTER TABLE reservas ADD CONSTRAINT f FOREIGN KEY (canal_id) REFERENCES canales (id)"),),
+    safers={
+        Dialect.POSTGRES: N_("Let all code keep to it first; then NOT VALID, and VALIDATE it."),
+    },
 )
 EXCLUSION = Rule(
     id="exclusion-constraint",
     verdict=Verdict.INCOMPATIBLE,
     reason=N_("Old code may write {table} rows that exclude each other, and fails."),
-    source="https://www.postgresql.org/docs/current/sql-createtable.html#SQL-CREATETABLE-EXCLUDE",
+    sources=pages(postgres="sql-createtable.html#SQL-CREATETABLE-EXCLUDE"),
     safer=N_("Let all code keep to it first."),
     examples=((Dialect.POSTGRES, "ALTER TABLE reservas ADD CONSTRAINT e EXCLUDE USING gist (sala WITH =)"),),
 )
@@ -221,7 +197,7 @@ ENUM_REORDERED = Rule(
     id="enum-reordered",
     verdict=Verdict.INCOMPATIBLE,
     reason=N_("Values of the type change their name or order, which old code counts on."),
-    source="https://www.postgresql.org/docs/current/sql-altertype.html",
+    sources=pages(postgres="sql-altertype.html"),
     safer=N_("Add the value at the end."),
     examples=(
         (Dialect.POSTGRES, "ALTER TYPE estado ADD VALUE 'previa' BEFORE 'nueva'"),
@@ -232,7 +208,7 @@ REPLACED = Rule(
     id="replaced",
     verdict=Verdict.INCOMPATIBLE,
     reason=N_("What old code uses under this name becomes something else."),
-    source="https://www.postgresql.org/docs/current/sql-createview.html",
+    sources=pages(mysql="create-view.html", postgres="sql-createview.html", sqlite="lang_createview.html"),
     safer=N_("Create it under a new name."),
     examples=(
         (Dialect.POSTGRES, "CREATE OR REPLACE VIEW hoy AS SELECT 1"),
@@ -243,7 +219,7 @@ TRIGGER = Rule(
     id="trigger",
     verdict=Verdict.INCOMPATIBLE,
     reason=N_("What old code writes to {table} now does something else too, or fails."),
-    source="https://www.postgresql.org/docs/current/sql-createtrigger.html",
+    sources=pages(mysql="create-trigger.html", postgres="sql-createtrigger.html", sqlite="lang_createtrigger.html"),
     safer=N_("Let new code do it."),
     examples=(
         (Dialect.SQLITE, "CREATE TRIGGER tr AFTER INSERT ON reservas BEGIN DELETE FROM canales; END"),
@@ -254,7 +230,7 @@ ROW_SECURITY = Rule(
     id="row-security",
     verdict=Verdict.INCOMPATIBLE,
     reason=N_("Old code reads and writes fewer rows of {table}, or none."),
-    source="https://www.postgresql.org/docs/current/ddl-rowsecurity.html",
+    sources=pages(postgres="ddl-rowsecurity.html"),
     examples=(
         (Dialect.POSTGRES, "ALTER TABLE reservas ENABLE ROW LEVEL SECURITY"),
         (Dialect.POSTGRES, "CREATE POLICY p ON reservas USING (true)"),
@@ -264,59 +240,52 @@ INDEX_DROPPED = Rule(
     id="drop-index",
     verdict=Verdict.INCOMPATIBLE,
     reason=N_("Queries of old code that need or force the index on {table} become slow or fail."),
-    source="https://dev.mysql.com/doc/refman/8.4/en/index-hints.html",
-    safer=N_("Make it INVISIBLE first (MySQL), or see in the statistics that nothing uses it."),
+    sources=pages(mysql="index-hints.html", postgres="sql-dropindex.html", sqlite="lang_indexedby.html"),
+    safer=N_("See first that no query needs it."),
     examples=(
         (Dialect.MYSQL, "DROP INDEX idx_notes ON reservas"),
         (Dialect.POSTGRES, "DROP INDEX CONCURRENTLY idx_notes"),
         (Dialect.MYSQL, "ALTER TABLE reservas DROP KEY idx_notes"),
     ),
+    safers={
+        Dialect.MYSQL: N_("Make it INVISIBLE first (IGNORED on MariaDB)."),
+        Dialect.POSTGRES: N_("See first in pg_stat_user_indexes that nothing uses it."),
+    },
 )
 CONSTRAINT_DROPPED = Rule(
     id="drop-constraint",
     verdict=Verdict.INCOMPATIBLE,
-    reason=N_("Old code counts on the constraint of {table}, e.g. on its ON CONFLICT or ON DELETE."),
-    source="https://www.postgresql.org/docs/current/sql-altertable.html",
+    reason=N_("Old code counts on the constraint of {table}, e.g. on its ON DELETE."),
+    sources=pages(mysql="alter-table.html", postgres="sql-altertable.html", sqlite="lang_altertable.html"),
     safer=N_("Drop it once no code that counts on it runs."),
     examples=((Dialect.POSTGRES, "ALTER TABLE reservas DROP CONSTRAINT u"),),
+    reasons={
+        Dialect.POSTGRES: N_("Old code counts on the constraint of {table}, e.g. on its ON CONFLICT or ON DELETE."),
+        Dialect.SQLITE: N_("Old code counts on the constraint of {table}, e.g. on its ON CONFLICT or ON DELETE."),
+    },
 )
 DROP_OTHER = Rule(
     id="drop-object",
     verdict=Verdict.INCOMPATIBLE,
-    reason=N_("What is dropped may still be used by old code, and CASCADE takes what stands on it."),
-    source="https://www.postgresql.org/docs/current/sql-drop-owned.html",
+    reason=N_("What is dropped may still be used by old code."),
+    sources=pages(mysql="sql-data-definition-statements.html", postgres="ddl-depend.html", sqlite="lang_dropview.html"),
     safer=N_("Drop it in a later release."),
     examples=(
         (Dialect.POSTGRES, "DROP VIEW hoy"),
         (Dialect.POSTGRES, "DROP TYPE estado"),
         (Dialect.MYSQL, "DROP TRIGGER tr"),
     ),
-)
-DROP_CASCADE = Rule(
-    id="drop-cascade",
-    verdict=Verdict.INCOMPATIBLE,
-    reason=N_("CASCADE drops the columns of its kind too, in every table, with their values."),
-    source="https://www.postgresql.org/docs/current/sql-droptype.html",
-    safer=N_("Drop what uses it in a later release, then it without CASCADE."),
-    examples=((Dialect.POSTGRES, "DROP TYPE estado CASCADE"),),
-    loses_data=True,
-)
-ENGINE_CHANGED = Rule(
-    id="engine-changed",
-    verdict=Verdict.INCOMPATIBLE,
-    reason=N_(
-        "In another storage engine {table} keeps rows otherwise (MEMORY until a restart, BLACKHOLE never, MyISAM without transactions), and it is copied under {lock}."
-    ),
-    source="https://dev.mysql.com/doc/refman/8.4/en/storage-engines.html",
-    safer=N_("Keep it in InnoDB."),
-    examples=((Dialect.MYSQL, "ALTER TABLE reservas ENGINE=MEMORY"),),
-    loses_data=True,
+    reasons={
+        Dialect.POSTGRES: N_("What is dropped may still be used by old code, and CASCADE takes what stands on it."),
+    },
 )
 ROWS_MOVED = Rule(
     id="rows-moved",
     verdict=Verdict.INCOMPATIBLE,
     reason=N_("Old code no longer finds rows of {table}, or finds others in their place; {lock} meanwhile."),
-    source="https://www.postgresql.org/docs/current/sql-altertable.html#SQL-ALTERTABLE-DETACH-PARTITION",
+    sources=pages(
+        mysql="alter-table-partition-operations.html", postgres="sql-altertable.html#SQL-ALTERTABLE-DETACH-PARTITION"
+    ),
     safer=N_("Do it once no running code reads those rows."),
     examples=(
         (Dialect.POSTGRES, "ALTER TABLE reservas DETACH PARTITION reservas_2020"),
@@ -327,7 +296,7 @@ RIGHTS = Rule(
     id="rights",
     verdict=Verdict.INCOMPATIBLE,
     reason=N_("It changes who may do what: old code may be refused."),
-    source="https://www.postgresql.org/docs/current/sql-revoke.html",
+    sources=pages(mysql="account-management-statements.html", postgres="sql-revoke.html"),
     examples=(
         (Dialect.POSTGRES, "REVOKE ALL ON reservas FROM app"),
         (Dialect.POSTGRES, "ALTER TABLE reservas OWNER TO otra"),
@@ -335,13 +304,6 @@ RIGHTS = Rule(
 )
 
 INCOMPATIBLE = (
-    DROP_TABLE,
-    DROP_DATABASE,
-    DROP_COLUMN,
-    DROP_PARTITION,
-    TRUNCATE,
-    DELETE_ROWS,
-    UPDATE_ROWS,
     RENAME,
     TYPE_CHANGED,
     NOT_NULL_COLUMN,
@@ -362,8 +324,6 @@ INCOMPATIBLE = (
     INDEX_DROPPED,
     CONSTRAINT_DROPPED,
     DROP_OTHER,
-    DROP_CASCADE,
-    ENGINE_CHANGED,
     ROWS_MOVED,
     RIGHTS,
 )

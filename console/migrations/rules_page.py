@@ -17,6 +17,10 @@ _HEADS = {
     Verdict.UNKNOWN: "Unknown",
 }
 _NAMES = {Dialect.MYSQL: "MySQL", Dialect.POSTGRES: "PostgreSQL", Dialect.SQLITE: "SQLite"}
+_OTHERS = {
+    "https://mariadb.com/": "MariaDB",
+    "https://squawkhq.com/": "PostgreSQL (Squawk)",
+}
 _FILLED = {"table": "the table", "name": "it", "lock": "a lock"}
 
 
@@ -30,14 +34,27 @@ def rules_text() -> str:
 
 
 def _rule_text(rule: Rule) -> str:
-    reason = " ".join(_sentence(text) for text in (rule.reason, rule.safer) if text)
-    lines = [f"#### `{rule.id}`", "", f"{reason} [Source]({rule.source})"]
+    lines = [f"#### `{rule.id}`", "", _told(rule.reason, rule.safer)]
+    for dialect in rule.sources:
+        if dialect in rule.reasons or dialect in rule.safers:
+            lines += ["", f"On {_NAMES[dialect]}: {_told(rule.reason_in(dialect), rule.safer_in(dialect))}"]
+    told = ", ".join(f"[{_owner(dialect, source)}]({source})" for dialect, source in rule.sources.items())
+    lines += ["", f"Source: {told}"]
     if rule.loses_data:
         lines += ["", "Data is lost: refused in protected environments."]
     for dialect, sql in rule.examples:
         shown = "".join(c if c.isprintable() or c == "\n" else f"<U+{ord(c):04X}>" for c in sql)
         lines += ["", f"```sql\n-- {_NAMES[dialect]}\n{shown}\n```"]
     return "\n".join(lines)
+
+
+def _owner(dialect: Dialect, source: str) -> str:
+    """Whose page it is."""
+    return next((name for start, name in _OTHERS.items() if source.startswith(start)), _NAMES[dialect])
+
+
+def _told(*texts: str) -> str:
+    return " ".join(_sentence(text) for text in texts if text)
 
 
 def _sentence(text: str) -> str:

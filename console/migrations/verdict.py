@@ -6,7 +6,8 @@ Plain values. `lint` makes them; the applier, the screen and the commands read t
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from console.words import _
@@ -51,8 +52,11 @@ class Rule:
         id: stable, lower-case words with hyphens; never translated.
         verdict: what a statement is to which the rule applies.
         reason: one sentence in English, translated where it is shown; `{table}`, `{name}` and `{lock}` are filled in.
-        source: URL of the manual's page, or of a known linter's rule, that it rests on.
-        safer: the form that does no harm, in the same way; empty where there is none.
+        sources: URL that it rests on, of a page of each database's own manual or of a rule of a linter of its SQL; a
+            database that is not in it has no such statement.
+        safer: the form that does no harm, in the same way as `reason`; empty where there is none.
+        reasons: `reason` as it is true of one database only.
+        safers: `safer` as one database has it.
         examples: dialect and SQL of statements to which it applies, for docs/migrations.md and its test.
         loses_data: whether rows or columns are gone afterwards; refused in protected environments.
     """
@@ -60,17 +64,28 @@ class Rule:
     id: str
     verdict: Verdict
     reason: str
-    source: str
+    sources: Mapping[Dialect, str] = field(hash=False)
     safer: str = ""
+    reasons: Mapping[Dialect, str] = field(default_factory=dict, hash=False)
+    safers: Mapping[Dialect, str] = field(default_factory=dict, hash=False)
     examples: tuple[tuple[Dialect, str], ...] = ()
     loses_data: bool = False
+
+    def reason_in(self, dialect: Dialect) -> str:
+        """What to say of a statement in `dialect`, not yet translated nor filled in."""
+        return self.reasons.get(dialect, self.reason)
+
+    def safer_in(self, dialect: Dialect) -> str:
+        """The form in `dialect` that does no harm, in the same way."""
+        return self.safers.get(dialect, self.safer)
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """A rule that applies to a statement, with the names that its sentence speaks of."""
+    """A rule that applies to a statement, with the names that its sentence speaks of. The rule has a source there."""
 
     rule: Rule
+    dialect: Dialect
     names: tuple[tuple[str, str], ...] = ()
 
     @property
@@ -80,18 +95,23 @@ class Finding:
 
     @property
     def source(self) -> str:
-        """The rule's."""
-        return self.rule.source
+        """The rule's, in the manual of the statement's own database."""
+        return self.rule.sources[self.dialect]
 
     @property
     def reason(self) -> str:
         """The rule's sentence, and the safer form's, in the operator's language."""
-        return " ".join(self._fill(text) for text in (self.rule.reason, self.rule.safer) if text)
+        return " ".join(part for part in (self._fill(self.rule.reason_in(self.dialect)), self.safer) if part)
 
     @property
     def safer(self) -> str:
         """The form that does no harm, in the operator's language; empty where there is none."""
-        return self._fill(self.rule.safer)
+        return self._fill(self.rule.safer_in(self.dialect))
+
+    @property
+    def locks(self) -> bool:
+        """Whether its sentence names a lock."""
+        return "{lock}" in self.rule.reason_in(self.dialect)
 
     def _fill(self, text: str) -> str:
         names = {"table": _("the table"), "name": _("it"), "lock": _("a lock"), **dict(self.names)}

@@ -6,12 +6,14 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from console.chronicle import LOOK_BACK, Chronicle, Source, Story, charts, hours_of, tell, versions_of
 from console.errors import CanarioError, UsageError
 from console.release.audited import ApprovalWrite, approval_write
 from console.release.state import Approval, Candidate
+from console.report.statements import StatementYes, first_words, statement_yeses
 from console.runbook.evidence import Evidence
 from console.runbook.store import KIND as RUNBOOK_KIND
 from console.runbook.store import merged, past_of
@@ -81,6 +83,8 @@ class Report:
     charts: ChartData
     steps: tuple[StepLine, ...] = ()
     signatures: tuple[Signature, ...] = ()
+    statements: tuple[StatementYes, ...] = ()
+    """Approvals of statements of migrations by a second person."""
     excerpts: tuple[Excerpt, ...] = ()
     problems: tuple[str, ...] = ()
     limits: Mapping[str, float] = field(default_factory=dict)
@@ -126,6 +130,7 @@ async def gather_report(session: Source, settings: Settings, wanted: str = "") -
     if story.candidate is not None:
         runbook = await asyncio.to_thread(_runbook, settings)
         steps = steps_of(runbook, story.candidate, rows)
+    statements = await _statements(session, settings, story.candidate, writes)
     limits = settings.limits_for(session.environment)
     return Report(
         service=session.environment.service,
@@ -137,6 +142,7 @@ async def gather_report(session: Source, settings: Settings, wanted: str = "") -
         charts=drawn,
         steps=steps,
         signatures=signatures_of(story.candidate, writes),
+        statements=statements,
         excerpts=() if isinstance(excerpts, str) else excerpts,
         problems=tuple(problems),
         limits={
@@ -214,6 +220,16 @@ def signatures_of(candidate: Candidate | None, writes: Sequence[ApprovalWrite]) 
         place = next((place for place, write in enumerate(writes) if approval in write.approvals), 0)
         found.append(Signature(approval, writes[place].principal if place else ""))
     return tuple(found)
+
+
+async def _statements(
+    session: Source, settings: Settings, candidate: Candidate | None, writes: Sequence[ApprovalWrite]
+) -> tuple[StatementYes, ...]:
+    if candidate is None or not candidate.migration_approvals:
+        return ()
+    rules = settings.rules(session.environment)
+    words = await asyncio.to_thread(first_words, Path(settings.migrations.folder), candidate.migration_approvals)
+    return statement_yeses(candidate, writes, words, rules.people, rules.logins)
 
 
 def _runbook(settings: Settings) -> Runbook:

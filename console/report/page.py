@@ -13,6 +13,7 @@ from console.release.guardrails import duration, shares_text
 from console.release.images import short_image
 from console.report.gathering import Report, Signature, StepLine
 from console.report.safe import html_text as h
+from console.report.statements import StatementYes
 from console.report.style import STYLE
 from console.report.svg import charts_of
 from console.runbook.evidence import Evidence, Result
@@ -33,6 +34,7 @@ def page(report: Report) -> str:
         _section(_("What happened"), _timeline(report)),
         _section(_("Traffic, errors, latency"), _charts(report)),
         _section(_("Approvals"), _approvals(report.signatures)),
+        _section(_("Statements of migrations, approved by a second person"), _statements(report.statements)),
         _section(_("The checklist as it stood"), _checklist(report.steps)),
         _section(_("From the log"), _excerpts(report)),
         f"<footer>{h(_('Made by canario at {at}; times are UTC.').format(at=_time(report.made)))}</footer>",
@@ -136,6 +138,17 @@ def _approvals(signatures: Sequence[Signature]) -> str:
     if not rows:
         return ""
     return _table((_("when"), _("role"), _("who"), _("image"), ""), rows)
+
+
+def _statements(statements: Sequence[StatementYes]) -> str:
+    rows = []
+    for one in statements:
+        state, style = one.state
+        rows.append(
+            f'<tr><td class="at">{h(_time(one.approval.at))}</td><td>{h(one.approval.by)}</td>'
+            f'<td>{h(one.statement, 400)}</td><td><span class="{style}">{h(state)}</span></td></tr>'
+        )
+    return _table((_("when"), _("who"), _("statement"), ""), rows) if rows else ""
 
 
 def _checklist(steps: Sequence[StepLine]) -> str:

@@ -49,6 +49,14 @@ def paper(report: Report) -> str:
             forged = f" **{m(_('FORGED: written by {who}').format(who=signature.written_by))}**"
             lines.append(f"- {m(told)}{forged if signature.forged else ''}")
         lines.append("")
+    if report.statements:
+        lines += [f"## {m(_('Statements of migrations, approved by a second person'))}", ""]
+        for one in report.statements:
+            state, style = one.state
+            state = f"**{m(state)}**" if style == "bad" else m(state)
+            told = f"{one.approval.by}, {_time(one.approval.at)}, {one.statement}"
+            lines.append(f"- {m(told, 600)}: {state}")
+        lines.append("")
     if report.steps:
         lines += [f"## {m(_('The checklist as it stood'))}", ""]
         lines += [f"| {m(_('step'))} | {m(_('state'))} | {m(_('what'))} | {m(_('who'))} |", "| --- | --- | --- | --- |"]

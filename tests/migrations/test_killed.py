@@ -67,7 +67,11 @@ class Point:
     gate: bool = False
 
 
-LOCK = {"reservas": "SELECT * FROM reservas", "pagos": "SELECT * FROM pagos", "counts": "INSERT INTO counts VALUES (2)"}
+LOCK = {
+    "reservas": "SELECT * FROM reservas",
+    "pagos": "INSERT INTO pagos VALUES (2, 20)",  # a reader alone does not hold PostgreSQL's CONCURRENTLY up
+    "counts": "INSERT INTO counts VALUES (2)",
+}
 
 EVERYWHERE = (
     Point("once the ledger is made", lambda crew: crew.sql_or_none("SELECT count(*) FROM canario_migrations")),
@@ -135,6 +139,8 @@ def kill_at(crew: Crew, point: Point) -> str:
         while not point.reached(crew) and console.poll() is None:
             assert time.monotonic() < deadline, f"never reached: {point.name}"
             time.sleep(0.002)
+        if point.in_the_way or point.gate:
+            assert console.poll() is None, f"it ended before: {point.name}"
         console.kill()
         said = console.communicate()[0]
     finally:

@@ -214,4 +214,26 @@ def test_a_huge_file_is_judged_in_a_time_that_grows_with_its_length(text: str) -
 def test_no_rule_is_without_a_reason_and_a_page_to_read() -> None:
     for rule in RULES.values():
         assert rule.reason.endswith((".", ":"))
-        assert rule.source.startswith("https://")
+        assert all(source.startswith("https://") for source in rule.sources.values())
+
+
+@pytest.mark.parametrize(
+    ("sql", "dialect", "function"),
+    [
+        ("CREATE VIEW v AS SELECT a FROM t WHERE SLEEP(9)", Dialect.MYSQL, "SLEEP"),
+        ("ALTER TABLE t ADD COLUMN a INT AS (GET_LOCK('x', 9)) VIRTUAL", Dialect.MYSQL, "GET_LOCK"),
+        ("CREATE VIEW v AS SELECT pg_catalog.pg_sleep(9)", Dialect.POSTGRES, "pg_sleep"),
+        ('CREATE VIEW v AS SELECT "pg_advisory_lock"(1)', Dialect.POSTGRES, "pg_advisory_lock"),
+        ("CREATE VIEW v AS SELECT load_extension('x')", Dialect.SQLITE, "load_extension"),
+    ],
+)
+def test_a_view_that_does_something_when_it_is_read_is_no_mere_view(sql: str, dialect: Dialect, function: str) -> None:
+    (verdict,) = lint(sql, dialect)
+    assert verdict.verdict is Verdict.UNKNOWN
+    assert verdict.rules[0].id == "acting-function"
+    assert function in verdict.rules[0].reason
+
+
+def test_a_new_tables_own_defaults_may_take_numbers() -> None:
+    (verdict,) = lint("CREATE TABLE t (id bigint DEFAULT nextval('s'))", Dialect.POSTGRES)
+    assert verdict.additive

@@ -14,11 +14,12 @@ from hypothesis import strategies as st
 from console.chronicle import Happening, Story, Version, tell
 from console.errors import CanarioError, UsageError
 from console.release.audited import ApprovalWrite
-from console.release.state import Approval, Candidate, Line, Move, Release, StepRecord
+from console.release.state import Approval, Candidate, Line, MigrationApproval, Move, Release, StepRecord
 from console.report.gathering import Excerpt, Report, Signature, StepLine, choose, signatures_of
 from console.report.page import page
 from console.report.paper import paper
 from console.report.safe import html_text, markdown_text, masked
+from console.report.statements import StatementYes
 from console.report.svg import charts_of, nice, pieces
 from console.report.writing import write
 from console.runbook.evidence import Evidence, ItemResult, Result
@@ -63,6 +64,14 @@ def approval(by: str = "carlos@example.com", own: str = "a1") -> Approval:
     )
 
 
+def statement_approval(**more: object) -> MigrationApproval:
+    known: dict[str, object] = {
+        "id": "s1", "by": "carlos@example.com", "at": T0 - timedelta(minutes=4), "file": "0007_notes.sql",
+        "file_digest": "f", "statement": 2, "digest": "d", "candidate": "2026-11-25-0900",
+    }  # fmt: skip
+    return MigrationApproval.model_validate(known | more)
+
+
 def report(text: str = "fine", **more: object) -> Report:
     points = tuple((T0 + timedelta(minutes=n), 100.0 + n) for n in range(30))
     rates = tuple((at, 0.002) for at, _value in points)
@@ -93,6 +102,7 @@ def report(text: str = "fine", **more: object) -> Report:
         ),
         "steps": (StepLine("Before", "tests", text, evidence), StepLine("Before", "lint", "Lint")),
         "signatures": (Signature(approval(), "carlos@example.com"),),
+        "statements": (StatementYes(statement_approval(file=text), text, text, text),),
         "excerpts": (Excerpt(T0, "ERROR", "wa-backend-00042-vez", text),),
         "problems": (text,),
         "limits": {"error_rate": 0.01, "p95_ms": 800.0},

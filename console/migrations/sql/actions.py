@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from console.migrations import rules_blocking as blocking
 from console.migrations import rules_incompatible as incompatible
+from console.migrations import rules_losing as losing
 from console.migrations import rules_unknown as unknown
 from console.migrations.sql.forms import Context, Outcome
 from console.migrations.sql.grammar import Reader, Refused, word_set
@@ -49,7 +50,7 @@ def _rule(reader: Reader) -> tuple[Rule, str]:
         reader.take("COLUMN")
         return incompatible.TYPE_CHANGED, _name(reader)
     if word == "TRUNCATE":
-        return incompatible.TRUNCATE, ""
+        return losing.TRUNCATE, ""
     if word in {"ENABLE", "DISABLE", "FORCE", "NO"}:
         rest = {reader.word(ahead) for ahead in range(1, 5)}
         if "ROW" in rest:
@@ -64,7 +65,7 @@ def _rule(reader: Reader) -> tuple[Rule, str]:
     if word == "OWNER":
         return incompatible.RIGHTS, ""
     if word in _REWRITES and not _keeps_engine(reader):
-        return incompatible.ENGINE_CHANGED, ""
+        return losing.ENGINE_CHANGED, ""
     if word in {"DETACH", "EXCHANGE"} or (word == "NO" and reader.word(1) == "INHERIT"):
         return incompatible.ROWS_MOVED, ""
     if word in _REWRITES:
@@ -114,10 +115,10 @@ def _dropped(reader: Reader) -> tuple[Rule, str]:
         case "FOREIGN" | "CONSTRAINT" | "CHECK":
             return incompatible.CONSTRAINT_DROPPED, ""
         case "PARTITION":
-            return incompatible.DROP_PARTITION, ""
+            return losing.DROP_PARTITION, ""
     reader.take("COLUMN")
     reader.take("IF", "EXISTS")
-    return incompatible.DROP_COLUMN, _name(reader)
+    return losing.DROP_COLUMN, _name(reader)
 
 
 def _altered(reader: Reader) -> tuple[Rule, str]:

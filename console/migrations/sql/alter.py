@@ -39,7 +39,7 @@ def read_alter_table(reader: Reader, context: Context) -> Outcome:
         Refused: it is none, or where it names the table it is not understood.
     """
     dialect = context.dialect
-    outcome = Outcome()
+    outcome = Outcome(context.dialect)
     reader.need("ALTER", "TABLE")
     if dialect is not Dialect.SQLITE:
         reader.take("IF", "EXISTS")
@@ -102,7 +102,7 @@ def _rebuilds_for_columns(context: Context) -> bool:
 
 def _read_action(reader: Reader, context: Context, outcome: Outcome, table: str, seen: _Seen) -> None:
     """Read one action whole, or raise Refused having noted nothing."""
-    noted = Outcome()
+    noted = Outcome(context.dialect)
     if context.dialect is Dialect.MYSQL and reader.word() in {"ALGORITHM", "LOCK"}:
         word = read_algorithm(reader, context, noted, table)
         reader.need_end()
@@ -260,6 +260,8 @@ def _judge_default(column: Column, context: Context, outcome: Outcome, table: st
                 rule = incompatible.NOT_NULL_COLUMN
         case Default.VOLATILE:
             rule = blocking.VOLATILE_DEFAULT
+        case Default.COMPUTED:
+            rule = blocking.COMPUTED_DEFAULT
         case Default.OTHER:
             rule = unknown.UNKNOWN_DEFAULT
         case Default.EXPRESSION:

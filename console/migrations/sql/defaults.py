@@ -20,9 +20,11 @@ class Default(Enum):
     NULL = auto()
     CONSTANT = auto()
     NOW = auto()
-    """The time, or another value that stays as it is for the length of a statement."""
+    """CURRENT_TIMESTAMP, or another of the clock's words, by itself."""
     EXPRESSION = auto()
     """MySQL's and SQLite's bracketed expressions, and function calls."""
+    COMPUTED = auto()
+    """PostgreSQL's expressions that are no constant: what they cost, and give, hangs on each function in them."""
     VOLATILE = auto()
     """A value for each row."""
     OTHER = auto()
@@ -30,7 +32,8 @@ class Default(Enum):
 
 
 _CLOCK_WORDS = frozenset({"CURRENT_TIMESTAMP", "CURRENT_DATE", "CURRENT_TIME", "LOCALTIMESTAMP", "LOCALTIME"})
-_STABLE = frozenset({"NOW", "TRANSACTION_TIMESTAMP", "STATEMENT_TIMESTAMP"})
+_NOW = frozenset({"NOW", "TRANSACTION_TIMESTAMP"})
+_STABLE = word_set("STATEMENT_TIMESTAMP CURRENT_DATABASE CURRENT_SCHEMA VERSION INET_CLIENT_ADDR PG_BACKEND_PID")
 _PURE = word_set(
     "LOWER UPPER COALESCE JSONB_BUILD_OBJECT JSONB_BUILD_ARRAY JSON_BUILD_OBJECT JSON_BUILD_ARRAY TIMEZONE "
     "DATE_TRUNC TO_CHAR MD5 CONCAT"
@@ -39,6 +42,7 @@ _VOLATILE = word_set(
     "RANDOM GEN_RANDOM_UUID UUID_GENERATE_V1 UUID_GENERATE_V1MC UUID_GENERATE_V4 UUIDV4 UUIDV7 CLOCK_TIMESTAMP "
     "NEXTVAL TIMEOFDAY GEN_RANDOM_BYTES SETSEED LASTVAL CURRVAL"
 )
+_WHO = word_set("CURRENT_USER SESSION_USER CURRENT_ROLE USER CURRENT_CATALOG SYSTEM_USER")
 _TYPED = frozenset({"DATE", "TIME", "TIMESTAMP", "TIMESTAMPTZ", "INTERVAL", "JSON", "JSONB", "UUID", "TEXT", "INET"})
 _OPERATORS = frozenset({"+", "-", "*", "/", "||"})
 
@@ -131,18 +135,30 @@ def _read_postgres(reader: Reader) -> Default:
 
 
 def _together(kinds: list[Default]) -> Default:
-    """The dearest of `kinds`; but a NULL among cheap ones may make the whole NULL."""
+    """The dearest of `kinds`; but a NULL among constants makes the whole NULL, and the time in a sum is no constant."""
     found = max(kinds, key=lambda kind: kind.value)
-    return Default.NULL if Default.NULL in kinds and found.value <= Default.NOW.value else found
+    if len(kinds) > 1 and found is Default.NOW:
+        return Default.COMPUTED
+    return Default.NULL if Default.NULL in kinds and found is Default.CONSTANT else found
+
+
+def _computed(kind: Default) -> Default:
+    """What a function or a cast makes of `kind`: never a constant."""
+    return max(kind, Default.COMPUTED, key=lambda one: one.value)
 
 
 def _postgres_operand(reader: Reader) -> Default:
+    token = reader.peek()
     found = _postgres_primary(reader)
     while True:
         if reader.take_sign("::"):
-            read_type(reader)
+            cast = read_type(reader)
+            literal = token is not None and token.kind is Kind.STRING and found is Default.CONSTANT
+            if found is not Default.NULL and (found is not Default.CONSTANT or (cast.made and not literal)):
+                found = _computed(found)  # a cast of the time, or one that somebody made
         elif reader.take("AT", "TIME", "ZONE"):
             reader.need_kind(Kind.STRING)
+            found = _computed(found)
         elif reader.take("COLLATE"):
             reader.qualified()
         else:
@@ -163,8 +179,8 @@ def _postgres_primary(reader: Reader) -> Default:
             reader.need_kind(Kind.NUMBER)
             reader.need_sign(")")
         return Default.NOW
-    if reader.take_one({"CURRENT_USER", "SESSION_USER", "CURRENT_ROLE"}):
-        return Default.NOW
+    if reader.take_one(_WHO):
+        return Default.COMPUTED
     if reader.at("ARRAY"):
         reader.need("ARRAY")
         return _inside_square(reader)
@@ -180,10 +196,12 @@ def _postgres_primary(reader: Reader) -> Default:
         return Default.VOLATILE if name.upper().rpartition(".")[2] in _VOLATILE else Default.OTHER
     if function in _VOLATILE:
         return Default.VOLATILE
-    if function in _STABLE:
+    if function in _NOW:
         return Default.NOW if not inside else Default.OTHER
+    if function in _STABLE:
+        return Default.COMPUTED if not inside else Default.OTHER
     if function in _PURE:
-        return _arguments(reader, inside)
+        return _computed(_arguments(reader, inside))
     return Default.OTHER
 
 
@@ -202,18 +220,20 @@ def _inside_cast(reader: Reader) -> Default:
     try:
         found = _read_postgres(inner)
         inner.need("AS")
-        read_type(inner)
+        cast = read_type(inner)
         inner.need_end()
     except Refused:
         return Default.OTHER
-    return found
+    plain = found is Default.NULL or (found is Default.CONSTANT and not cast.made)
+    return found if plain else _computed(found)
 
 
 def _inside_square(reader: Reader) -> Default:
     reader.need_sign("[")
     found = Default.CONSTANT
     while not reader.take_sign("]"):
-        found = max(found, _read_postgres(reader), key=lambda kind: kind.value)
+        one = _read_postgres(reader)
+        found = max(found, _computed(one) if one is Default.NOW else one, key=lambda kind: kind.value)
         if not reader.at_sign("]"):
             reader.need_sign(",")
     return found

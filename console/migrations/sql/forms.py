@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from console.migrations.facts import Facts
+from console.migrations.rules_unknown import NOT_UNDERSTOOD
 from console.migrations.verdict import Dialect, Finding, Rule
 
 EXCLUSIVE = {
@@ -22,6 +23,7 @@ SHARED = {Dialect.MYSQL: "LOCK=SHARED", Dialect.POSTGRES: "SHARE", Dialect.SQLIT
 class Outcome:
     """A statement that was read whole by one of the forms."""
 
+    dialect: Dialect
     kind: str = "other"
     findings: list[Finding] = field(default_factory=list)
     tables: list[str] = field(default_factory=list)
@@ -38,9 +40,11 @@ class Outcome:
     """Sequences that are certainly new."""
 
     def find(self, rule: Rule, *, table: str = "", name: str = "", lock: str = "") -> None:
-        """Note that `rule` applies."""
+        """Note that `rule` applies; a rule of statements that the database does not have says nothing of this one."""
+        if self.dialect not in rule.sources:
+            rule = NOT_UNDERSTOOD
         names = tuple((key, value) for key, value in (("table", table), ("name", name), ("lock", lock)) if value)
-        finding = Finding(rule, names)
+        finding = Finding(rule, self.dialect, names)
         if finding not in self.findings:
             self.findings.append(finding)
 

@@ -131,7 +131,7 @@ def read_create_index(reader: Reader, context: Context) -> Outcome:
         Refused: it is none, or not all of it is known.
     """
     dialect = context.dialect
-    outcome = Outcome("create_index")
+    outcome = Outcome(context.dialect, "create_index")
     reader.need("CREATE")
     unique = reader.take("UNIQUE")
     text = "" if unique or dialect is not Dialect.MYSQL else reader.take_one({"FULLTEXT", "SPATIAL"})

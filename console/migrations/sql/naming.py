@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from console.migrations import rules_blocking as blocking
 from console.migrations import rules_incompatible as incompatible
+from console.migrations import rules_losing as losing
 from console.migrations import rules_unknown as unknown
 from console.migrations.sql.forms import Context, Outcome
 from console.migrations.sql.grammar import Reader, Refused, word_set
@@ -33,7 +34,7 @@ _OBJECTS = word_set(
 
 def name_statement(reader: Reader, context: Context) -> Outcome:
     """The rule that speaks of this statement, by its first words."""
-    outcome = Outcome()
+    outcome = Outcome(context.dialect)
     rule = _rule(reader, context)
     table = _table(reader, rule)
     if table:
@@ -74,15 +75,15 @@ def _rule(reader: Reader, context: Context) -> Rule:
         case "ALTER":
             return _altered(reader, second, words)
         case "TRUNCATE":
-            return incompatible.TRUNCATE
+            return losing.TRUNCATE
         case "DELETE":
-            return incompatible.DELETE_ROWS
+            return losing.DELETE_ROWS
         case "UPDATE" | "MERGE":
-            return incompatible.UPDATE_ROWS
+            return losing.UPDATE_ROWS
         case "REPLACE":
-            return incompatible.UPDATE_ROWS
+            return losing.UPDATE_ROWS
         case "INSERT":
-            return incompatible.UPDATE_ROWS if words & {"REPLACE", "DUPLICATE", "CONFLICT"} else blocking.INSERT_ROWS
+            return losing.UPDATE_ROWS if words & {"REPLACE", "DUPLICATE", "CONFLICT"} else blocking.INSERT_ROWS
         case "WITH":
             return _with(words)
         case "RENAME":
@@ -116,22 +117,22 @@ def _rule(reader: Reader, context: Context) -> Rule:
 
 def _with(words: set[str]) -> Rule:
     if "DELETE" in words:
-        return incompatible.DELETE_ROWS
+        return losing.DELETE_ROWS
     if words & {"UPDATE", "MERGE"}:
-        return incompatible.UPDATE_ROWS
+        return losing.UPDATE_ROWS
     return blocking.INSERT_ROWS if "INSERT" in words else unknown.NOT_UNDERSTOOD
 
 
 def _dropped(second: str, *, cascade: bool) -> Rule:
     match second:
         case "TABLE" | "TABLES" | "TEMPORARY" | "FOREIGN":
-            return incompatible.DROP_TABLE
+            return losing.DROP_TABLE
         case "DATABASE" | "SCHEMA" | "TABLESPACE" | "OWNED":
-            return incompatible.DROP_DATABASE
+            return losing.DROP_DATABASE
         case "INDEX":
             return incompatible.INDEX_DROPPED
         case "TYPE" | "DOMAIN" | "EXTENSION" if cascade:
-            return incompatible.DROP_CASCADE
+            return losing.DROP_CASCADE
         case _:
             return incompatible.DROP_OTHER if second in _OBJECTS else unknown.NOT_UNDERSTOOD
 
@@ -143,7 +144,7 @@ def _created(reader: Reader, context: Context, words: set[str]) -> Rule:
             return unknown.OPAQUE_CODE
         if "TRIGGER" in heads:
             return incompatible.TRIGGER
-        return incompatible.DROP_TABLE if "TABLE" in heads else incompatible.REPLACED
+        return losing.DROP_TABLE if "TABLE" in heads else incompatible.REPLACED
     if {"TEMP", "TEMPORARY"} & set(heads[:2]) and "TABLE" in heads[:3]:
         return unknown.TEMPORARY
     for word, rule in (

@@ -49,7 +49,7 @@ def read_create_view(reader: Reader, context: Context) -> Outcome:
         reader.parameters()
     reader.need("AS")
     _read_query(reader, materialized=materialized)
-    outcome = Outcome("create_view", tables=[view], adds_tables=[view])
+    outcome = Outcome(context.dialect, "create_view", tables=[view], adds_tables=[view])
     outcome.find(additive.NEW_VIEW, table=view)
     return outcome
 
@@ -71,7 +71,7 @@ def read_virtual_table(reader: Reader, context: Context) -> Outcome:
         if token.kind is Kind.SIGN and token.text not in {",", "="}:
             raise Refused
     reader.need_end()
-    outcome = Outcome("create_table", tables=[table], adds_tables=[table])
+    outcome = Outcome(context.dialect, "create_table", tables=[table], adds_tables=[table])
     outcome.find(additive.NEW_TABLE, table=table)
     return outcome
 
@@ -120,7 +120,7 @@ def read_create_type(reader: Reader, context: Context) -> Outcome:
     if context.dialect is not Dialect.POSTGRES:
         raise Refused
     reader.need("CREATE")
-    outcome = Outcome("create_type")
+    outcome = Outcome(context.dialect, "create_type")
     if reader.take("DOMAIN"):
         name = reader.qualified()
         reader.take("AS")
@@ -172,7 +172,7 @@ def read_alter_type(reader: Reader, context: Context) -> Outcome:
     reader.take("IF", "NOT", "EXISTS")
     reader.need_kind(Kind.STRING)
     reader.need_end()
-    outcome = Outcome("add_enum_value")
+    outcome = Outcome(context.dialect, "add_enum_value")
     outcome.find(additive.NEW_ENUM_VALUE, name=name)
     return outcome
 
@@ -184,7 +184,7 @@ def read_create_sequence(reader: Reader, context: Context) -> Outcome:
     reader.need("CREATE", "SEQUENCE")
     optional = reader.take("IF", "NOT", "EXISTS")
     name = reader.qualified()
-    outcome = Outcome("create_sequence")
+    outcome = Outcome(context.dialect, "create_sequence")
     while not reader.done:
         if reader.take("AS"):
             read_type(reader)
@@ -211,7 +211,7 @@ def read_alter_sequence(reader: Reader, context: Context) -> Outcome:
         raise Refused
     reader.need("ALTER", "SEQUENCE")
     name = reader.qualified()
-    outcome = Outcome("alter_sequence")
+    outcome = Outcome(context.dialect, "alter_sequence")
     if name not in context.made_sequences or not _owned(reader, context, outcome):
         raise Refused
     reader.need_end()
@@ -251,7 +251,7 @@ def read_create_schema(reader: Reader, context: Context) -> Outcome:
             reader.take_sign("=")
             reader.name()
     reader.need_end()
-    outcome = Outcome("create_schema")
+    outcome = Outcome(context.dialect, "create_schema")
     outcome.find(additive.NEW_SCHEMA, name=name)
     return outcome
 
@@ -261,7 +261,7 @@ def read_comment(reader: Reader, context: Context) -> Outcome:
     if context.dialect is not Dialect.POSTGRES:
         raise Refused
     reader.need("COMMENT", "ON")
-    outcome = Outcome("comment")
+    outcome = Outcome(context.dialect, "comment")
     if reader.take("CONSTRAINT"):
         reader.name()
         reader.need("ON")

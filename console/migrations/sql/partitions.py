@@ -30,7 +30,7 @@ def read_partition(reader: Reader, context: Context) -> Outcome:
     read_bounds(reader)
     partitioned = read_partition_by(reader)
     reader.need_end()
-    outcome = Outcome("create_table", tables=[table, parent], adds_tables=[table])
+    outcome = Outcome(context.dialect, "create_table", tables=[table, parent], adds_tables=[table])
     outcome.find(additive.NEW_TABLE, table=table)
     outcome.find(additive.ON_NEW_TABLE, table=parent)
     if not optional or context.absent(table):

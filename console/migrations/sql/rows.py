@@ -27,7 +27,7 @@ def read_insert(reader: Reader, context: Context) -> Outcome:
         if not reader.take_sign(","):
             break
     reader.need_end()
-    outcome = Outcome("insert_rows", tables=[table])
+    outcome = Outcome(context.dialect, "insert_rows", tables=[table])
     outcome.find(additive.FIRST_ROWS, table=table)
     return outcome
 

@@ -28,7 +28,7 @@ def read_create_table(reader: Reader, context: Context) -> Outcome:
         Refused: it is none, or not all of it is known.
     """
     dialect = context.dialect
-    outcome = Outcome("create_table")
+    outcome = Outcome(context.dialect, "create_table")
     reader.need("CREATE")
     if dialect is Dialect.POSTGRES:
         reader.take("UNLOGGED")

@@ -34,7 +34,7 @@ def read_set(reader: Reader, context: Context) -> Outcome:
     Raises:
         Refused: it sets anything else, or for anybody else.
     """
-    outcome = Outcome("set_timeout")
+    outcome = Outcome(context.dialect, "set_timeout")
     if context.dialect is Dialect.SQLITE:
         _read_pragma(reader, outcome)
         return outcome

@@ -27,6 +27,8 @@ _POSTGRES = word_set(
     "DATERANGE INT4MULTIRANGE INT8MULTIRANGE NUMMULTIRANGE TSMULTIRANGE TSTZMULTIRANGE DATEMULTIRANGE HSTORE "
     "LTREE GEOMETRY GEOGRAPHY VECTOR HALFVEC SPARSEVEC OID PG_LSN JSONPATH"
 )
+_EXTENSIONS = word_set("CITEXT HSTORE LTREE GEOMETRY GEOGRAPHY VECTOR HALFVEC SPARSEVEC")
+"""Types that an extension puts into a schema of the user's, where any other name is somebody's own type."""
 _INTERVAL = frozenset({"YEAR", "MONTH", "DAY", "HOUR", "MINUTE", "SECOND"})
 _SQLITE_ENDS = word_set(
     "CONSTRAINT PRIMARY NOT NULL UNIQUE CHECK DEFAULT COLLATE REFERENCES GENERATED AS FOREIGN ON AUTOINCREMENT "
@@ -164,7 +166,7 @@ def _take_known(reader: Reader) -> bool:
     if (
         reader.word() in {"PG_CATALOG", "PUBLIC", "EXTENSIONS"}
         and reader.at_sign(".", 1)
-        and reader.word(2) in _POSTGRES
+        and reader.word(2) in (_POSTGRES if reader.word() == "PG_CATALOG" else _EXTENSIONS)
     ):
         reader.position += 3
         return True
