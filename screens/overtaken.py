@@ -5,6 +5,7 @@ Each function says it in a sentence, or nothing while the question stands.
 
 from __future__ import annotations
 
+from console.release.images import Match
 from console.runbook.kinds.base import Ask
 from console.runbook.progress import Checklist, State, StepView
 from console.words import _, language
@@ -23,7 +24,7 @@ def step(before: StepView, opened: Checklist, now: Checklist | None) -> str:
         return ""
     if now.subject.candidate != opened.subject.candidate:
         return _("Another release stands in the runbook now: this was asked of the one before.")
-    if before.traits.ask is Ask.SIGN and now.subject.image_id != opened.subject.image_id:
+    if before.traits.ask is Ask.SIGN and now.subject.match("image", opened.subject.image_id) is Match.OTHER:
         return _("The image has changed since you read it: nothing was signed. Look again.")
     view = now.view(before.step.id)
     if view is None:
