@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import sys
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
@@ -24,7 +25,7 @@ from console.crash import crash_sentence, log, log_path
 from console.errors import CanarioError, ExitCode
 from console.opening import DemoControl, Opening
 from console.registry import ACTIONS, keys_for
-from console.terminal_driver import lasting
+from console.terminal_driver import gone, lasting
 from console.text import clean
 from console.words import _
 from themes import all_themes, default_theme
@@ -51,6 +52,8 @@ REPAINT_S = 0.1
 """One repaint timer, ten times a second."""
 FOLLOW_S = 1.0
 """Wall seconds between two looks at the demo's clock, which another terminal may turn."""
+TERMINAL_S = 1.0
+"""Wall seconds between two looks at whether there is a terminal."""
 NOTICE_S = 60.0
 """How long a kept notice stands in the header."""
 HANG_UPS = (signal.SIGTERM, signal.SIGHUP)
@@ -98,6 +101,7 @@ class ConsoleApp(OpensLate, inherit_bindings=False):
         self._busy = ""
         self._view: View | None = None
         self._crashed = False
+        self._cut_off = False
         self._settled: object = None
         self._mover: tuple[str, dict[str, int]] = ("", {})
         self._drove = False
@@ -119,6 +123,7 @@ class ConsoleApp(OpensLate, inherit_bindings=False):
         if not self.is_headless:
             for number in HANG_UPS:
                 signal.signal(number, self._hang_up)
+            self.set_interval(TERMINAL_S, self._look_at_terminal)
 
     def on_ready(self) -> None:
         """The first frame is up: now the rest may be read, then the session start, and with it the heavy imports."""
@@ -193,6 +198,13 @@ class ConsoleApp(OpensLate, inherit_bindings=False):
     def _hang_up(self, number: int, _frame: object) -> None:
         """The terminal is gone, or somebody ends us: leave as `q` does, with nobody to ask."""
         self.call_later(self.exit, return_code=128 + number)
+
+    def _look_at_terminal(self) -> None:
+        """Leave where there is no terminal any more, though nobody has told us; once."""
+        stdin = sys.__stdin__
+        if not self._cut_off and stdin is not None and gone(stdin.fileno()):
+            self._cut_off = True
+            self._hang_up(signal.SIGHUP, None)
 
     def get_driver_class(self) -> type[Driver]:
         """Textual's, which must not hang where the terminal is cut off."""

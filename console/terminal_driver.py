@@ -7,10 +7,21 @@ the driver's seat.
 
 from __future__ import annotations
 
+import errno
+import termios
 from typing import IO, TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from textual.driver import Driver
+
+
+def gone(descriptor: int) -> bool:
+    """Whether a terminal has been cut off. SIGHUP goes to whoever leads its session alone: a `make` that waits, say."""
+    try:
+        termios.tcgetattr(descriptor)
+    except termios.error as error:
+        return bool(error.args) and error.args[0] == errno.EIO
+    return False
 
 
 class LastingFile:
@@ -55,4 +66,4 @@ def lasting(driver: type[Driver]) -> type[Driver]:
     return Lasting
 
 
-__all__ = ["LastingFile", "lasting"]
+__all__ = ["LastingFile", "gone", "lasting"]

@@ -108,6 +108,19 @@ def test_a_console_whose_terminal_was_cut_off_ends_and_leaves_the_seat(cloud: Si
     assert console.process.wait(30) == 128 + signal.SIGHUP
 
 
+@pytest.mark.slow
+def test_a_console_under_a_program_that_keeps_the_hang_up_to_itself_ends_all_the_same(
+    tmux: str, tmp_path: Path, cloud: SimulatorProcess, own_home: Path
+) -> None:
+    screen, pid = Terminal(tmux, tmp_path), tmp_path / "pid"
+    inner = f"echo $$ > {pid}; exec {shlex.join(console_on(cloud))}"
+    screen.start(f"trap : HUP; sh -c {shlex.quote(inner)}")  # as `make demo` is: it waits for the console
+    screen.wait_for("POST /webhook")
+    console = int(pid.read_text())
+    screen.close()
+    until(lambda: not Path(f"/proc/{console}").exists(), "it has noticed by itself")
+
+
 class Gone(io.StringIO):
     """A terminal that was cut off."""
 
