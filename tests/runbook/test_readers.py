@@ -173,13 +173,34 @@ def test_a_report_of_bandits_that_cannot_be_read_is_not_taken_for_a_clean_one(ou
     assert not readers.judge_bandit(code=0, output=output).passed
 
 
+CODE = "Code scanned:\n\tTotal lines of code: 181\n\tTotal lines skipped (#nosec): 0\n"
+
+
 def test_bandit_that_skipped_a_file_or_was_cut_or_failed_is_not_clean() -> None:
-    totals = "Total issues (by severity):\n\tUndefined: 0\n\tLow: 0\n\tMedium: 0\n\tHigh: 0\n"
+    totals = CODE + "Total issues (by severity):\n\tUndefined: 0\n\tLow: 0\n\tMedium: 0\n\tHigh: 0\n"
     assert readers.judge_bandit(code=0, output=totals).passed
     assert not readers.judge_bandit(code=2, output=totals).passed
     assert not readers.judge_bandit(code=0, output=totals, cut=True).passed
     assert not readers.judge_bandit(code=0, output=totals + "Files skipped (1):\n\tx.py\n").passed
-    assert not readers.judge_bandit(code=0, output='{"results": [], "errors": [{}]}').passed
+    read = '"metrics": {"_totals": {"loc": 7}}'
+    assert readers.judge_bandit(code=0, output=f'{{"results": [], "errors": [], {read}}}').passed
+    assert not readers.judge_bandit(code=0, output=f'{{"results": [], "errors": [{{}}], {read}}}').passed
+
+
+@pytest.mark.parametrize("form", ["txt", "json"])
+async def test_bandit_over_a_folder_without_code_is_not_clean(bench: Bench, sample: Checkout, form: str) -> None:
+    (sample.path / "empty").mkdir()
+    evidence = await command(bench, "bandit", "-r", "empty/", "-f", form, read="bandit")
+    assert evidence.result is Result.FAILED
+    assert "no line of code" in evidence.sentence
+
+
+@pytest.mark.parametrize(
+    "metrics", ["3", "[]", '{"_totals": 3}', '{"_totals": {"loc": "9"}}', '{"_totals": {"loc": -1}}']
+)
+def test_a_report_that_does_not_say_how_much_was_read_is_not_clean(metrics: str) -> None:
+    output = f'{{"results": [], "errors": [], "metrics": {metrics}}}'
+    assert not readers.judge_bandit(code=0, output=output).passed
 
 
 # -- hostile text -----------------------------------------------------------------------------------------------------
