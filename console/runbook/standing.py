@@ -241,7 +241,7 @@ class Standing:
         own = self._writes if self._writes_of == self.candidate_id else ()
         return seen if len(seen) >= len(own) else own
 
-    async def _account(self) -> None:
+    async def account(self) -> None:
         """Ask the audit log now who wrote what the service carries, where something of it is not accounted for."""
         if self._is_shared and self._candidate is not None and unaccounted(self._candidate, self._audit()):
             access = self.session.actions.access
