@@ -251,7 +251,8 @@ async def test_a_clean_checkout_level_with_its_upstream_passes_and_its_commit_is
     evidence = await current(bench)
     assert evidence.result is Result.PASSED, evidence
     assert evidence.learned == {"commit": git(sample.path, "rev-parse", "HEAD")}
-    assert bench.step("command", read="git_current").explain()[0] == "git fetch --quiet -- origin"
+    fetch = "git fetch --quiet -- origin +refs/heads/develop:refs/remotes/origin/develop"
+    assert bench.step("command", read="git_current").explain()[0] == fetch
 
 
 async def test_looking_again_after_the_merge_does_not_take_the_release_back_to_the_commit_before(
@@ -291,6 +292,40 @@ async def test_what_is_wrong_with_a_checkout_is_said_with_the_command_that_mends
     assert "git checkout develop" in evidence.remedy
     git(sample.path, "checkout", "-q", "--detach")
     assert (await current(bench)).result is Result.FAILED
+
+
+async def test_a_branch_that_follows_a_fork_is_compared_with_what_the_team_has(bench: Bench, sample: Checkout) -> None:
+    fork = sample.path.parent / "fork.git"
+    git(sample.path, "clone", "-q", "--bare", str(sample.origin), str(fork))
+    git(sample.path, "remote", "add", "fork", str(fork)), git(sample.path, "fetch", "-q", "fork")
+    git(sample.path, "branch", "-q", "--set-upstream-to=fork/develop", "develop")
+    assert (await current(bench)).result is Result.PASSED, "level with both"
+    git(sample.path, "commit", "-q", "--no-gpg-sign", "--allow-empty", "-m", "merged by the team")
+    git(sample.path, "push", "-q", "origin", "develop"), git(sample.path, "reset", "-q", "--hard", "HEAD~1")
+    evidence = await current(bench)
+    assert evidence.result is Result.FAILED
+    assert "Commits of origin/develop that are not here: 1" in evidence.problems[0]
+    git(sample.path, "pull", "-q", "origin", "develop")
+    evidence = await current(bench)
+    assert evidence.result is Result.PASSED, "the fork is behind now, and nothing is released from there"
+    assert "level with origin/develop" in evidence.sentence
+
+
+async def test_a_branch_that_the_remote_has_not_is_said_with_the_push_that_brings_it(
+    bench: Bench, sample: Checkout
+) -> None:
+    git(sample.path, "checkout", "-q", "-b", "feature")
+    evidence = await bench.run(bench.step("command", read="git_current", branch="feature"))
+    assert evidence.result is Result.FAILED
+    assert "no branch origin/feature" in evidence.problems[0]
+    assert "git push -u origin feature" in evidence.remedy
+    git(sample.path, "push", "-q", "origin", "feature")
+    for branch in ("feature", ""):
+        step = bench.step("command", read="git_current", branch=branch)
+        assert (await bench.run(step)).result is Result.PASSED
+    git(sample.path, "push", "-q", "origin", "--delete", "feature"), git(sample.path, "fetch", "-q", "origin")
+    evidence = await bench.run(bench.step("command", read="git_current", branch="feature"))
+    assert evidence.result is Result.FAILED, "what was fetched of it long ago is no longer there"
 
 
 async def test_a_remote_out_of_reach_and_a_folder_that_is_no_repository_fail(bench: Bench, sample: Checkout) -> None:

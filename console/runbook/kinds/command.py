@@ -51,7 +51,7 @@ class CommandSettings(KindSettings):
     branch: str = "develop"
     """Branch that `git_current` wants checked out; empty: any."""
     remote: str = "origin"
-    """Remote that `git_current` compares with."""
+    """Remote whose branch of that name `git_current` fetches and compares with, whatever the checkout follows."""
     secrets: Mapping[str, str] = Field(default_factory=dict)
     """Canario's secrets that the program gets: the variable, and the secret's name in it, e.g.
     `{ WA_APP_SECRET = "app-secret" }`. All others are taken from it."""
@@ -163,7 +163,7 @@ class Command(StepKind):
         if settings.read == "git_current":
             from console.runbook import git
 
-            return tuple(shlex.join(argv) for argv in git.commands(settings.remote))
+            return tuple(shlex.join(argv) for argv in git.commands(settings.remote, settings.branch or "BRANCH"))
         where = () if settings.folder == "." else (_("in {folder}").format(folder=settings.folder),)
         return (shlex.join(settings.command_line()), *where)
 
