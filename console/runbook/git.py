@@ -198,8 +198,7 @@ async def current(context: StepContext, *, branch: str, remote: str) -> Evidence
     ahead, behind = counts or (None, None)
     checkout = replace(read_status(said.get("status", "")), ahead=ahead, behind=behind)
     judged = judge(checkout, branch=branch, remote=remote)
-    learns = judged.passed and bool(checkout.commit) and not await _went_on(context, checkout.commit)
-    return context.evidence(
+    evidence = context.evidence(
         Result.PASSED if judged.passed else Result.FAILED,
         judged.sentence,
         figures=judged.figures,
@@ -207,8 +206,19 @@ async def current(context: StepContext, *, branch: str, remote: str) -> Evidence
         remedy=judged.remedy,
         excerpt=tail,
         output=str(output),
-        learned={"commit": checkout.commit} if learns else {},
     )
+    if context.step.bound_to == "head":
+        evidence = replace(evidence, subject=checkout.commit)
+    learns = judged.passed and bool(checkout.commit) and not await _went_on(context, checkout.commit)
+    return replace(evidence, learned={"commit": checkout.commit}) if learns else evidence
+
+
+async def head(context: StepContext) -> str:
+    """Full hash of the checkout's commit, `-dirty` behind it where files of it are changed; empty where git says none.
+
+    Untracked files do not count: what a test run leaves behind is one.
+    """
+    return await ask(context, "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*")
 
 
 async def _went_on(context: StepContext, commit: str) -> bool:
@@ -253,4 +263,4 @@ async def ask(context: StepContext, *arguments: str) -> str:
     return clean(said.decode("utf-8", "replace").strip(), 400) if asked.returncode == 0 else ""
 
 
-__all__ = ["Checkout", "ask", "commands", "current", "judge", "read_counts", "read_status", "repository_of"]
+__all__ = ["Checkout", "ask", "commands", "current", "head", "judge", "read_counts", "read_status", "repository_of"]

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, ClassVar
 
@@ -35,6 +36,7 @@ class GitHubStep(StepKind):
 
     def __init__(self, step: Step, settings: KindSettings) -> None:
         super().__init__(step, settings)
+        self.tells_head = self._settings.check in ("form", "checks", "approvals", "merged")
         self.once = self._settings.merge or self._settings.check == "dispatch"
 
     @property
@@ -146,6 +148,7 @@ class GitHubStep(StepKind):
             remedy=_("Edit it on GitHub ({url}), and press Enter again.").format(url=pull.url),
             figures=figures,
             learned=learned,
+            head=pull.head,
         )
 
     async def _checks(self, context: StepContext, github: GitHub) -> Evidence:
@@ -185,6 +188,7 @@ class GitHubStep(StepKind):
             remedy=_("Look at {url}/checks, put it right, and press Enter again.").format(url=pull.url),
             figures=((_("commit"), pull.head[:12]), (_("checks"), f"{checks.green}/{checks.total}")),
             learned=await self._learned(github, pull),
+            head=pull.head,
         )
 
     async def _approvals(self, context: StepContext, github: GitHub) -> Evidence:
@@ -198,6 +202,7 @@ class GitHubStep(StepKind):
             remedy=_("Ask for a review at {url}, and press Enter again.").format(url=pull.url),
             figures=figures,
             learned=await self._learned(github, pull),
+            head=pull.head,
         )
 
     async def _reviewed(
@@ -262,6 +267,7 @@ class GitHubStep(StepKind):
             ),
             figures=((_("commit"), commit[:12]), (_("title"), pull.title)),
             learned=await self._learned(github, pull) | ({} if problems else {"commit": commit}),
+            head=pull.head,
         )
 
     def _not_merged(self, context: StepContext, pull: PullRequest, problems: tuple[str, ...]) -> Evidence:
@@ -273,6 +279,7 @@ class GitHubStep(StepKind):
             remedy=_("Merge it at {url}, or put right what stands in the way, and press Enter again.").format(
                 url=pull.url
             ),
+            head=pull.head,
         )
 
     async def _learned(self, github: GitHub, pull: PullRequest) -> dict[str, str]:
@@ -410,8 +417,9 @@ class GitHubStep(StepKind):
         remedy: str = "",
         figures: tuple[tuple[str, str], ...] = (),
         learned: Mapping[str, str] | None = None,
+        head: str = "",
     ) -> Evidence:
-        return context.evidence(
+        evidence = context.evidence(
             Result.PASSED if passed else Result.FAILED,
             sentence if passed or not problems else f"{sentence}: {problems[0]}",
             figures=tuple((name, value) for name, value in figures if value),
@@ -419,3 +427,4 @@ class GitHubStep(StepKind):
             remedy="" if passed else remedy,
             learned=learned,
         )
+        return replace(evidence, subject=head) if head and context.step.bound_to == "head" else evidence
