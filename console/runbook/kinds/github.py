@@ -125,7 +125,11 @@ class GitHubStep(StepKind):
             if known.repository
             else _("Starts {file} of {repository}.").format(file=settings.workflow, repository=repository)
         )
-        return (ran, _("ref {ref}, inputs {inputs}").format(ref=settings.ref or known.base, inputs=inputs or "-"))
+        return (
+            ran,
+            _("ref {ref}, inputs {inputs}").format(ref=settings.ref or known.base, inputs=inputs or "-"),
+            _("Into a protected environment only past the guardrails of a deployment; above 0 % those of a move too."),
+        )
 
     # -- the pull request -----------------------------------------------------------------------------------------
 
