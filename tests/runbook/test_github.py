@@ -314,6 +314,7 @@ async def test_a_run_by_hand_on_another_branch_is_not_the_merges_own(here: Bench
     evidence = await look(here, "workflow", workflow="backend-ci.yml", appears="300 ms")
     assert evidence.result is Result.FAILED
     assert "no run" in evidence.sentence
+    assert "workflow_dispatch (develop)" in evidence.problems[1]
 
 
 DEPLOY = {"workflow": "deploy-backend.yml", "inputs": {"environment": "production", "revision_traffic_percent": 10}}

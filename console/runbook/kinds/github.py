@@ -317,11 +317,15 @@ class GitHubStep(StepKind):
             waiting=waiting,
         )
         if run is None:
+            others = {f"{one.event} ({one.branch})" for one in await github.runs(settings.workflow, head_sha=commit)}
+            told = _("It has runs for that commit that {event} on {branch} did not set off: {others}.").format(
+                event=settings.event, branch=branch, others=", ".join(sorted(others))
+            )
             return self._found(
                 context,
                 False,
                 waiting,
-                problems=(waiting,),
+                problems=(waiting, told) if others else (waiting,),
                 remedy=_("See that the workflow runs on a push to {base}, and press Enter again.").format(base=branch)
                 if settings.event == "push"
                 else _("See that the event {event} sets the workflow off, and press Enter again.").format(
