@@ -52,7 +52,8 @@ def _waits(view: StepView) -> bool:
 
 def _state(view: StepView) -> str:
     word = state_word(view.state)
-    return f"{word}: {view.reason}" if view.reason else word
+    reason = view.reason.removeprefix(f"{word}: ")
+    return f"{word}: {reason}" if reason else word
 
 
 def _phase(runbook: Runbook, step: str) -> str:
