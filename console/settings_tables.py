@@ -242,6 +242,9 @@ class HttpSettings(Table):
 
     signature_header: str = "X-Hub-Signature-256"
     """Header that carries a test message's HMAC-SHA256. Meta sends this one; the runbook writes `X-Hub-Signature`."""
+    refusals: tuple[Annotated[int, Field(ge=400, le=499)], ...] = (401, 403)
+    """Statuses that refuse a wrong token and an unsigned message; any other, such as 404 or 429, says that nobody has
+    looked at it."""
     timeout: Duration = timedelta(seconds=10)
     """Time that one request may take."""
 

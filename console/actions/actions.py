@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Literal
@@ -197,6 +197,23 @@ class Actions:
             CloudError: as `shift`.
         """
         return await self._mover.deploy(image, tag=tag, reason=written(reason))
+
+    async def deploy_elsewhere(
+        self, what: str, percent: int, send: Callable[[], Awaitable[None]], *, reason: str = ""
+    ) -> tuple[str, ...]:
+        """Have something else deploy to this service (a workflow), through the same guarded door; its notes.
+
+        Args:
+            what: what is set off, in a line, for the journal and for people.
+            percent: share that the new revision gets at once; above 0 it is guarded like a move too.
+            send: sets it off.
+            reason: overrides the guardrails that allow it.
+
+        Raises:
+            BlockedError: as `shift`; nothing was sent.
+            CanarioError: what `send` raised; journalled.
+        """
+        return await self._mover.deploy_elsewhere(what, percent, send, reason=written(reason))
 
     async def rollback(
         self,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -226,6 +227,30 @@ class Mover:
             notes=(*notes, *proposal.warnings, *outcome.notes),
             overridden=rules,
         )
+
+    async def deploy_elsewhere(
+        self, what: str, percent: int, send: Callable[[], Awaitable[None]], *, reason: str
+    ) -> tuple[str, ...]:
+        """See `Actions.deploy_elsewhere`."""
+        action = Action(ActionKind.DEPLOY, percent=percent)
+        async with Turn(self._moving):
+            facts = await self._site.access.facts()
+            proposal = propose(action, self._site.rules, facts, self._site.access.server_time())
+            _sent, notes = await guarded(
+                self._site.door,
+                kind="dispatch",
+                answers=proposal.answers,
+                reason=reason,
+                payload={
+                    "what": what,
+                    "percent": percent,
+                    "overridden": [answer.rule for answer in overridden(proposal.answers, reason)],
+                },
+                act=send,
+                told=lambda _done: self._site.overrides(what, proposal, reason),
+                result=lambda _done: {"sent": what},
+            )
+        return (*notes, *proposal.warnings)
 
     async def _write_deploy(self, service: Service, action: Action) -> PendingChange:
         """One UpdateService; where its answer is lost, the service itself tells whether it was taken."""

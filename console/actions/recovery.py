@@ -86,6 +86,8 @@ def _done(entry: Unfinished, service: Service, release: Release | None) -> bool:
 def _sentence(entry: Unfinished, service: Service, done: bool) -> str:
     when = entry.server_time or entry.at
     word = _("was done") if done else _("was not done, or was moved again since")
+    if entry.kind == "dispatch":
+        word = _("may have been started: its step in the checklist finds out")
     return _("{kind} of {when:%Y-%m-%d %H:%M} UTC was cut off; it {word}. Serving now: {shares}.").format(
         kind=entry.kind, when=when, word=word, shares=shares_text(service.effective_shares())
     )

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
 
 from console.actions.approving import vouched
 from console.commands.output import say, warn
 from console.commands.running import Place, session_at
-from console.errors import ExitCode, UsageError
+from console.errors import BlockedError, ExitCode, UsageError
 from console.release.approvals import ApprovalCheck, role_title
 from console.release.audited import ApprovalState
 from console.release.images import short_image
 from console.words import N_, _
+
+if TYPE_CHECKING:
+    from console.session import Session
 
 STATES = {
     ApprovalState.VERIFIED: N_("verified"),
@@ -23,6 +27,8 @@ STATES = {
 
 PATIENCE_S = 30.0
 """Wall seconds that the audit log is waited for."""
+VOUCHING_S = 5.0
+"""Wall seconds that it is waited for before a step that another console has just done is taken for undone."""
 LOOK_S = 1.0
 
 
@@ -71,10 +77,23 @@ def approvals_document(checks: Sequence[ApprovalCheck]) -> list[dict[str, object
     ]
 
 
-async def approve(place: Place, role: Literal["code", "tech_lead"]) -> int:
-    """Approve in `role`, then wait for the audit log's word; 1 where it does not come or says otherwise."""
+async def approve(place: Place, role: Literal["code", "tech_lead"], file: Path | None = None) -> int:
+    """Approve in `role`, then wait for the audit log's word; 1 where it does not come or says otherwise.
+
+    Args:
+        place: where.
+        role: that we approve in.
+        file: the runbook that the release follows; the settings' where None.
+
+    Raises:
+        BlockedError: what the runbook wants done before is not done; each step is named.
+        CanarioError: as `Actions.approve`.
+    """
     async with session_at(place) as session:
-        before = (await session.actions.access.facts()).approvals
+        facts = await session.actions.access.facts()
+        before = facts.approvals
+        if facts.candidate is not None and facts.candidate.open and facts.candidate.runbook:
+            await _refuse_early(session, place, role, file)
         approval = await session.actions.approve(role)
         for one in before:
             if one.state is ApprovalState.FORGED:
@@ -101,3 +120,34 @@ async def approve(place: Place, role: Literal["code", "tech_lead"]) -> int:
             return ExitCode.FAILED
     warn(_("The Cloud Audit Log has not told yet; it counts once it has. `canario runbook show` says when."))
     return ExitCode.DONE
+
+
+async def _refuse_early(session: Session, place: Place, role: str, file: Path | None) -> None:
+    """Raise where the steps that an approval in `role` needs are not done.
+
+    Raises:
+        BlockedError: naming each of them.
+    """
+    from console.commands.runbook import loaded
+    from console.runbook.signing import approving, missing_for
+    from console.runbook.walk import Walk
+
+    book = loaded(place.settings, file)
+    steps = approving(book.runbook, role)
+    await session.watcher.refresh()
+    walk = await Walk.open(session, place.settings, book, drive=False, look=False)
+    try:
+        ends = session.clock.monotonic() + VOUCHING_S
+        while (missing := missing_for(walk.checklist(), steps)) and session.clock.monotonic() < ends:
+            await session.clock.sleep(LOOK_S)
+            await walk.account()
+        for problem in walk.latest.problems:
+            warn(problem)
+    finally:
+        await walk.close()
+    if missing:
+        raise BlockedError(
+            missing,
+            overridable=False,
+            remedy=_("Nothing was signed. Finish these first (`canario runbook show`), then approve."),
+        )

@@ -83,6 +83,7 @@ TEMPLATE = """\
 
 [http]                                # how the checklist calls the services
 # signature_header = "X-Hub-Signature-256"  # Meta's; the runbook writes X-Hub-Signature
+# refusals = [401, 403]               # statuses that refuse a wrong token and an unsigned message
 # timeout = "10 s"                    # of one request
 
 [runbook]

@@ -192,11 +192,12 @@ def approve(
     role: Annotated[
         str, typer.Option("--role", metavar="ROLE", help=_("The role that you approve in: code or tech-lead."))
     ],
+    runbook: RunbookOption = None,
 ) -> int:
     """`canario approve`."""
     from console.commands import approving
 
-    return asyncio.run(approving.approve(find_place(where), approving.role_of(role)))
+    return asyncio.run(approving.approve(find_place(where), approving.role_of(role), runbook))
 
 
 @command(help=_("Restore the split before the release, at once. No guardrail stands before it."))

@@ -51,7 +51,10 @@ class Review:
     state: str
     """`APPROVED`, `CHANGES_REQUESTED`, `COMMENTED`, `DISMISSED` or `PENDING`."""
     commit: str
-    """Full hash that it was given on."""
+    """Full hash that it was given on; empty where GitHub has lost that commit."""
+    association: str = ""
+    """What its author is to the repository: `OWNER`, `MEMBER`, `COLLABORATOR`, `CONTRIBUTOR`, `NONE`, ..."""
+    submitted: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +71,11 @@ class Check:
     def green(self) -> bool:
         """Whether it lets a merge pass, as GitHub itself judges (skipped and neutral ones do)."""
         return self.done and self.conclusion in ("success", "neutral", "skipped")
+
+    @property
+    def succeeded(self) -> bool:
+        """Whether it has really looked and found nothing wrong."""
+        return self.done and self.conclusion == "success"
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,6 +176,8 @@ def read_review(told: Json) -> Review:
         user=text(table(review.get("user")).get("login"), 100),
         state=text(review.get("state"), 40).upper(),
         commit=text(review.get("commit_id"), 64),
+        association=text(review.get("author_association"), 40).upper(),
+        submitted=moment(review.get("submitted_at")),
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from console.github.model import Check, Job, PullRequest, Review, WorkflowRun
 from console.words import _
@@ -18,6 +19,10 @@ SECTIONS = ("What changed", "Why", "Testing", "Migration")
 KINDS = ("enhancement", "bugfix", "hotfix")
 AREAS = ("backend", "panel", "infra")
 READY = "ready-for-deploy"
+
+ASSOCIATIONS = ("OWNER", "MEMBER", "COLLABORATOR")
+"""What an approver is to the repository (https://docs.github.com/en/graphql/reference/enums#commentauthorassociation):
+anybody may review a public repository's pull request."""
 
 _LEAD = re.compile(r"^[\s>#*_\-+•·]*(?:\[[ xX]\]\s*)?[*_`]*")
 _COMMENT = re.compile(r"<!--.*?(?:-->|\Z)", re.DOTALL)
@@ -122,31 +127,44 @@ def _labels(labels: Sequence[str]) -> list[str]:
 
 @dataclass(frozen=True, slots=True)
 class Approvals:
-    """Who approves, and who stands in the way."""
+    """Who approves, who stands in the way, and whose approval does not count."""
 
     by: tuple[str, ...]
-    """Logins whose latest review approves, but for the author's."""
+    """Logins whose latest review approves the newest commit and counts."""
     against: tuple[str, ...]
     """Logins whose latest review asks for changes."""
-    earlier: tuple[str, ...] = ()
-    """Those of `by` who approved an earlier commit than the newest."""
+    earlier: tuple[tuple[str, str], ...] = ()
+    """(login, full hash or empty) of those who approved an earlier commit, and have not looked at the newest."""
+    outside: tuple[tuple[str, str], ...] = ()
+    """(login, association) of those who approved and are not of the team."""
 
 
-def judge_reviews(reviews: Sequence[Review], *, author: str, head: str = "") -> Approvals:
-    """Who approves now: the latest review of each reviewer counts, a comment is none, a dismissed one is gone.
+def judge_reviews(
+    reviews: Sequence[Review], *, author: str, head: str, associations: Sequence[str] = ASSOCIATIONS
+) -> Approvals:
+    """Who approves `head` now: the latest review of each reviewer counts, a comment is none, a dismissed one is gone.
+
+    Source: https://docs.github.com/en/rest/pulls/reviews (`state`, `commit_id`, `author_association`, `submitted_at`).
 
     Args:
-        reviews: oldest first.
+        reviews: as GitHub lists them, oldest first.
         author: login that cannot approve its own change.
-        head: newest commit.
+        head: newest commit, full hash; an approval of any other does not count.
+        associations: what a reviewer must be to the repository for the approval to count.
     """
     latest: dict[str, Review] = {}
-    for review in reviews:
+    for review in sorted(reviews, key=lambda one: one.submitted or datetime.min.replace(tzinfo=UTC)):
         if review.user and review.state in ("APPROVED", "CHANGES_REQUESTED", "DISMISSED"):
             latest[review.user] = review
-    by = tuple(user for user, review in latest.items() if review.state == "APPROVED" and user != author)
-    against = tuple(user for user, review in latest.items() if review.state == "CHANGES_REQUESTED")
-    return Approvals(by, against, tuple(u for u in by if head and latest[u].commit and latest[u].commit != head))
+    approving = {u: review for u, review in latest.items() if review.state == "APPROVED" and u != author}
+    team = {user for user, review in approving.items() if review.association in associations}
+    now = {user for user, review in approving.items() if head and review.commit == head}
+    return Approvals(
+        by=tuple(user for user in approving if user in team and user in now),
+        against=tuple(user for user, review in latest.items() if review.state == "CHANGES_REQUESTED"),
+        earlier=tuple((user, review.commit) for user, review in approving.items() if user in team and user not in now),
+        outside=tuple((user, review.association) for user, review in approving.items() if user not in team),
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +174,12 @@ class Checks:
     running: tuple[str, ...]
     failed: tuple[Check, ...]
     green: int
+    succeeded: int = 0
+    """Of the green ones, those that were neither skipped nor neutral."""
     missing: tuple[str, ...] = ()
+    """Required ones that are not there."""
+    skipped: tuple[str, ...] = ()
+    """Required ones that are there, and did not look."""
 
     @property
     def total(self) -> int:
@@ -165,24 +188,35 @@ class Checks:
 
     @property
     def passed(self) -> bool:
-        """Whether there are some, and all are green."""
-        return self.green > 0 and not self.running and not self.failed and not self.missing
+        """Whether there are some, all are green, and one at least has looked, the required ones among them."""
+        return self.succeeded > 0 and not (self.running or self.failed or self.missing or self.skipped)
 
 
 def judge_checks(checks: Sequence[Check], required: Sequence[str] = ()) -> Checks:
-    """Whether all are green.
+    """Whether all are green, and the required ones have succeeded.
 
     Args:
         checks: of one commit.
-        required: names that must be among them.
+        required: names that must be among them; `NAME (3.12)` and `NAME / job` are of that name too, as GitHub calls
+            the jobs of a matrix and of a reusable workflow.
     """
-    names = {check.name for check in checks}
+    of = {name: [check for check in checks if _is_of(check.name, name)] for name in required}
     return Checks(
         running=tuple(check.name for check in checks if not check.done),
         failed=tuple(check for check in checks if check.done and not check.green),
         green=sum(check.green for check in checks),
-        missing=tuple(name for name in required if name not in names),
+        succeeded=sum(check.succeeded for check in checks),
+        missing=tuple(name for name, found in of.items() if not found),
+        skipped=tuple(
+            name
+            for name, found in of.items()
+            if found and all(check.green for check in found) and not any(check.succeeded for check in found)
+        ),
     )
+
+
+def _is_of(check: str, name: str) -> bool:
+    return check == name or check.startswith((f"{name} (", f"{name} / "))
 
 
 def fraction_of(jobs: Sequence[Job]) -> float | None:
@@ -193,8 +227,16 @@ def fraction_of(jobs: Sequence[Job]) -> float | None:
     return sum(job.status == "completed" for job in jobs) / len(jobs) if jobs else None
 
 
-def run_of_commit(runs: Sequence[WorkflowRun], commit: str) -> WorkflowRun | None:
-    """The run of a workflow that counts for a commit: of its push where there is one, else its newest."""
-    mine = [run for run in runs if run.commit == commit]
-    mine.sort(key=lambda run: (run.event == "push", run.id), reverse=True)
-    return mine[0] if mine else None
+def run_of_commit(
+    runs: Sequence[WorkflowRun], commit: str, *, event: str = "push", branch: str = ""
+) -> WorkflowRun | None:
+    """The newest run of a workflow that counts for a commit: the one that `event` set off on `branch`.
+
+    Args:
+        runs: of one workflow.
+        commit: full hash.
+        event: what sets it off; a run by hand of the same commit is another run.
+        branch: where; empty: any.
+    """
+    mine = [run for run in runs if run.commit == commit and run.event == event and branch in ("", run.branch)]
+    return max(mine, key=lambda run: run.id, default=None)

@@ -56,7 +56,8 @@ class Action:
 
     kind: ActionKind
     percent: int | None = None
-    """SHIFT: the canary's new share, 0 to 100. UNDO: the canary's share after it, filled in by `moves.propose`."""
+    """SHIFT: the canary's new share, 0 to 100. UNDO: the canary's share after it, filled in by `moves.propose`.
+    DEPLOY: what the new revision gets at once: nothing from here, what it is told where a workflow deploys."""
     canary: str | None = None
     """Short revision name; None: found by `moves.resolve_canary`."""
     image: str = ""

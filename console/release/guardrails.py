@@ -41,7 +41,7 @@ from console.release.approvals import ApprovalCheck, missing_roles, role_title
 from console.release.audited import ApprovalState, StepCheck
 from console.release.facts import Action, ActionKind, Answer, EnvironmentRules, Facts, current_verdict
 from console.release.figures import duration, shares_text
-from console.release.images import Match, match_image, short_image
+from console.release.images import Match, image_identity, match_image, short_image
 from console.release.judgement import judgement
 from console.release.service import Service
 from console.release.state import StepRecord
@@ -76,13 +76,15 @@ def evaluate(action: Action, rules: EnvironmentRules, facts: Facts, now: datetim
             answers = [*_clock(now), _journal(facts)]
             if rules.protected and now is not None:
                 answers.append(_window(rules, now))
+            if action.percent:
+                answers += _with_traffic(action, rules, facts, now)
             return (*answers, _driver(facts, now))
         case ActionKind.MIGRATE:
             answers = [*(_clock(now) if rules.protected else ()), _journal(facts)]
             if rules.protected and now is not None:
                 answers.append(_window(rules, now))
             if rules.protected and rules.approvals:
-                answers.append(_approvals(rules, _before_migrations(rules, facts), facts.approvals_problem))
+                answers.append(_approvals(rules, _before_a_revision(rules, facts), facts.approvals_problem))
             return (*answers, _driver(facts, now))
         case ActionKind.SHIFT | ActionKind.UNDO:
             return _move(action, rules, facts, now)
@@ -242,8 +244,24 @@ def _approvals(rules: EnvironmentRules, checks: tuple[ApprovalCheck, ...], probl
     return Answer("approvals", title, False, words)
 
 
-def _before_migrations(rules: EnvironmentRules, facts: Facts) -> tuple[ApprovalCheck, ...]:
-    """The approvals that a migration goes by: of the candidate's image, or of a revision made of it since."""
+def _with_traffic(action: Action, rules: EnvironmentRules, facts: Facts, now: datetime | None) -> list[Answer]:
+    """What a move asks besides, of a deployment whose revision gets traffic at once: it is not there to be asked."""
+    target, answers = action.percent or 0, list[Answer]()
+    if rules.protected and now is not None and (fit := _window_fit(rules, now)) is not None:
+        answers.append(fit)
+    answers += [_steps(action, rules, facts, 0, target), *judgement(rules, facts, 0, target, now)]
+    if rules.protected and rules.approvals:
+        answers.append(_approvals(rules, _before_a_revision(rules, facts), facts.approvals_problem))
+    if rules.protected and rules.smoke:
+        image = facts.candidate.image if facts.candidate is not None else ""
+        answers.append(_smoke_of(rules, facts, now, image_identity(image)))
+    if (former := _former(action, rules, facts, now)) is not None:
+        answers.append(former)
+    return answers
+
+
+def _before_a_revision(rules: EnvironmentRules, facts: Facts) -> tuple[ApprovalCheck, ...]:
+    """The approvals that what comes before a revision goes by: of the candidate's image, or of one made of it since."""
     made = bool(facts.signed) and not missing_roles(facts.approvals, rules.approvals)
     return facts.approvals if made and missing_roles(facts.signed, rules.approvals) else facts.signed
 
@@ -300,9 +318,16 @@ def smoke_problem(
 
 
 def _smoke(action: Action, rules: EnvironmentRules, facts: Facts, now: datetime | None) -> Answer:
-    title, revision = _("smoke tests"), facts.revision(action.canary)
-    image_id, template = (revision.identity, revision.template) if revision is not None else ("", "")
-    alias = revision.alias if revision is not None else ""
+    revision = facts.revision(action.canary)
+    if revision is None:
+        return _smoke_of(rules, facts, now, "")
+    return _smoke_of(rules, facts, now, revision.identity, revision.template, revision.alias)
+
+
+def _smoke_of(
+    rules: EnvironmentRules, facts: Facts, now: datetime | None, image_id: str, template: str = "", alias: str = ""
+) -> Answer:
+    title = _("smoke tests")
     records = {record.step: record for record in (facts.candidate.steps if facts.candidate is not None else ())}
     checks = {(check.record.step, check.record.key): check for check in facts.step_checks}
     problems = []

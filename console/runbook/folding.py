@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -10,12 +11,14 @@ from console.release.images import image_identity, told_apart
 from console.release.moves import CANARY_TAG
 from console.release.service import Revision, Service
 from console.release.state import Candidate, Release
-from console.runbook.evidence import Evidence
+from console.runbook.evidence import Evidence, Result
 from console.runbook.kinds.base import Subject
 from console.words import _
 
 if TYPE_CHECKING:
     from console.watch.snapshot import Snapshot
+
+_HASH = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
 
 
 def subject_of(
@@ -29,6 +32,7 @@ def subject_of(
     branch: str = "main",
     plan: str = "",
     id: str = "",
+    head: str = "",
 ) -> Subject:
     """What is being released, as far as it is known.
 
@@ -45,6 +49,7 @@ def subject_of(
         branch: that releases are made from.
         plan: `plan_digest` of the rollout plan.
         id: the candidate's, where it is in the journal alone.
+        head: as `head_of` tells it.
     """
     known: dict[str, str] = {}
     for one in sorted(evidence, key=lambda e: (e.at, e.key)):
@@ -73,6 +78,7 @@ def subject_of(
         service=service,
         branch=branch,
         commit=known.get("commit", ""),
+        head=head,
         version=known.get("version", ""),
         pull_request=known.get("pull_request", ""),
         author=known.get("author", ""),
@@ -86,6 +92,17 @@ def subject_of(
         stable=(snapshot.stable or "") if snapshot is not None else "",
         plan=plan,
     )
+
+
+def head_of(evidence: Iterable[Evidence]) -> str:
+    """The newest commit of what is merged: what the step that looked last found, whether it passed or failed.
+
+    Args:
+        evidence: everybody's, of the steps that look (`StepKind.tells_head`), in the runbook's order; of equal times
+            the last one counts.
+    """
+    looked = [one for one in evidence if one.result in (Result.PASSED, Result.FAILED) and _HASH.fullmatch(one.subject)]
+    return max(enumerate(looked), key=lambda told: (told[1].at, told[0]))[1].subject if looked else ""
 
 
 def new_revision(snapshot: Snapshot, candidate: Candidate | None, image: str) -> Revision | None:

@@ -1,4 +1,7 @@
-"""Whether the checkout is what will be released: on the branch, clean, and level with its upstream.
+"""Whether the checkout is what will be released: on the branch, clean, and level with that branch of the remote.
+
+What it is compared with is the runbook's remote and branch, fetched just now, not the branch that the checkout happens
+to follow: a branch that follows a fork may be level with that, and lack what the team has merged.
 
 Runbook: `Verificación de Código`, `Asegurar rama está actualizada`. It looks and fetches; it never pulls, merges or
 checks out: those are the operator's to do.
@@ -9,7 +12,7 @@ from __future__ import annotations
 import asyncio
 import re
 import shlex
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from console.errors import UsageError
 from console.runbook import process
@@ -23,6 +26,8 @@ TIMEOUT_S = 120.0
 """What a fetch may take."""
 SHOWN = 10
 """Changed files that are listed."""
+_NO_BRANCH = "couldn't find remote ref"
+"""What git says, in its own language, of a branch that the remote has not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,21 +38,39 @@ class Checkout:
     """Full hash of HEAD; empty before the first commit."""
     branch: str = ""
     """Empty where HEAD is detached."""
-    upstream: str = ""
     ahead: int | None = None
-    """Commits that the upstream lacks; None where it has no upstream, or that is gone."""
+    """Commits that the remote's branch lacks; None where the remote has none."""
     behind: int | None = None
+    """Commits of the remote's branch that are not here."""
     changed: tuple[str, ...] = field(default=())
     """Files that are changed, staged, in conflict or untracked."""
 
 
-def commands(remote: str) -> tuple[tuple[str, ...], ...]:
-    """What is run, in order."""
-    return (("git", "fetch", "--quiet", "--", remote), ("git", "status", "--porcelain=v2", "--branch"))
+def tracking(remote: str, branch: str) -> str:
+    """The ref that the remote's branch is fetched to."""
+    return f"refs/remotes/{remote}/{branch}"
+
+
+def commands(remote: str, branch: str) -> tuple[tuple[str, ...], ...]:
+    """What is run, in order: fetch the branch, whatever the checkout follows; look; count what each side lacks."""
+    there = tracking(remote, branch)
+    return (
+        ("git", "fetch", "--quiet", "--", remote, f"+refs/heads/{branch}:{there}"),
+        ("git", "status", "--porcelain=v2", "--branch"),
+        ("git", "rev-list", "--left-right", "--count", f"HEAD...{there}", "--"),
+    )
+
+
+def read_counts(output: str) -> tuple[int, int] | None:
+    """(commits of ours alone, commits of theirs alone) as `git rev-list --left-right --count` prints them."""
+    parts = output.split()
+    if len(parts) != 2 or not all(part.isascii() and part.isdigit() and len(part) < 12 for part in parts):
+        return None
+    return int(parts[0]), int(parts[1])
 
 
 def read_status(output: str) -> Checkout:
-    """The checkout that porcelain format 2 tells of (git-status(1)); what it does not tell stays unknown."""
+    """The checkout that porcelain format 2 tells of (git-status(1)), not compared with anything yet."""
     told: dict[str, str] = {}
     changed: list[str] = []
     for line in output.splitlines():
@@ -57,18 +80,11 @@ def read_status(output: str) -> Checkout:
         elif line[:2] in ("1 ", "u ", "? ", "2 "):
             fields = {"1": 8, "2": 9, "u": 10, "?": 1}[line[0]]
             changed.append(clean(line.split(" ", fields)[-1].split("\t")[0], 200))
-    ahead = behind = None
-    parts = told.get("ab", "").split()
-    if len(parts) == 2 and all(part[1:].isascii() and part[1:].isdigit() and len(part) < 12 for part in parts):
-        ahead, behind = int(parts[0][1:]), int(parts[1][1:])
     commit = told.get("oid", "")
     head = told.get("head", "")
     return Checkout(
         commit="" if commit.startswith("(") else clean(commit, 64),
         branch="" if head == "(detached)" else clean(head, 200),
-        upstream=clean(told.get("upstream", ""), 200),
-        ahead=ahead,
-        behind=behind,
         changed=tuple(changed),
     )
 
@@ -79,8 +95,9 @@ def judge(checkout: Checkout, *, branch: str, remote: str) -> Judged:
     Args:
         checkout: as it is.
         branch: that should be checked out; empty: any.
-        remote: that was fetched.
+        remote: that was fetched, and is compared with.
     """
+    upstream = f"{remote}/{branch or checkout.branch}"
     problems: list[str] = []
     remedy = ""
 
@@ -104,29 +121,29 @@ def judge(checkout: Checkout, *, branch: str, remote: str) -> Judged:
     if checkout.ahead is None or checkout.behind is None:
         name = shlex.quote(checkout.branch or branch or "HEAD")
         wrong(
-            _("{here} follows no branch of {remote}.").format(here=here, remote=remote),
+            _("There is no branch {upstream} to compare with.").format(upstream=upstream),
             _("Run `git push -u {remote} {name}` and press Enter again.").format(remote=remote, name=name),
         )
     elif checkout.ahead and checkout.behind:
         wrong(
             _("{here} and {upstream} have gone apart: {ahead} commits here, {behind} there.").format(
-                here=here, upstream=checkout.upstream, ahead=checkout.ahead, behind=checkout.behind
+                here=here, upstream=upstream, ahead=checkout.ahead, behind=checkout.behind
             ),
             _("Bring them together (git pull --rebase, or merge), and press Enter again."),
         )
     elif checkout.behind:
         wrong(
-            _("Commits of {upstream} that are not here: {count}.").format(
-                upstream=checkout.upstream, count=checkout.behind
-            ),
+            _("Commits of {upstream} that are not here: {count}.").format(upstream=upstream, count=checkout.behind),
             _("Run `git pull {remote} {branch}` and press Enter again.").format(
                 remote=remote, branch=shlex.quote(branch or checkout.branch)
             ),
         )
     elif checkout.ahead:
         wrong(
-            _("Commits not pushed to {upstream}: {count}.").format(upstream=checkout.upstream, count=checkout.ahead),
-            _("Run `git push {remote}` and press Enter again.").format(remote=remote),
+            _("Commits not pushed to {upstream}: {count}.").format(upstream=upstream, count=checkout.ahead),
+            _("Run `git push {remote} {branch}` and press Enter again.").format(
+                remote=remote, branch=shlex.quote(branch or checkout.branch)
+            ),
         )
     figures = ((_("branch"), here), (_("commit"), checkout.commit[:12] or "-"))
     if problems:
@@ -134,7 +151,7 @@ def judge(checkout: Checkout, *, branch: str, remote: str) -> Judged:
     said = _("{branch} is clean and level with {upstream} at {commit}")
     return Judged(
         True,
-        said.format(branch=here, upstream=checkout.upstream, commit=checkout.commit[:12]),
+        said.format(branch=here, upstream=upstream, commit=checkout.commit[:12]),
         figures,
     )
 
@@ -148,10 +165,11 @@ async def current(context: StepContext, *, branch: str, remote: str) -> Evidence
     from console.runbook.kinds.command import environment, output_file
 
     output = output_file(context)
-    variables = await environment(context)
+    variables = await environment(context, {"LC_ALL": "C"})
+    there = branch or await ask(context, "symbolic-ref", "--quiet", "--short", "HEAD")
     tail: tuple[str, ...] = ()
-    status = ""
-    for argv in commands(remote):
+    said: dict[str, str] = {}
+    for argv in commands(remote, there) if there else commands(remote, "HEAD")[1:2]:
         context.report(Progress(shlex.join(argv)))
         ran = await process.run(
             argv,
@@ -164,21 +182,23 @@ async def current(context: StepContext, *, branch: str, remote: str) -> Evidence
             shown=shlex.join(argv),
         )
         tail += ran.tail
-        if ran.timed_out or ran.code:
-            said = _("`{command}` failed.").format(command=shlex.join(argv))
+        if not ran.timed_out and not ran.code:
+            said[argv[1]] = ran.stdout
+        elif argv[1] != "rev-list" and not any(_NO_BRANCH in line for line in ran.tail):
+            failed = _("`{command}` failed.").format(command=shlex.join(argv))
             remedy = _("Check the network and your access to {remote} by running it in the checkout.").format(
                 remote=remote
             )
             if argv[1] == "status":
                 remedy = _("Start canario in the team's checkout.")
             return context.evidence(
-                Result.FAILED, said, problems=ran.tail[-3:], remedy=remedy, excerpt=tail, output=str(output)
+                Result.FAILED, failed, problems=ran.tail[-3:], remedy=remedy, excerpt=tail, output=str(output)
             )
-        status = ran.stdout
-    checkout = read_status(status)
+    counts = read_counts(said.get("rev-list", "")) if "fetch" in said else None
+    ahead, behind = counts or (None, None)
+    checkout = replace(read_status(said.get("status", "")), ahead=ahead, behind=behind)
     judged = judge(checkout, branch=branch, remote=remote)
-    learns = judged.passed and bool(checkout.commit) and not await _went_on(context, checkout.commit)
-    return context.evidence(
+    evidence = context.evidence(
         Result.PASSED if judged.passed else Result.FAILED,
         judged.sentence,
         figures=judged.figures,
@@ -186,8 +206,19 @@ async def current(context: StepContext, *, branch: str, remote: str) -> Evidence
         remedy=judged.remedy,
         excerpt=tail,
         output=str(output),
-        learned={"commit": checkout.commit} if learns else {},
     )
+    if context.step.bound_to == "head":
+        evidence = replace(evidence, subject=checkout.commit)
+    learns = judged.passed and bool(checkout.commit) and not await _went_on(context, checkout.commit)
+    return replace(evidence, learned={"commit": checkout.commit}) if learns else evidence
+
+
+async def head(context: StepContext) -> str:
+    """Full hash of the checkout's commit, `-dirty` behind it where files of it are changed; empty where git says none.
+
+    Untracked files do not count: what a test run leaves behind is one.
+    """
+    return await ask(context, "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*")
 
 
 async def _went_on(context: StepContext, commit: str) -> bool:
@@ -232,4 +263,4 @@ async def ask(context: StepContext, *arguments: str) -> str:
     return clean(said.decode("utf-8", "replace").strip(), 400) if asked.returncode == 0 else ""
 
 
-__all__ = ["Checkout", "ask", "commands", "current", "judge", "read_status", "repository_of"]
+__all__ = ["Checkout", "ask", "commands", "current", "head", "judge", "read_counts", "read_status", "repository_of"]

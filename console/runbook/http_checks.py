@@ -59,6 +59,8 @@ class Wanted:
     startup_wait: timedelta = timedelta(seconds=30)
     log_within: timedelta = timedelta(seconds=60)
     signature_header: str = "X-Hub-Signature-256"
+    refusals: tuple[int, ...] = (401, 403)
+    """Statuses that refuse: a 404 or a 429 has not looked at token or signature."""
     message: str = "reservar para 4 el viernes a las 8"
     sender: str = "5939999999"
 
@@ -323,8 +325,12 @@ async def _events(context: StepContext, wanted: Wanted, probe: Probe) -> Checked
         problems.append(_("With the right token it answers {status}, not 200.").format(status=right.status))
     elif right.text.strip().strip('"') != challenge:
         problems.append(_("With the right token it does not echo the challenge."))
-    if not 400 <= wrong.status < 500:
-        problems.append(_("With a wrong token it answers {status}, and must refuse (403).").format(status=wrong.status))
+    if wrong.status not in wanted.refusals:
+        problems.append(
+            _("With a wrong token it answers {status}, and must refuse ({refusals}).").format(
+                status=wrong.status, refusals=_either(wanted.refusals)
+            )
+        )
     if challenge in wrong.text:
         problems.append(_("It echoes the challenge to a wrong token."))
     figures = (
@@ -338,6 +344,10 @@ async def _events(context: StepContext, wanted: Wanted, probe: Probe) -> Checked
         return Checked(Judged(False, said, figures, tuple(problems), remedy))
     said = _("{path} echoes the challenge and refuses a wrong token ({status})").format(path=path, status=wrong.status)
     return Checked(Judged(True, said, figures))
+
+
+def _either(statuses: tuple[int, ...]) -> str:
+    return ", ".join(map(str, statuses))
 
 
 # -- POST /webhook ----------------------------------------------------------------------------------------------------
@@ -385,10 +395,19 @@ async def _webhook(context: StepContext, wanted: Wanted, probe: Probe, found: Ad
     problems: list[str] = []
     if signed.status != 200:
         problems.append(_("Signed, it answers {status}, not 200.").format(status=signed.status))
-    if not 400 <= unsigned.status < 500:
-        problems.append(_("Unsigned, it answers {status}, and must refuse.").format(status=unsigned.status))
-    if not 400 <= wrong.status < 500:
-        problems.append(_("Wrongly signed, it answers {status}, and must refuse.").format(status=wrong.status))
+    refusals = _either(wanted.refusals)
+    if unsigned.status not in wanted.refusals:
+        problems.append(
+            _("Unsigned, it answers {status}, and must refuse ({refusals}).").format(
+                status=unsigned.status, refusals=refusals
+            )
+        )
+    if wrong.status not in wanted.refusals:
+        problems.append(
+            _("Wrongly signed, it answers {status}, and must refuse ({refusals}).").format(
+                status=wrong.status, refusals=refusals
+            )
+        )
     figures = [
         (_("signed"), f"{signed.status}"),
         (_("unsigned"), f"{unsigned.status}"),

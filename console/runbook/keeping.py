@@ -94,8 +94,8 @@ class Keeping(Standing):
             return evidence
         self._shared.learned.update({k: v for k, v in evidence.learned.items() if v})
         step = self.runbook.step(evidence.step)
-        if step is None:
-            return evidence
+        if step is None or step.bound_to == "head":
+            return evidence  # it says itself which commit it looked at
         if step.bound_to == "image" and (image := evidence.learned.get("image")):
             found = image_identity(image)
             known = evidence.subject.partition("#")[0] == found  # of one revision, where no digest is told

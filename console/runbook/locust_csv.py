@@ -117,14 +117,27 @@ def read_failures(text: str) -> tuple[str, ...]:
     )
 
 
-def judge(totals: Totals | None, *, p95_ms: float, errors_percent: float, code: int = 0) -> Judged:
-    """Whether the test stays under both limits.
+ASKS_EVERY_S = 10.0
+"""Seconds within which a user of a load test asks something at least: one that asks less loads nothing."""
+
+
+def fewest_requests(users: int, seconds: float) -> int:
+    """How many requests a test of so many users and seconds has made at least, where nobody says: 50 for 60 s, 300.
+
+    The limit is canario's own: the runbook names 50 users and 60 s, and a P95 of a handful of requests says nothing.
+    """
+    return users * max(int(seconds // ASKS_EVERY_S), 1)
+
+
+def judge(totals: Totals | None, *, p95_ms: float, errors_percent: float, code: int = 0, requests: int = 1) -> Judged:
+    """Whether the test has put a load on the service and stays under both limits.
 
     Args:
         totals: of the whole test, or None where locust left none.
         p95_ms: limit that P95 must stay under, milliseconds.
         errors_percent: limit that the share of failed requests must stay under, percent.
         code: locust's exit code: 1 where a request failed, which the figures judge; others are failures of its own.
+        requests: how many it must have made at least.
     """
     if totals is None or code not in (0, 1):
         said = _("locust did not end well (exit code {code}).").format(code=code)
@@ -139,6 +152,12 @@ def judge(totals: Totals | None, *, p95_ms: float, errors_percent: float, code: 
     problems: list[str] = []
     if not totals.requests:
         problems.append(_("It sent no request."))
+    elif totals.requests < requests:
+        problems.append(
+            _("It made {count} requests, not the {least} that it must make at least: that is no load.").format(
+                count=f"{totals.requests:,}", least=f"{requests:,}"
+            )
+        )
     if totals.p95_ms >= p95_ms:
         problems.append(
             _("P95 is {p95} ms, not under {limit} ms.").format(p95=f"{totals.p95_ms:g}", limit=f"{p95_ms:g}")

@@ -66,8 +66,9 @@ class Step(RunbookModel):
     """None: it cannot be skipped."""
     holds: Duration | None = None
     """How long its evidence counts, in server time; None: as long as the release."""
-    bound_to: Literal["release", "commit", "image", "revision"] = "release"
-    """What its evidence is of: another commit, image or revision makes it stale."""
+    bound_to: Literal["release", "head", "commit", "image", "revision"] = "release"
+    """What its evidence is of: another commit, image or revision makes it stale. `head`: the newest commit of what is
+    merged, as checkout and pull request have it, whether it is merged yet or not. `commit`: the merge commit."""
     alternative_to: str = ""
     """Id of the step that this one may be done in place of: either one passing passes both."""
     advice: bool = False

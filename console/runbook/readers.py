@@ -263,6 +263,8 @@ class Findings:
     """The first of them, a sentence each, cleaned."""
     unread: int = 0
     """Files that bandit could not read."""
+    lines: int = 0
+    """Lines of code that it has read."""
 
     @property
     def total(self) -> int:
@@ -277,6 +279,7 @@ _TOTALS = re.compile(
     re.MULTILINE,
 )
 _ISSUE = re.compile(r"^>> Issue: (.{1,300})$", re.MULTILINE)
+_LINES = re.compile(r"^\s*Total lines of code: (\d{1,9})\s*$", re.MULTILINE)
 _UNREAD = re.compile(r"^Files skipped \((\d{1,9})\):", re.MULTILINE)
 
 
@@ -290,7 +293,8 @@ def read_bandit(output: str) -> Findings | None:
     unread = _UNREAD.findall(output)
     issues = tuple(clean(issue, 200) for issue in _ISSUE.findall(output)[:SHOWN])
     counts = tuple(zip(SEVERITIES, map(int, totals[-1]), strict=True))
-    return Findings(counts, issues, int(unread[-1]) if unread else 0)
+    lines = _LINES.findall(output)
+    return Findings(counts, issues, int(unread[-1]) if unread else 0, int(lines[-1]) if lines else 0)
 
 
 def _bandit_json(output: str) -> Findings | None:
@@ -310,11 +314,18 @@ def _bandit_json(output: str) -> Findings | None:
         if len(worst) < SHOWN:
             where = f"{finding.get('filename', '?')}:{finding.get('line_number', '?')}"
             worst.append(clean(f"{finding.get('test_id', '')} {finding.get('issue_text', '')} ({where})".strip(), 200))
-    return Findings(tuple(counts.items()), tuple(worst), len(errors))
+    return Findings(tuple(counts.items()), tuple(worst), len(errors), _lines_of(told.get("metrics")))
+
+
+def _lines_of(metrics: object) -> int:
+    """`metrics._totals.loc` of a JSON report; 0 where it is not there."""
+    totals = metrics.get("_totals") if isinstance(metrics, dict) else None
+    lines = totals.get("loc") if isinstance(totals, dict) else None
+    return min(lines, MOST) if isinstance(lines, int) and not isinstance(lines, bool) and lines > 0 else 0
 
 
 def judge_bandit(*, code: int, output: str, cut: bool = False) -> Judged:
-    """Whether bandit warns of nothing at all. Runbook: `No security warnings`.
+    """Whether bandit has read some code and warns of nothing at all. Runbook: `No security warnings`.
 
     Args:
         code: its exit code (1 where it found something; other codes are failures of its own).
@@ -345,7 +356,16 @@ def judge_bandit(*, code: int, output: str, cut: bool = False) -> Judged:
             (_("It found nothing, and still did not end well."),),
             _("Read its last lines, put it right, and press Enter again."),
         )
-    return Judged(True, _("no security warnings"), figures)
+    if not found.lines:
+        return Judged(
+            False,
+            _("bandit has read no line of code."),
+            figures,
+            (_("Where it looked is no Python: 0 lines of code were scanned."),),
+            _("Check the folder in its command line, and press Enter again."),
+        )
+    figures += ((_("lines of code"), f"{found.lines:,}"),)
+    return Judged(True, _("no security warnings in {lines} lines of code").format(lines=f"{found.lines:,}"), figures)
 
 
 def judge_code(*, code: int, well: tuple[int, ...] = (0,)) -> Judged:

@@ -14,7 +14,7 @@ from console.release.approvals import check_approvals
 from console.release.audited import ApprovalState, ApprovalWrite, StepCheck, check_steps, unaccounted
 from console.release.state import Candidate, plan_digest
 from console.runbook.evidence import Evidence
-from console.runbook.folding import subject_of
+from console.runbook.folding import head_of, subject_of
 from console.runbook.kinds.base import (
     ApprovalSeen,
     LocalPaths,
@@ -188,7 +188,14 @@ class Standing:
             branch=self.settings.github.base,
             plan=self._plan,
             id=self._local_id,
+            head=self._head(),
         )
+
+    def _head(self) -> str:
+        """What the steps that look found to be the head, on this console or another."""
+        told = [s.id for s in self.runbook.steps() if s.bound_to == "head" and self.loaded.kinds[s.id].tells_head]
+        known = self._merged()[0] if told else {}
+        return head_of(evidence for step in told for evidence in known.get(step, ()))
 
     def now(self) -> datetime:
         """Server time, the wall's before the cloud has told its own."""
@@ -241,7 +248,7 @@ class Standing:
         own = self._writes if self._writes_of == self.candidate_id else ()
         return seen if len(seen) >= len(own) else own
 
-    async def _account(self) -> None:
+    async def account(self) -> None:
         """Ask the audit log now who wrote what the service carries, where something of it is not accounted for."""
         if self._is_shared and self._candidate is not None and unaccounted(self._candidate, self._audit()):
             access = self.session.actions.access

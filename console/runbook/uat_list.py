@@ -46,12 +46,17 @@ class Case:
     """The `http` check that does it, or empty where a person must."""
 
 
-def read_cases(text: str, machine: Mapping[str, str] | None = None) -> tuple[Case, ...]:
+def read_cases(
+    text: str, machine: Mapping[str, str] | None = None, addresses: Mapping[str, str] | None = None
+) -> tuple[Case, ...]:
     """The cases of a list, critical ones first, else as the file has them.
 
     Args:
         text: Markdown.
-        machine: check by case id, for those that a machine does; a comment `<!-- canario: CHECK -->` says the same.
+        machine: check by case id, for those that a machine does where the list means the same by that id: the case's
+            text must name the check's address, and no other case's. A comment `<!-- canario: CHECK -->` in the list
+            says it outright.
+        addresses: path by check, e.g. `/events`.
     """
     from markdown_it import MarkdownIt  # it takes its time to load, and a screen imports this module
 
@@ -66,9 +71,22 @@ def read_cases(text: str, machine: Mapping[str, str] | None = None) -> tuple[Cas
             if start < 0 and _is_task(tokens, index):
                 depth, start = token.level, index
         elif token.type == "list_item_close" and start >= 0 and token.level == depth:
-            found.append(_case(tokens[start:index], len(found) + 1, critical_part, machine or {}))
+            found.append(_case(tokens[start:index], len(found) + 1, critical_part))
             start = -1
-    return tuple(sorted(found, key=lambda case: not case.critical))
+    given = [
+        replace(case, machine=case.machine or _meant(case, found, (machine or {}).get(case.id, ""), addresses or {}))
+        for case in found
+    ]
+    return tuple(sorted(given, key=lambda case: not case.critical))
+
+
+def _meant(case: Case, cases: Sequence[Case], check: str, addresses: Mapping[str, str]) -> str:
+    """`check` where `case` is the one case whose text names its address; else empty, and a person does it."""
+    address = addresses.get(check, "")
+    if not address:
+        return ""
+    named = re.compile(rf"(?<![\w/.-]){re.escape(address)}(?![\w/-])")
+    return check if [one for one in cases if named.search(one.title)] == [case] else ""
 
 
 def _is_task(tokens: Sequence[Token], index: int) -> bool:
@@ -76,7 +94,7 @@ def _is_task(tokens: Sequence[Token], index: int) -> bool:
     return following is not None and _BOX.match(following.content) is not None
 
 
-def _case(tokens: Sequence[Token], place: int, critical: bool, machine: Mapping[str, str]) -> Case:
+def _case(tokens: Sequence[Token], place: int, critical: bool) -> Case:
     inlines = [token for token in tokens if token.type in ("inline", "html_block")]
     raw = " ".join(token.content for token in inlines)
     text = " · ".join(part for token in inlines if (part := _plain(token).strip()))
@@ -91,7 +109,7 @@ def _case(tokens: Sequence[Token], place: int, critical: bool, machine: Mapping[
         id=name,
         title=scrub_text(_CRITICAL.sub("", text).strip(), LONGEST_CASE),
         critical=critical,
-        machine=machine.get(name) or (mark[1] if mark else ""),
+        machine=mark[1] if mark else "",
     )
 
 

@@ -30,6 +30,7 @@ from console.runbook.load import Loaded
 from console.runbook.progress import Checklist, State
 from console.runbook.running import Run, carry_out, new_key
 from console.runbook.shared import seated
+from console.runbook.signing import missing_for
 from console.runbook.store import REFUSED, Begun, Past
 from console.words import _
 
@@ -78,7 +79,7 @@ class Walk(CutOff):
         await walk._resume()
         await walk._recognise()
         await walk._settle()
-        await walk._account()
+        await walk.account()
         walk._publish()
         if look:
             walk._spawn(walk._look())
@@ -167,10 +168,11 @@ class Walk(CutOff):
         view = self.checklist(who).view(step_id)
         assert view is not None
         if not view.may_run:
-            await self._account()  # what it needs may only have waited for the audit log
+            await self.account()  # what it needs may only have waited for the audit log
             view = self.checklist(who).view(step_id) or view
         if not view.may_run:
-            raise BlockedError((view.why_not,), overridable=False)
+            missing = missing_for(self.checklist(who), (view.step,)) if kind.ask is Ask.SIGN else ()
+            raise BlockedError((view.why_not, *missing), overridable=False)
         answer = answer or Answer()
         if view.state is State.UNKNOWN and self._is_cut_off(step_id, view):
             self._runs[step_id] = Run(step_id, who, self.now(), self.session.clock.monotonic(), key=new_key())

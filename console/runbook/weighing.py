@@ -70,7 +70,9 @@ def span(length: timedelta) -> str:
 
 
 def _what(bound_to: str) -> str:
-    return {"commit": _("commit"), "image": _("image"), "revision": _("revision")}.get(bound_to, bound_to)
+    return {"head": _("commit"), "commit": _("commit"), "image": _("image"), "revision": _("revision")}.get(
+        bound_to, bound_to
+    )
 
 
 class Sketch:

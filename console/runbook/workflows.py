@@ -109,14 +109,20 @@ async def of_commit(
     workflow: str,
     commit: str,
     *,
+    event: str,
+    branch: str,
     poll: timedelta,
     within: timedelta,
     waiting: str,
 ) -> WorkflowRun | None:
-    """The run of a workflow for a commit; None where GitHub lists none in time. Arguments as `appeared`."""
+    """The run of a workflow that `event` set off on `branch` for a commit; None where GitHub lists none in time.
+
+    Other arguments as `appeared`.
+    """
 
     async def look() -> WorkflowRun | None:
-        return rules.run_of_commit(await github.runs(workflow, head_sha=commit), commit)
+        found = await github.runs(workflow, head_sha=commit, event=event)
+        return rules.run_of_commit(found, commit, event=event, branch=branch)
 
     return await appeared(context, look, poll=poll, within=within, waiting=waiting)
 

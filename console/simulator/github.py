@@ -254,9 +254,10 @@ class GitHub:
         self.pull.updated = self.clock.now()
         return self.pull.labels
 
-    def review(self, who: str, state: str, body: str = "") -> None:
-        """Review the pull request (`APPROVED`, `CHANGES_REQUESTED`, `COMMENTED`)."""
-        self.pull.reviews.append(Review(self.next_id(), who, state, self.pull.head, self.clock.now(), body))
+    def review(self, who: str, state: str, association: str = "MEMBER") -> None:
+        """Review the pull request's newest commit (`APPROVED`, `CHANGES_REQUESTED`, `COMMENTED`)."""
+        now = self.clock.now()
+        self.pull.reviews.append(Review(self.next_id(), who, state, self.pull.head, now, association=association))
         self.pull.updated = self.clock.now()
 
     def dismiss(self, who: str) -> None:

@@ -257,7 +257,7 @@ class Shapes:
             "state": review.state,
             "html_url": html,
             "pull_request_url": pull,
-            "author_association": "MEMBER",
+            "author_association": review.association,
             "_links": {"html": {"href": html}, "pull_request": {"href": pull}},
             "submitted_at": when(review.at),
             "commit_id": review.sha,

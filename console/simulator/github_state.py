@@ -154,6 +154,8 @@ class Review:
     sha: str
     at: float
     body: str = ""
+    association: str = "MEMBER"
+    """What its author is to the repository; anybody may review."""
 
 
 @dataclass(slots=True)

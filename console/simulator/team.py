@@ -111,8 +111,8 @@ class Team:
             ValueError: an unknown key, or a wrong value.
         """
         known = {
-            "origin", "checks", "approve", "dismiss", "request_changes", "title", "body", "labels", "draft", "push",
-            "new_image", "fail_workflow", "rate_limit", "fail_next", "hang",
+            "origin", "checks", "approve", "dismiss", "request_changes", "association", "title", "body", "labels",
+            "draft", "push", "new_image", "fail_workflow", "rate_limit", "fail_next", "hang",
         }  # fmt: skip
         _only(body, known)
         if "origin" in body:
@@ -127,7 +127,7 @@ class Team:
             self.github.set_checks(_CHECKS[wanted])
         for key, state in (("approve", "APPROVED"), ("request_changes", "CHANGES_REQUESTED")):
             if key in body:
-                self.github.review(str(body[key]), state)
+                self.github.review(str(body[key]), state, str(body.get("association", "MEMBER")))
         if "dismiss" in body:
             self.github.dismiss(str(body["dismiss"]))
         pull.title = str(body.get("title", pull.title))

@@ -458,6 +458,42 @@ async def test_a_friday_takes_no_deployment(team_on: MakeTeam) -> None:
         await maria.actions.deploy("host/app:1")
 
 
+async def test_a_workflow_deploys_through_the_same_door_and_on_a_friday_it_is_not_started(team_on: MakeTeam) -> None:
+    maria = await team_on(now=FRIDAY).join()
+    started: list[str] = []
+
+    async def start() -> None:
+        started.append("deploy-backend.yml")
+
+    for percent in (0, 10):
+        with pytest.raises(BlockedError, match="window"):
+            await maria.actions.deploy_elsewhere("dispatch deploy-backend.yml", percent, start)
+    assert started == []
+    assert maria.rows() == []
+    await maria.actions.deploy_elsewhere("dispatch deploy-backend.yml", 0, start, reason="agreed with the tech lead")
+    assert started == ["deploy-backend.yml"]
+    assert maria.rows() == [("intent", "dispatch", ""), ("outcome", "dispatch", "done")]
+
+
+async def test_a_workflow_that_moves_traffic_waits_for_both_approvals(team_on: MakeTeam) -> None:
+    rules = EnvironmentRules("production", approvals=("code", "tech_lead"))
+    maria = await team_on(bare=True).join(rules=rules)
+    started: list[str] = []
+
+    async def start() -> None:
+        started.append("deploy-backend.yml")
+
+    with pytest.raises(BlockedError, match="approvals") as raised:
+        await maria.actions.deploy_elsewhere("dispatch deploy-backend.yml", 10, start, reason="a reason that is long")
+    assert not raised.value.overridable
+    assert started == []
+    await maria.actions.deploy_elsewhere("dispatch deploy-backend.yml", 0, start)
+    assert started == ["deploy-backend.yml"]
+    approved = await team_on().join("juan", rules=rules)  # its service has both recorded
+    await approved.actions.deploy_elsewhere("dispatch deploy-backend.yml", 10, start)
+    assert len(started) == 2
+
+
 async def test_disarming_is_written_journalled_and_told(team: Team) -> None:
     maria = await team.join()
     await maria.actions.shift(10)

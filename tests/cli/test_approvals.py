@@ -167,6 +167,67 @@ def test_two_people_approve_a_new_image_each_under_their_own_name(on: Any) -> No
     assert moved.returncode == 0, moved.stderr
 
 
+STAGING_OF_TWO = """
+id = "despliegue"
+title = { en = "Short", es = "Corto" }
+
+[[phases]]
+id = "staging"
+title = { en = "Staging", es = "Staging" }
+
+[[phases.steps]]
+id = "staging_ready"
+title = { en = "Deployed to staging", es = "Desplegado en staging" }
+help = { en = "Which image is released.", es = "Qué imagen sale." }
+kind = "cloud_run"
+settings = { do = "ready", environment = "staging" }
+bound_to = "image"
+
+[[phases.steps]]
+id = "uat"
+title = { en = "Tried by hand", es = "Probado a mano" }
+help = { en = "A word.", es = "Una palabra." }
+kind = "confirm"
+bound_to = "image"
+
+[[phases]]
+id = "approval"
+title = { en = "Approval", es = "Autorización" }
+needs = ["staging"]
+
+[[phases.steps]]
+id = "approve_code"
+title = { en = "Approval: code", es = "Autorización: código" }
+help = { en = "One of two.", es = "Una de dos." }
+kind = "approval"
+settings = { role = "code" }
+signers = ["code"]
+bound_to = "image"
+"""
+
+
+def test_nobody_approves_a_release_that_staging_has_not_passed_yet(
+    simulator: Simulator, canario: Canario, tmp_path: Path
+) -> None:
+    cloud = simulator(scenario="healthy", bare=True)
+    book = tmp_path / "runbook.toml"
+    book.write_text(STAGING_OF_TWO, encoding="utf-8")
+    there = ("--env", "production", "--endpoint", cloud.grpc, "--runbook", str(book))
+    walk = ("runbook", "run", "--headless", *there, "--yes-as", "maria@example.com")
+    assert canario(*walk, "--until", "staging_ready").returncode == 0
+    early = canario("approve", "--role", "code", *there, "--as", "juan@example.com")
+    assert early.returncode == 3
+    told = " ".join(early.stderr.split())
+    assert "Tried by hand (uat) is open" in told
+    assert "Deployed to staging" not in told, "only what is missing is named"
+    assert "Nothing was signed" in told
+    here = ("--env", "production", "--endpoint", cloud.grpc)
+    assert json.loads(canario("status", "--json", *here).stdout)["approvals"] == []
+    assert canario(*walk, "--until", "uat").returncode == 0
+    given = canario("approve", "--role", "code", *there, "--as", "juan@example.com")
+    assert given.returncode == 0, given.stderr
+
+
 def test_staging_needs_no_approval(simulator: Simulator, canario: Canario) -> None:
     cloud = simulator(scenario="healthy", bare=True)
     done = canario("shift", "10", "--env", "staging", "--endpoint", cloud.grpc)

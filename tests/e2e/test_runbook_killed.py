@@ -63,7 +63,7 @@ BOOK = "\n".join(
             step(
                 "on_staging",
                 "github",
-                '{ check = "workflow", workflow = "deploy-staging.yml", poll = "200 ms" }',
+                '{ check = "workflow", workflow = "deploy-staging.yml", event = "workflow_run", poll = "200 ms" }',
                 needs=["ci"],
             ),
             step(

@@ -111,6 +111,22 @@ def _leased(known: Facts, now: datetime, who: str = "maria") -> Any:
     return known.release.model_copy(update={"driver": driver})
 
 
+def test_a_workflow_that_gives_its_revision_traffic_at_once_asks_what_a_move_asks() -> None:
+    rules = replace(RULES, approvals=("code", "tech_lead"), smoke=("prod_healthz",))
+
+    def blocking(percent: int, at: Facts, now: datetime = WEDNESDAY) -> set[str]:
+        action = Action(ActionKind.DEPLOY, percent=percent)
+        return {answer.rule for answer in evaluate(action, rules, at, now) if not answer.allowed}
+
+    assert blocking(0, facts()) == set(), "a revision with no traffic may be made, as option B makes it"
+    assert blocking(10, facts()) == {"approvals", "smoke"}
+    assert blocking(50, facts()) == {"approvals", "smoke", "steps"}
+    assert blocking(10, facts(), FRIDAY) == {"window", "approvals", "smoke"}
+    assert "steps" in blocking(10, canary_at(50)), "another release is under way"
+    assert "former" in blocking(10, canary_at(100, verdict=None))
+    assert evaluate(Action(ActionKind.DEPLOY, percent=10), STAGING, facts(), FRIDAY), "staging asks for less"
+
+
 def test_deploying_is_kept_to_the_window_too() -> None:
     deploy = Action(ActionKind.DEPLOY, image="host/app:1")
     assert blocking(deploy, facts(), FRIDAY) == ["window"]

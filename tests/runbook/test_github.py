@@ -7,7 +7,7 @@ import contextlib
 import json
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -16,13 +16,14 @@ from aiohttp.test_utils import TestServer
 from pydantic import ValidationError
 
 from console.clock import ManualClock
-from console.errors import CanarioError, CredentialsError, QuotaError, UnavailableError, UsageError
+from console.errors import BlockedError, CanarioError, CredentialsError, QuotaError, UnavailableError, UsageError
 from console.github.client import GitHub
 from console.github.errors import Forbidden, NotThere
 from console.runbook.evidence import Evidence, Result
 from console.runbook.kinds.base import Known
 from console.settings import GitHubSettings, Settings
 from console.simulator.checkout import Checkout, git
+from console.simulator.github_state import BACKEND_CI
 from console.simulator.server import Simulator
 from tests.runbook.conftest import MakeSimulator
 from tests.runbook.steps import Bench
@@ -143,6 +144,83 @@ async def test_the_latest_review_counts_and_a_request_for_changes_blocks(here: B
     assert (await look(here, "approvals")).result is Result.PASSED
 
 
+async def test_an_approval_of_the_commit_before_the_last_is_none_and_says_who_gave_it(
+    here: Bench, simulator: Simulator
+) -> None:
+    assert (await look(here, "approvals")).result is Result.PASSED
+    before = simulator.team.github.pull.head
+    await control(simulator, push="One more thing")
+    evidence = await look(here, "approvals")
+    assert evidence.result is Result.FAILED
+    said = " ".join(evidence.problems)
+    assert "juan-perez approved an earlier commit" in said
+    assert before[:12] in said
+    await control(simulator, approve="juan-perez")
+    assert (await look(here, "approvals")).result is Result.PASSED
+
+
+async def test_a_stranger_who_approves_does_not_let_the_release_pass(here: Bench, simulator: Simulator) -> None:
+    await control(simulator, dismiss="juan-perez")
+    await control(simulator, approve="passer-by", association="NONE")
+    evidence = await look(here, "approvals")
+    assert evidence.result is Result.FAILED
+    assert "passer-by" in " ".join(evidence.problems)
+    assert (await look(here, "approvals", associations=["NONE"])).result is Result.PASSED
+
+
+async def test_checks_that_were_all_skipped_are_not_green(here: Bench, simulator: Simulator) -> None:
+    await look(here, "checks")
+    simulator.team.github.set_checks("skipped")
+    evidence = await look(here, "checks")
+    assert evidence.result is Result.FAILED
+    assert "none has passed" in " ".join(evidence.problems)
+
+
+async def merged_by_hand(simulator: Simulator) -> str:
+    """What the runbook's own `git merge --no-ff` and `git push` leave, past GitHub's branch protection."""
+    github = simulator.team.github
+    await github.sync()
+    person, moment = ("Carlos", "carlos@example.com"), datetime(2026, 11, 25, 12, tzinfo=UTC)
+    commit = github.repository.merge("main", github.pull.head, "Merge develop\n", person, moment)
+    await github.sync()
+    return commit
+
+
+async def test_a_merge_made_elsewhere_passes_where_it_was_reviewed_and_green(here: Bench, simulator: Simulator) -> None:
+    commit = await merged_by_hand(simulator)
+    here.subject = replace(here.subject, pull_request="128")
+    evidence = await look(here, "merged", required=["backend-ci"])
+    assert evidence.result is Result.PASSED, evidence
+    assert evidence.learned["commit"] == commit
+
+
+async def test_a_merge_made_elsewhere_of_what_nobody_reviewed_does_not_pass(here: Bench, simulator: Simulator) -> None:
+    await control(simulator, dismiss="juan-perez", checks="failure")
+    await merged_by_hand(simulator)
+    here.subject = replace(here.subject, pull_request="128")
+    evidence = await look(here, "merged", merge=True)
+    assert evidence.result is Result.FAILED
+    said = " ".join(evidence.problems)
+    assert "0 of 1 approvals" in said
+    assert "backend-ci: failure" in said
+    assert "commit" not in evidence.learned, "nothing is released of it"
+    await control(simulator, approve="juan-perez", checks="success")
+    assert (await look(here, "merged", merge=True)).result is Result.PASSED
+
+
+async def test_a_pull_request_merged_into_another_branch_is_not_merged_for_this_release(
+    here: Bench, simulator: Simulator
+) -> None:
+    await merged_by_hand(simulator)
+    here.subject = replace(here.subject, pull_request="128")
+    here.tools.settings = here.tools.settings.model_copy(
+        update={"github": here.tools.settings.github.model_copy(update={"base": "release"})}
+    )
+    evidence = await look(here, "merged")
+    assert evidence.result is Result.FAILED
+    assert "leads to main, not to release" in " ".join(evidence.problems)
+
+
 async def test_enter_merges_once_it_is_approved_and_green_and_the_commit_is_learned(
     here: Bench, simulator: Simulator
 ) -> None:
@@ -228,7 +306,21 @@ async def test_a_commit_without_a_run_fails_after_a_while(here: Bench) -> None:
         await look(here, "workflow", workflow="backend-ci.yml")
 
 
+async def test_a_run_by_hand_on_another_branch_is_not_the_merges_own(here: Bench, simulator: Simulator) -> None:
+    github = simulator.team.github
+    await github.sync()
+    github.start(BACKEND_CI, "workflow_dispatch", "develop", github.pull.head, "maria", "Backend CI")
+    here.subject = replace(here.subject, commit=github.pull.head)
+    evidence = await look(here, "workflow", workflow="backend-ci.yml", appears="300 ms")
+    assert evidence.result is Result.FAILED
+    assert "no run" in evidence.sentence
+    assert "workflow_dispatch (develop)" in evidence.problems[1]
+
+
 DEPLOY = {"workflow": "deploy-backend.yml", "inputs": {"environment": "production", "revision_traffic_percent": 10}}
+
+
+STAGING = {"environment": "staging", "revision_traffic_percent": 0}
 
 
 def dispatches(simulator: Simulator) -> int:
@@ -239,13 +331,69 @@ async def test_the_manual_deploy_is_started_once_found_again_and_followed(here: 
     # what it deploys is what staging serves: the merge has to be there first
     merged = await here.run(here.step("github", check="merged", merge=True, **QUICK))
     here.subject = replace(here.subject, commit=merged.learned["commit"])
-    assert (await look(here, "workflow", workflow="deploy-staging.yml", appears="60 s")).result is Result.PASSED
+    staging = await look(here, "workflow", workflow="deploy-staging.yml", event="workflow_run", appears="60 s")
+    assert staging.result is Result.PASSED
+    here.tools.actions = Guards()
     step = here.step("github", check="dispatch", **QUICK, **DEPLOY)
     assert step.once
     evidence = await here.run(step)
     assert evidence.result is Result.PASSED, evidence
     assert dispatches(simulator) == 1
     assert simulator.team.github.runs[-1].inputs == {"environment": "production", "revision_traffic_percent": "10"}
+    assert here.tools.actions.asked == [10]
+
+
+@dataclass
+class Guards:
+    """The guarded door's place: what it was asked, and what it answers."""
+
+    no: str = ""
+    asked: list[int] = field(default_factory=list)
+
+    async def deploy_elsewhere(
+        self, what: str, percent: int, send: Callable[[], Awaitable[None]], *, reason: str = ""
+    ) -> tuple[str, ...]:
+        self.asked.append(percent)
+        if self.no:
+            raise BlockedError((self.no,), overridable=False)
+        await send()
+        return ()
+
+
+async def test_a_dispatch_to_production_that_a_guardrail_blocks_starts_nothing(
+    here: Bench, simulator: Simulator
+) -> None:
+    here.tools.actions = Guards("window: closed")
+    with pytest.raises(BlockedError):
+        await look(here, "dispatch", **DEPLOY)
+    assert dispatches(simulator) == 0
+    assert here.tools.actions.asked == [10]
+
+
+async def test_a_dispatch_to_staging_asks_no_guardrail(here: Bench, simulator: Simulator) -> None:
+    await look(here, "dispatch", workflow="deploy-backend.yml", inputs=STAGING)
+    assert dispatches(simulator) == 1, "there is no door here that could have been asked"
+
+
+@pytest.mark.parametrize("inputs", [{}, {"environment": "elsewhere"}, {"environment": "production"}])
+async def test_a_dispatch_that_does_not_say_its_share_starts_nothing(
+    here: Bench, simulator: Simulator, inputs: dict[str, str]
+) -> None:
+    for told in ({}, {"revision_traffic_percent": "ten"}, {"revision_traffic_percent": "1000"}):
+        with pytest.raises(UsageError) as raised:
+            await look(here, "dispatch", workflow="deploy-backend.yml", inputs=inputs | told)
+        assert "revision_traffic_percent" in raised.value.remedy
+    assert dispatches(simulator) == 0
+
+
+async def test_a_release_for_staging_cannot_set_off_a_deployment_to_production(
+    here: Bench, simulator: Simulator
+) -> None:
+    here.tools.environment_name = "staging"
+    with pytest.raises(UsageError) as raised:
+        await look(here, "dispatch", **DEPLOY)
+    assert "--env production" in raised.value.remedy
+    assert dispatches(simulator) == 0
 
 
 async def test_a_dispatch_cut_off_by_a_crash_is_found_by_who_where_and_when(here: Bench, simulator: Simulator) -> None:
@@ -272,7 +420,7 @@ async def test_a_dispatch_cut_off_by_a_crash_is_found_by_who_where_and_when(here
 
 
 async def test_an_input_that_the_workflow_does_not_know_is_told_in_githubs_words(here: Bench) -> None:
-    evidence = await look(here, "dispatch", workflow="deploy-backend.yml", inputs={"nonsense": "1"})
+    evidence = await look(here, "dispatch", workflow="deploy-backend.yml", inputs=STAGING | {"nonsense": "1"})
     assert evidence.result is Result.FAILED
     assert "nonsense" in " ".join(evidence.problems)
 

@@ -70,8 +70,8 @@ def test_two_kinds_of_change_at_once_are_one_too_many() -> None:
     assert not judge_form(pull(labels=("bugfix", "backend", "panel", "ready-for-deploy"))).problems
 
 
-def review(user: str, state: str, commit: str = "c") -> Review:
-    return Review(user, state, commit)
+def review(user: str, state: str, commit: str = "c", association: str = "MEMBER") -> Review:
+    return Review(user, state, commit, association)
 
 
 @pytest.mark.parametrize(
@@ -90,33 +90,76 @@ def review(user: str, state: str, commit: str = "c") -> Review:
 def test_the_latest_review_of_each_counts_and_the_authors_never(
     reviews: list[Review], by: tuple[str, ...], against: tuple[str, ...]
 ) -> None:
-    found = judge_reviews(reviews, author="carlos")
+    found = judge_reviews(reviews, author="carlos", head="c")
     assert (found.by, found.against) == (by, against)
 
 
-def test_an_approval_of_an_earlier_commit_is_told() -> None:
-    assert judge_reviews([review("ana", "APPROVED", "old")], author="c", head="new").earlier == ("ana",)
+def test_an_approval_of_an_earlier_commit_does_not_count_and_says_of_which() -> None:
+    found = judge_reviews([review("ana", "APPROVED", "old"), review("juan", "APPROVED", "")], author="c", head="new")
+    assert found.by == ()
+    assert found.earlier == (("ana", "old"), ("juan", ""))
 
 
-def test_green_is_all_green_and_some() -> None:
+def test_a_comment_on_the_last_commit_does_not_bring_an_older_approval_up_to_date() -> None:
+    reviews = [review("ana", "APPROVED", "old"), review("ana", "COMMENTED", "new")]
+    assert judge_reviews(reviews, author="carlos", head="new").by == ()
+
+
+@pytest.mark.parametrize(
+    ("association", "counts"),
+    [("OWNER", 1), ("MEMBER", 1), ("COLLABORATOR", 1), ("CONTRIBUTOR", 0), ("NONE", 0), ("FIRST_TIMER", 0), ("", 0)],
+)
+def test_a_stranger_cannot_approve_a_release(association: str, counts: int) -> None:
+    found = judge_reviews([review("ana", "APPROVED", "c", association)], author="carlos", head="c")
+    assert len(found.by) == counts
+    assert len(found.outside) == 1 - counts
+
+
+def test_reviews_count_in_the_order_they_were_handed_in() -> None:
+    told = [
+        {
+            "user": {"login": "ana"},
+            "state": "CHANGES_REQUESTED",
+            "commit_id": "c",
+            "submitted_at": "2026-11-25T12:00:00Z",
+        },
+        {"user": {"login": "ana"}, "state": "APPROVED", "commit_id": "c", "submitted_at": "2026-11-25T11:00:00Z"},
+    ]
+    found = judge_reviews([model.read_review(dict(one)) for one in told], author="carlos", head="c")
+    assert found.against == ("ana",)
+
+
+def test_green_is_all_green_and_one_at_least_that_has_looked() -> None:
     green, red, running = Check("a", True, "success"), Check("b", True, "timed_out"), Check("c", False, "")
-    skipped = Check("d", True, "skipped")
+    skipped, neutral = Check("d", True, "skipped"), Check("n", True, "neutral")
     assert judge_checks([green, skipped]).passed
     assert not judge_checks([]).passed
+    assert not judge_checks([skipped, neutral]).passed, "nobody has looked"
     assert not judge_checks([green, red]).passed
     assert not judge_checks([green, running]).passed
     assert not judge_checks([green], ("b",)).passed
     assert not judge_checks([Check("e", True, "")]).passed, "a conclusion that nobody knows is not green"
 
 
-def test_the_run_of_a_push_counts_before_others_of_the_same_commit() -> None:
-    def run(number: int, event: str, commit: str = "c") -> WorkflowRun:
-        return WorkflowRun(number, "ci", "completed", "success", "", commit, "main", event, "x", None)
+def test_a_required_check_has_to_succeed_under_its_own_name() -> None:
+    green = Check("lint", True, "success")
+    assert not judge_checks([green, Check("backend-ci", True, "skipped")], ("backend-ci",)).passed
+    assert not judge_checks([green, Check("backend-ci-old", True, "success")], ("backend-ci",)).passed
+    for name in ("backend-ci", "backend-ci (3.12)", "backend-ci / test"):
+        assert judge_checks([green, Check(name, True, "success")], ("backend-ci",)).passed
 
-    runs = [run(3, "pull_request"), run(2, "push"), run(1, "push"), run(9, "push", "other")]
-    found = run_of_commit(runs, "c")
+
+def test_the_run_that_the_push_set_off_counts_and_one_by_hand_or_on_another_branch_does_not() -> None:
+    def run(number: int, event: str, commit: str = "c", branch: str = "main") -> WorkflowRun:
+        return WorkflowRun(number, "ci", "completed", "success", "", commit, branch, event, "x", None)
+
+    runs = [run(3, "pull_request"), run(2, "push"), run(1, "push"), run(9, "push", "other"), run(8, "push", "c", "x")]
+    found = run_of_commit(runs, "c", branch="main")
     assert found is not None
     assert found.id == 2
+    assert run_of_commit([run(7, "workflow_dispatch", "c", "x")], "c", branch="main") is None
+    by_workflow = run_of_commit([run(7, "workflow_run")], "c", event="workflow_run", branch="main")
+    assert by_workflow is not None
     assert run_of_commit([], "c") is None
 
 

@@ -346,6 +346,33 @@ async def test_a_webhook_that_takes_unsigned_messages_fails(bench: Bench, serve:
     assert "wrong token it answers 200" in " ".join(events.problems)
 
 
+@pytest.mark.parametrize(("status", "refuses"), [(401, True), (403, True), (404, False), (429, False), (400, False)])
+async def test_only_a_401_or_403_refuses_what_is_unsigned_or_of_a_wrong_token(
+    bench: Bench, serve: Serve, status: int, refuses: bool
+) -> None:
+    async def events(request: web.Request) -> web.Response:
+        if request.query["hub.verify_token"] == webhook.VERIFY_TOKEN:
+            return web.Response(text=request.query["hub.challenge"])
+        return web.Response(status=status)
+
+    async def takes_signed(request: web.Request) -> web.Response:
+        body = await request.read()
+        ours = http_checks.signature(body, webhook.APP_SECRET)
+        return web.Response(status=200 if request.headers.get("X-Hub-Signature-256") == ours else status)
+
+    await serve(healthz=fine, webhook=takes_signed, events=events)
+    bench.tools.secrets = {"app-secret": webhook.APP_SECRET, "verify-token": webhook.VERIFY_TOKEN}
+    verified = await check(bench, "events")
+    assert (verified.result is Result.PASSED) is refuses, verified
+    said = " ".join((await check(bench, "webhook", log_within="0 s")).problems)
+    assert (f"Unsigned, it answers {status}" not in said) is refuses
+    assert (f"Wrongly signed, it answers {status}" not in said) is refuses
+    bench.tools.settings = bench.tools.settings.model_copy(
+        update={"http": bench.tools.settings.http.model_copy(update={"refusals": (status,)})}
+    )
+    assert (await check(bench, "events")).result is Result.PASSED, "the settings may name another status"
+
+
 @pytest.mark.parametrize("body", ["<html>hello</html>", "", "a_metric{", "# only a comment\n"])
 async def test_metrics_that_are_no_prometheus_text_fail(bench: Bench, serve: Serve, body: str) -> None:
     async def metrics(_request: web.Request) -> web.Response:

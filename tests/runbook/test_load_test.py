@@ -21,7 +21,7 @@ from console.errors import BlockedError, UnavailableError, UsageError
 from console.release.service import Service
 from console.runbook import process
 from console.runbook.evidence import Result
-from console.runbook.locust_csv import Totals, judge, read_failures, read_history, read_totals
+from console.runbook.locust_csv import Totals, fewest_requests, judge, read_failures, read_history, read_totals
 from console.settings import Environment, Settings
 from console.simulator import checkout, webhook
 from tests.runbook.conftest import MakeSimulator
@@ -161,6 +161,21 @@ HEAD = "Type,Name,Request Count,Failure Count,Requests/s,95%\n"
 def test_under_both_limits_and_with_a_request_at_least(p95: float, failures: int, requests: int, passed: bool) -> None:
     totals = Totals(requests, failures, p95, 10.0)
     assert judge(totals, p95_ms=800, errors_percent=1).passed is passed
+
+
+def test_a_handful_of_requests_is_no_load_test() -> None:
+    least = fewest_requests(50, 60)
+    assert least == 300
+    assert not judge(Totals(1, 0, 5.0, 1.0), p95_ms=800, errors_percent=1, requests=least).passed
+    assert not judge(Totals(299, 0, 5.0, 5.0), p95_ms=800, errors_percent=1, requests=least).passed
+    assert judge(Totals(300, 0, 5.0, 5.0), p95_ms=800, errors_percent=1, requests=least).passed
+    assert fewest_requests(4, 4) == 4, "each user once, in the shortest test"
+
+
+async def test_locust_that_asked_next_to_nothing_fails(here: Bench) -> None:
+    evidence = await here.run(here.step("load_test", **SHORT, errors_percent=50, p95="60 s", requests=100_000))
+    assert evidence.result is Result.FAILED
+    assert "100,000" in evidence.problems[0]
 
 
 def test_no_figures_or_a_failure_of_locusts_own_fails() -> None:

@@ -14,6 +14,7 @@ from console.runbook.evidence import Evidence, Result
 from console.runbook.kinds.base import ApprovalSeen, Ask, Observation, Subject
 from console.runbook.model import Phase, Runbook, Skip, Step, Words
 from console.runbook.progress import Checklist, Me, Running, State, Traits, checklist
+from console.runbook.signing import approving, missing_for
 
 NOW = datetime(2026, 11, 25, 12, 0, tzinfo=UTC)
 OLD, NEW = "sha256:" + "a" * 64, "sha256:" + "d" * 64
@@ -245,6 +246,28 @@ def test_one_person_cannot_be_both_approvers() -> None:
     assert view is not None
     assert not view.may_run
     assert "two different people" in view.why_not
+
+
+def test_who_signs_too_early_is_told_each_step_that_is_missing() -> None:
+    sign = Step(
+        id="code",
+        title=Words(en="Code"),
+        help=Words(en=""),
+        kind="approval",
+        settings={"role": "code"},
+        needs=("called",),
+    )
+    book = runbook(
+        ("staging", (), (step("ready"), step("uat", bound_to="image"), step("load", advice=True))),
+        ("approval", ("staging",), (step("called"), sign)),
+    )
+    known = (evidence("ready"), evidence("uat", subject=OLD), evidence("load", Result.FAILED), evidence("called"))
+    wanted = approving(book, "code")
+    assert [one.id for one in wanted] == ["code"]
+    missing = missing_for(stands(book, *known), wanted)
+    assert missing == ("uat (uat) is stale: evidence is of image @aaaaaaa, now @ddddddd",)
+    assert missing_for(stands(book, *known, evidence("uat", subject=NEW, ago=timedelta(0))), wanted) == ()
+    assert missing_for(stands(book), approving(book, "tech_lead")) == (), "the runbook asks for none"
 
 
 def test_one_step_at_a_time_but_for_what_runs_beside() -> None:

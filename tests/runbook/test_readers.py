@@ -173,13 +173,34 @@ def test_a_report_of_bandits_that_cannot_be_read_is_not_taken_for_a_clean_one(ou
     assert not readers.judge_bandit(code=0, output=output).passed
 
 
+CODE = "Code scanned:\n\tTotal lines of code: 181\n\tTotal lines skipped (#nosec): 0\n"
+
+
 def test_bandit_that_skipped_a_file_or_was_cut_or_failed_is_not_clean() -> None:
-    totals = "Total issues (by severity):\n\tUndefined: 0\n\tLow: 0\n\tMedium: 0\n\tHigh: 0\n"
+    totals = CODE + "Total issues (by severity):\n\tUndefined: 0\n\tLow: 0\n\tMedium: 0\n\tHigh: 0\n"
     assert readers.judge_bandit(code=0, output=totals).passed
     assert not readers.judge_bandit(code=2, output=totals).passed
     assert not readers.judge_bandit(code=0, output=totals, cut=True).passed
     assert not readers.judge_bandit(code=0, output=totals + "Files skipped (1):\n\tx.py\n").passed
-    assert not readers.judge_bandit(code=0, output='{"results": [], "errors": [{}]}').passed
+    read = '"metrics": {"_totals": {"loc": 7}}'
+    assert readers.judge_bandit(code=0, output=f'{{"results": [], "errors": [], {read}}}').passed
+    assert not readers.judge_bandit(code=0, output=f'{{"results": [], "errors": [{{}}], {read}}}').passed
+
+
+@pytest.mark.parametrize("form", ["txt", "json"])
+async def test_bandit_over_a_folder_without_code_is_not_clean(bench: Bench, sample: Checkout, form: str) -> None:
+    (sample.path / "empty").mkdir()
+    evidence = await command(bench, "bandit", "-r", "empty/", "-f", form, read="bandit")
+    assert evidence.result is Result.FAILED
+    assert "no line of code" in evidence.sentence
+
+
+@pytest.mark.parametrize(
+    "metrics", ["3", "[]", '{"_totals": 3}', '{"_totals": {"loc": "9"}}', '{"_totals": {"loc": -1}}']
+)
+def test_a_report_that_does_not_say_how_much_was_read_is_not_clean(metrics: str) -> None:
+    output = f'{{"results": [], "errors": [], "metrics": {metrics}}}'
+    assert not readers.judge_bandit(code=0, output=output).passed
 
 
 # -- hostile text -----------------------------------------------------------------------------------------------------
@@ -230,7 +251,8 @@ async def test_a_clean_checkout_level_with_its_upstream_passes_and_its_commit_is
     evidence = await current(bench)
     assert evidence.result is Result.PASSED, evidence
     assert evidence.learned == {"commit": git(sample.path, "rev-parse", "HEAD")}
-    assert bench.step("command", read="git_current").explain()[0] == "git fetch --quiet -- origin"
+    fetch = "git fetch --quiet -- origin +refs/heads/develop:refs/remotes/origin/develop"
+    assert bench.step("command", read="git_current").explain()[0] == fetch
 
 
 async def test_looking_again_after_the_merge_does_not_take_the_release_back_to_the_commit_before(
@@ -270,6 +292,40 @@ async def test_what_is_wrong_with_a_checkout_is_said_with_the_command_that_mends
     assert "git checkout develop" in evidence.remedy
     git(sample.path, "checkout", "-q", "--detach")
     assert (await current(bench)).result is Result.FAILED
+
+
+async def test_a_branch_that_follows_a_fork_is_compared_with_what_the_team_has(bench: Bench, sample: Checkout) -> None:
+    fork = sample.path.parent / "fork.git"
+    git(sample.path, "clone", "-q", "--bare", str(sample.origin), str(fork))
+    git(sample.path, "remote", "add", "fork", str(fork)), git(sample.path, "fetch", "-q", "fork")
+    git(sample.path, "branch", "-q", "--set-upstream-to=fork/develop", "develop")
+    assert (await current(bench)).result is Result.PASSED, "level with both"
+    git(sample.path, "commit", "-q", "--no-gpg-sign", "--allow-empty", "-m", "merged by the team")
+    git(sample.path, "push", "-q", "origin", "develop"), git(sample.path, "reset", "-q", "--hard", "HEAD~1")
+    evidence = await current(bench)
+    assert evidence.result is Result.FAILED
+    assert "Commits of origin/develop that are not here: 1" in evidence.problems[0]
+    git(sample.path, "pull", "-q", "origin", "develop")
+    evidence = await current(bench)
+    assert evidence.result is Result.PASSED, "the fork is behind now, and nothing is released from there"
+    assert "level with origin/develop" in evidence.sentence
+
+
+async def test_a_branch_that_the_remote_has_not_is_said_with_the_push_that_brings_it(
+    bench: Bench, sample: Checkout
+) -> None:
+    git(sample.path, "checkout", "-q", "-b", "feature")
+    evidence = await bench.run(bench.step("command", read="git_current", branch="feature"))
+    assert evidence.result is Result.FAILED
+    assert "no branch origin/feature" in evidence.problems[0]
+    assert "git push -u origin feature" in evidence.remedy
+    git(sample.path, "push", "-q", "origin", "feature")
+    for branch in ("feature", ""):
+        step = bench.step("command", read="git_current", branch=branch)
+        assert (await bench.run(step)).result is Result.PASSED
+    git(sample.path, "push", "-q", "origin", "--delete", "feature"), git(sample.path, "fetch", "-q", "origin")
+    evidence = await bench.run(bench.step("command", read="git_current", branch="feature"))
+    assert evidence.result is Result.FAILED, "what was fetched of it long ago is no longer there"
 
 
 async def test_a_remote_out_of_reach_and_a_folder_that_is_no_repository_fail(bench: Bench, sample: Checkout) -> None:

@@ -16,6 +16,7 @@ from console.cloud.client import Cloud
 from console.cloud.target import CloudTarget
 from console.errors import UsageError
 from console.runbook.evidence import Evidence, ItemResult, Result
+from console.runbook.http_checks import PATHS
 from console.runbook.kinds.base import Answer, StepKind
 from console.runbook.kinds.uat import Uat
 from console.runbook.uat_list import read_cases, result_of, standing
@@ -28,10 +29,10 @@ from tests.runbook.steps import MARIA, Bench
 
 LIST = """# UAT
 
-- [ ] UAT-02 **[crítico]** Messages are read
+- [ ] UAT-02 **[crítico]** Messages are read: `POST /webhook`
 - [x] UAT-03 A booking for `4`
 - not a case
-- [ ] UAT-01 (critical) The webhook is verified
+- [ ] UAT-01 (critical) The webhook is verified (GET /events)
 """
 
 
@@ -199,6 +200,33 @@ async def test_enter_does_the_machines_cases_and_nobody_answers_them_by_hand(
     assert (await say(bench, step, "UAT-03", "pass", before=evidence)).result is Result.PASSED
 
 
+async def test_where_the_list_numbers_otherwise_the_machine_ticks_no_case_of_another_meaning(
+    connected: tuple[Bench, Simulator],
+) -> None:
+    bench, _simulator = connected
+    write(bench, LIST.replace("UAT-01", "UAT-X").replace("UAT-03", "UAT-01").replace("UAT-X", "UAT-03"))
+    step = uat(bench, machine={"UAT-01": "events", "UAT-02": "webhook"})
+    evidence = await bench.run(step)
+    assert results(evidence) == {"UAT-01": "", "UAT-02": "pass", "UAT-03": ""}
+    answered = await say(bench, step, "UAT-01", "fail", "books for 3", before=evidence)
+    assert answered.result is Result.FAILED, "what it says, a person has tried"
+
+
+@pytest.mark.parametrize(
+    ("text", "machine"),
+    [
+        ("- [ ] UAT-01 `GET /events` echoes", "events"),
+        ("- [ ] UAT-01 It echoes https://x.example/events", ""),
+        ("- [ ] UAT-01 GET /events-old", ""),
+        ("- [ ] UAT-01 GET /events\n- [ ] UAT-02 GET /events twice", ""),
+        ("- [ ] UAT-01 Echoes <!-- canario: events -->\n- [ ] UAT-02 GET /events twice", "events"),
+    ],
+)
+def test_a_case_is_the_machines_where_it_alone_says_what_is_checked(text: str, machine: str) -> None:
+    cases = read_cases(text, {"UAT-01": "events"}, {"events": "/events"})
+    assert next(case for case in cases if case.id == "UAT-01").machine == machine
+
+
 async def test_a_machines_case_that_fails_says_why_and_is_checked_again(connected: tuple[Bench, Simulator]) -> None:
     bench, _simulator = connected
     bench.tools.secrets["verify-token"] = "another"
@@ -242,7 +270,8 @@ async def test_an_answer_counts_also_where_github_does_not_take_its_note(connect
 
 def test_the_teams_own_list_has_26_cases_of_which_the_first_five_are_critical() -> None:
     text = (Path(checkout.__file__).parent / "files" / "qa" / "UAT_checklist.md").read_text(encoding="utf-8")
-    cases = read_cases(text)
+    cases = read_cases(text, {"UAT-01": "events", "UAT-02": "webhook"}, PATHS)
+    assert [case.machine for case in cases] == ["events", "webhook", *[""] * 24]
     assert [case.id for case in cases] == [f"UAT-{n:02d}" for n in range(1, 27)]
     assert [case.critical for case in cases] == [True] * 5 + [False] * 21
     assert all("**" not in case.title and "`" not in case.title and "crítico" not in case.title for case in cases)

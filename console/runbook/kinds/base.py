@@ -77,6 +77,8 @@ class Subject:
     branch: str = "main"
     commit: str = ""
     """Full hash of the merge commit."""
+    head: str = ""
+    """Full hash of the newest commit of what is merged, as the step that looked last found it."""
     version: str = ""
     """Version that /healthz must tell, where it is known; else the image's tag or the commit stands for it."""
     pull_request: str = ""
@@ -103,14 +105,18 @@ class Subject:
     """`plan_digest` of the rollout plan."""
 
     def bound(self, to: str) -> str:
-        """Identity of what evidence `bound_to` is of: commit, image, revision, or the candidate."""
-        return {"commit": self.commit, "image": self.image_id, "revision": self.canary}.get(to, self.candidate)
+        """Identity of what evidence `bound_to` is of: head, commit, image, revision, or the candidate."""
+        return {"head": self.head, "commit": self.commit, "image": self.image_id, "revision": self.canary}.get(
+            to, self.candidate
+        )
 
     def match(self, to: str, known: str) -> Match:
         """How evidence `bound_to` something, of `known`, stands to what is released now; UNTOLD while it is pending."""
         if to == "image":
             found = match_image(known, self.image_id, self.image_alias)
-        elif to in ("commit", "revision"):
+        elif to == "head" and not self.head:
+            return Match.SAME  # nobody has looked what the head is
+        elif to in ("head", "commit", "revision"):
             found = match_image(known, self.bound(to))
         else:
             return Match.SAME  # evidence is kept by release
@@ -280,6 +286,8 @@ class StepKind(ABC):
     """Whether it must not be done twice: it is settled after a crash, never simply run again."""
     again: ClassVar[bool] = False
     """Whether a `once` step that passed with a problem may be run again by a person: a message that did not go out."""
+    tells_head: bool = False
+    """Whether its evidence, where it is `bound_to` the head, is of the commit that it found to be the head."""
     needs_checkout: ClassVar[bool] = False
     background: ClassVar[bool] = False
     """Whether it runs beside other steps and survives quitting (a 24-hour watch): cut off, it is started again."""

@@ -10,6 +10,7 @@ import asyncio
 import shlex
 import shutil
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, ClassVar, Literal
@@ -21,6 +22,7 @@ from console.runbook import process, readers
 from console.runbook.evidence import Evidence, Progress, Result
 from console.runbook.judging import Judged
 from console.runbook.kinds.base import KindSettings, StepContext, StepKind
+from console.runbook.model import Step
 from console.secrets import SECRETS, looks_secret
 from console.settings_types import Duration, Problem, shown_duration
 from console.text import clean
@@ -51,7 +53,7 @@ class CommandSettings(KindSettings):
     branch: str = "develop"
     """Branch that `git_current` wants checked out; empty: any."""
     remote: str = "origin"
-    """Remote that `git_current` compares with."""
+    """Remote whose branch of that name `git_current` fetches and compares with, whatever the checkout follows."""
     secrets: Mapping[str, str] = Field(default_factory=dict)
     """Canario's secrets that the program gets: the variable, and the secret's name in it, e.g.
     `{ WA_APP_SECRET = "app-secret" }`. All others are taken from it."""
@@ -111,6 +113,10 @@ class Command(StepKind):
     settings_model: ClassVar[type[KindSettings]] = CommandSettings
     needs_checkout: ClassVar[bool] = True
 
+    def __init__(self, step: Step, settings: KindSettings) -> None:
+        super().__init__(step, settings)
+        self.tells_head = self._settings.read == "git_current"
+
     async def run(self, context: StepContext) -> Evidence:
         """Run it to its end, and read it.
 
@@ -123,6 +129,7 @@ class Command(StepKind):
             from console.runbook import git
 
             return await git.current(context, branch=settings.branch, remote=settings.remote)
+        before = await self._head(context)
         argv = settings.command_line()
         folder = context.paths.checkout / settings.folder
         reports = readers.report_files(argv, folder) if settings.read == "pytest" else ()
@@ -147,7 +154,7 @@ class Command(StepKind):
             judged = timed_out(settings.timeout)
         else:
             judged = await asyncio.to_thread(self._judge, context, ran, kept)
-        return context.evidence(
+        evidence = context.evidence(
             Result.PASSED if judged.passed else Result.FAILED,
             judged.sentence,
             figures=judged.figures,
@@ -156,6 +163,18 @@ class Command(StepKind):
             excerpt=ran.tail,
             output=str(output),
         )
+        if not before:
+            return evidence
+        moved = await self._head(context) != before  # somebody committed or changed a file meanwhile
+        return replace(evidence, subject=f"{before.removesuffix('-dirty')}-dirty" if moved else before)
+
+    async def _head(self, context: StepContext) -> str:
+        """The commit that is in the checkout now, where evidence is of that; else empty."""
+        if self.step.bound_to != "head":
+            return ""
+        from console.runbook import git
+
+        return await git.head(context)
 
     def explain(self) -> tuple[str, ...]:
         """The command line, as it runs."""
@@ -163,7 +182,7 @@ class Command(StepKind):
         if settings.read == "git_current":
             from console.runbook import git
 
-            return tuple(shlex.join(argv) for argv in git.commands(settings.remote))
+            return tuple(shlex.join(argv) for argv in git.commands(settings.remote, settings.branch or "BRANCH"))
         where = () if settings.folder == "." else (_("in {folder}").format(folder=settings.folder),)
         return (shlex.join(settings.command_line()), *where)
 

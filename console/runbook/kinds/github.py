@@ -4,22 +4,21 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
-
-from pydantic import Field, field_validator, model_validator
+from typing import TYPE_CHECKING, ClassVar
 
 from console.errors import ConfirmationLostError, UsageError
 from console.github import errors, rules
 from console.github.model import PullRequest, WorkflowRun
 from console.runbook import github_site as site
-from console.runbook import workflows
+from console.runbook import pulls, workflows
+from console.runbook.dispatching import guarded_percent
 from console.runbook.evidence import Evidence, Progress, Result
+from console.runbook.github_settings import GitHubStepSettings
 from console.runbook.kinds.base import KindSettings, Known, StepContext, StepKind
 from console.runbook.model import Step
-from console.settings_types import Duration, Problem
 from console.words import _
 
 if TYPE_CHECKING:
@@ -27,56 +26,6 @@ if TYPE_CHECKING:
 
 LEEWAY = timedelta(seconds=5)
 """By how much GitHub's clock may be behind the cloud's."""
-
-
-class GitHubStepSettings(KindSettings):
-    """Settings of `github`."""
-
-    check: Literal["form", "checks", "approvals", "merged", "workflow", "dispatch"]
-    """What is looked at, or done: see the class."""
-    number: Annotated[int | None, Field(gt=0)] = None
-    """The pull request's number; not set: the open one of the checkout's branch."""
-    title: str = rules.TITLE
-    """`form`: regular expression that the title begins with."""
-    sections: tuple[str, ...] = rules.SECTIONS
-    """`form`: sections that the description has."""
-    labels: bool = True
-    """`form`: whether the runbook's labels are asked for."""
-    required: tuple[str, ...] = ()
-    """`checks`: names that must be among the green ones."""
-    approvals: Annotated[int | None, Field(ge=0, le=100)] = None
-    """`approvals`: how many; not set: settings' `checklist.code_approvals`."""
-    merge: bool = False
-    """`merged`: whether Enter merges it once it is approved and green."""
-    workflow: str = ""
-    """`workflow`, `dispatch`: the workflow's file name, e.g. `backend-ci.yml`."""
-    ref: str = ""
-    """`dispatch`: branch that it runs on; empty: settings' `github.base`."""
-    inputs: Mapping[str, str | int | bool] = Field(default_factory=dict)
-    """`dispatch`: its inputs, e.g. `{ environment = "production", revision_traffic_percent = 10 }`."""
-    wait: Duration = timedelta(minutes=30)
-    """How long what is still running is followed."""
-    appears: Duration = timedelta(minutes=2)
-    """`workflow`, `dispatch`: how long GitHub may take to list the run."""
-    poll: Duration = timedelta(seconds=3)
-    """Pause between two looks."""
-
-    @field_validator("title")
-    @classmethod
-    def _compiles(cls, title: str) -> str:
-        try:
-            re.compile(title)
-        except re.error as error:
-            raise Problem(_("is no regular expression: {problem}").format(problem=error), "") from error
-        return title
-
-    @model_validator(mode="after")
-    def _whole(self) -> GitHubStepSettings:
-        if self.check in ("workflow", "dispatch") and not self.workflow:
-            raise Problem(_("names no workflow"), _('Write its file name, like workflow = "backend-ci.yml".'), "check")
-        if self.merge and self.check != "merged":
-            raise Problem(_('is for check = "merged" alone'), _("Leave merge out."), "merge")
-        return self
 
 
 class GitHubStep(StepKind):
@@ -87,6 +36,7 @@ class GitHubStep(StepKind):
 
     def __init__(self, step: Step, settings: KindSettings) -> None:
         super().__init__(step, settings)
+        self.tells_head = self._settings.check in ("form", "checks", "approvals", "merged")
         self.once = self._settings.merge or self._settings.check == "dispatch"
 
     @property
@@ -99,7 +49,8 @@ class GitHubStep(StepKind):
 
         Raises:
             CloudError: GitHub cannot be asked, or the token will not do.
-            UsageError: no pull request, or no commit to look for.
+            UsageError: no pull request, no commit to look for, or nobody can tell where a dispatch deploys.
+            BlockedError: a guardrail said no to a dispatch that deploys; nothing was started.
         """
         async with site.opened(context) as github:
             match self._settings.check:
@@ -122,7 +73,9 @@ class GitHubStep(StepKind):
         async with site.opened(context) as github:
             if self._settings.check == "merged":
                 pull = await site.find_pull_request(context, github, self._settings.number)
-                return await self._is_merged(context, github, pull) if pull.merged else None
+                if not pull.merged:
+                    return None
+                return await self._is_merged(context, github, pull, await self._lacking(context, github, pull))
             # GitHub lists a run within seconds: long after, one look tells
             appears = self._settings.appears
             left = min(max(appears - (context.now() - begun), timedelta(0)), appears)
@@ -172,7 +125,11 @@ class GitHubStep(StepKind):
             if known.repository
             else _("Starts {file} of {repository}.").format(file=settings.workflow, repository=repository)
         )
-        return (ran, _("ref {ref}, inputs {inputs}").format(ref=settings.ref or known.base, inputs=inputs or "-"))
+        return (
+            ran,
+            _("ref {ref}, inputs {inputs}").format(ref=settings.ref or known.base, inputs=inputs or "-"),
+            _("Into a protected environment only past the guardrails of a deployment; above 0 % those of a move too."),
+        )
 
     # -- the pull request -----------------------------------------------------------------------------------------
 
@@ -195,6 +152,7 @@ class GitHubStep(StepKind):
             remedy=_("Edit it on GitHub ({url}), and press Enter again.").format(url=pull.url),
             figures=figures,
             learned=learned,
+            head=pull.head,
         )
 
     async def _checks(self, context: StepContext, github: GitHub) -> Evidence:
@@ -216,14 +174,7 @@ class GitHubStep(StepKind):
             fraction = checks.green / checks.total if checks.total else None
             context.report(Progress(" · ".join((said, *checks.running[:3])), fraction=fraction))
             await context.clock.sleep(settings.poll.total_seconds())
-        problems = [
-            _("{name}: {conclusion} {url}").format(name=c.name, conclusion=c.conclusion, url=c.url)
-            for c in checks.failed
-        ]
-        problems += [_("{name} has not ended.").format(name=name) for name in checks.running]
-        problems += [_("{name} has not run.").format(name=name) for name in checks.missing]
-        if not checks.total:
-            problems.append(_("No check has run for {commit}.").format(commit=pull.head[:12]))
+        problems = list(pulls.check_problems(checks, pull.head))
         tested = context.subject.commit
         if tested and pull.open and tested != pull.head:
             problems.append(
@@ -241,6 +192,7 @@ class GitHubStep(StepKind):
             remedy=_("Look at {url}/checks, put it right, and press Enter again.").format(url=pull.url),
             figures=((_("commit"), pull.head[:12]), (_("checks"), f"{checks.green}/{checks.total}")),
             learned=await self._learned(github, pull),
+            head=pull.head,
         )
 
     async def _approvals(self, context: StepContext, github: GitHub) -> Evidence:
@@ -254,6 +206,7 @@ class GitHubStep(StepKind):
             remedy=_("Ask for a review at {url}, and press Enter again.").format(url=pull.url),
             figures=figures,
             learned=await self._learned(github, pull),
+            head=pull.head,
         )
 
     async def _reviewed(
@@ -263,32 +216,29 @@ class GitHubStep(StepKind):
         needed = self._settings.approvals
         if needed is None:
             needed = context.tools.settings.checklist.code_approvals
-        found = rules.judge_reviews(await github.reviews(pull.number), author=pull.author, head=pull.head)
-        problems = [_("{name} asks for changes.").format(name=name) for name in found.against]
-        if len(found.by) < needed:
-            problems.append(
-                _("{count} of {needed} approvals; the author's own does not count.").format(
-                    count=len(found.by), needed=needed
-                )
-            )
+        associations = self._settings.associations
+        found = rules.judge_reviews(
+            await github.reviews(pull.number), author=pull.author, head=pull.head, associations=associations
+        )
         figures = [(_("approved by"), ", ".join(found.by)), (_("author"), pull.author)]
         if found.earlier:
-            figures.append((_("on an earlier commit"), ", ".join(found.earlier)))
-        return tuple(problems), tuple(figures)
+            figures.append((_("on an earlier commit"), ", ".join(name for name, _commit in found.earlier)))
+        return pulls.review_problems(found, needed, head=pull.head, associations=associations), tuple(figures)
+
+    async def _lacking(self, context: StepContext, github: GitHub, pull: PullRequest) -> tuple[str, ...]:
+        """What it lacks, merged or not: reviews and checks of its newest commit, and the branch that it leads to."""
+        problems, _figures = await self._reviewed(context, github, pull)
+        checks = rules.judge_checks(await github.checks(pull.head), self._settings.required)
+        problems += pulls.check_problems(checks, pull.head)
+        return problems + pulls.base_problems(pull, context.tools.settings.github.base)
 
     async def _merged(self, context: StepContext, github: GitHub) -> Evidence:
         pull = await site.find_pull_request(context, github, self._settings.number)
-        if pull.merged:
-            return await self._is_merged(context, github, pull)
-        if not self._settings.merge:
+        if not pull.merged and not self._settings.merge:
             return self._not_merged(context, pull, (_("It is not merged."),))
-        problems, _figures = await self._reviewed(context, github, pull)
-        checks = rules.judge_checks(await github.checks(pull.head), self._settings.required)
-        if not checks.passed:
-            problems += (_("{green} of {total} checks are green.").format(green=checks.green, total=checks.total),)
-        base = context.tools.settings.github.base
-        if pull.base_branch != base:
-            problems += (_("It leads to {branch}, not to {base}.").format(branch=pull.base_branch, base=base),)
+        problems = await self._lacking(context, github, pull)
+        if pull.merged:
+            return await self._is_merged(context, github, pull, problems)
         if pull.draft or not pull.open:
             problems += (_("It is a draft, or closed."),)
         if problems:
@@ -304,16 +254,24 @@ class GitHubStep(StepKind):
                 return context.evidence(Result.UNKNOWN, error.what, remedy=error.remedy)
         return await self._is_merged(context, github, await github.pull_request(pull.number))
 
-    async def _is_merged(self, context: StepContext, github: GitHub, pull: PullRequest) -> Evidence:
+    async def _is_merged(
+        self, context: StepContext, github: GitHub, pull: PullRequest, problems: tuple[str, ...] = ()
+    ) -> Evidence:
+        """Evidence that it is merged; `problems`: what it lacked where somebody else has merged it."""
         commit = pull.merge_commit
         return self._found(
             context,
-            True,
+            not problems,
             _("#{number} is merged into {base} as {commit}").format(
                 number=pull.number, base=pull.base_branch, commit=commit[:12]
             ),
+            problems=problems,
+            remedy=_("Put it right at {url} though it is merged, or revert it, and press Enter again.").format(
+                url=pull.url
+            ),
             figures=((_("commit"), commit[:12]), (_("title"), pull.title)),
-            learned=await self._learned(github, pull) | {"commit": commit},
+            learned=await self._learned(github, pull) | ({} if problems else {"commit": commit}),
+            head=pull.head,
         )
 
     def _not_merged(self, context: StepContext, pull: PullRequest, problems: tuple[str, ...]) -> Evidence:
@@ -325,6 +283,7 @@ class GitHubStep(StepKind):
             remedy=_("Merge it at {url}, or put right what stands in the way, and press Enter again.").format(
                 url=pull.url
             ),
+            head=pull.head,
         )
 
     async def _learned(self, github: GitHub, pull: PullRequest) -> dict[str, str]:
@@ -345,17 +304,32 @@ class GitHubStep(StepKind):
             )
 
         waiting = _("{file} has no run for {commit} yet").format(file=settings.workflow, commit=commit[:12])
+        branch = settings.branch or context.tools.settings.github.base
         run = await workflows.of_commit(
-            context, github, settings.workflow, commit, poll=settings.poll, within=settings.appears, waiting=waiting
+            context,
+            github,
+            settings.workflow,
+            commit,
+            event=settings.event,
+            branch=branch,
+            poll=settings.poll,
+            within=settings.appears,
+            waiting=waiting,
         )
         if run is None:
+            others = {f"{one.event} ({one.branch})" for one in await github.runs(settings.workflow, head_sha=commit)}
+            told = _("It has runs for that commit that {event} on {branch} did not set off: {others}.").format(
+                event=settings.event, branch=branch, others=", ".join(sorted(others))
+            )
             return self._found(
                 context,
                 False,
                 waiting,
-                problems=(waiting,),
-                remedy=_("See that the workflow runs on a push to {base}, and press Enter again.").format(
-                    base=context.tools.settings.github.base
+                problems=(waiting, told) if others else (waiting,),
+                remedy=_("See that the workflow runs on a push to {base}, and press Enter again.").format(base=branch)
+                if settings.event == "push"
+                else _("See that the event {event} sets the workflow off, and press Enter again.").format(
+                    event=settings.event
                 ),
             )
         return await self._followed(context, github, run)
@@ -369,7 +343,7 @@ class GitHubStep(StepKind):
         context.report(Progress(_("starting {file} on {ref}").format(file=settings.workflow, ref=ref)))
         lost: ConfirmationLostError | None = None
         try:
-            await github.dispatch(settings.workflow, ref=ref, inputs=self._inputs())
+            await self._send(context, github, ref)
         except errors.Refused as error:
             return self._found(context, False, error.what, problems=(error.what,), remedy=error.remedy)
         except ConfirmationLostError as error:
@@ -380,6 +354,26 @@ class GitHubStep(StepKind):
         said = lost.what if lost else _("GitHub took the dispatch, and lists no run of it.")
         remedy = _("Look at the runs of {file} on GitHub; do not start it again unseen.").format(file=settings.workflow)
         return context.evidence(Result.UNKNOWN, said, remedy=remedy)
+
+    async def _send(self, context: StepContext, github: GitHub, ref: str) -> None:
+        """Start the workflow: through the guarded door where it deploys to a protected environment."""
+        settings, inputs = self._settings, self._inputs()
+
+        async def send() -> None:
+            await github.dispatch(settings.workflow, ref=ref, inputs=inputs)
+
+        percent = guarded_percent(
+            inputs,
+            context.tools.settings,
+            context.tools.environment,
+            environment_input=settings.environment_input,
+            percent_input=settings.percent_input,
+        )
+        if percent is None:
+            await send()
+            return
+        what = f"dispatch {settings.workflow} {ref} " + " ".join(f"{name}={value}" for name, value in inputs.items())
+        await context.tools.actions.deploy_elsewhere(what, percent, send, reason=context.answer.note)
 
     async def _ours(
         self,
@@ -431,8 +425,9 @@ class GitHubStep(StepKind):
         remedy: str = "",
         figures: tuple[tuple[str, str], ...] = (),
         learned: Mapping[str, str] | None = None,
+        head: str = "",
     ) -> Evidence:
-        return context.evidence(
+        evidence = context.evidence(
             Result.PASSED if passed else Result.FAILED,
             sentence if passed or not problems else f"{sentence}: {problems[0]}",
             figures=tuple((name, value) for name, value in figures if value),
@@ -440,3 +435,4 @@ class GitHubStep(StepKind):
             remedy="" if passed else remedy,
             learned=learned,
         )
+        return replace(evidence, subject=head) if head and context.step.bound_to == "head" else evidence

@@ -103,6 +103,7 @@ class Http(StepKind):
             startup_wait=general.checklist.startup_wait if settings.startup_wait is None else settings.startup_wait,
             log_within=settings.log_within,
             signature_header=settings.signature_header or general.http.signature_header,
+            refusals=general.http.refusals,
             message=settings.message,
             sender=settings.sender,
         )

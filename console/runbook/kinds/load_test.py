@@ -53,6 +53,8 @@ class LoadTestSettings(KindSettings):
     """P95 that it must stay under."""
     errors_percent: Annotated[float, Field(gt=0, le=100, allow_inf_nan=False)] = 1.0
     """Share of failed requests that it must stay under."""
+    requests: Annotated[int | None, Field(ge=1)] = None
+    """How many requests it must make at least; not set: one of each user every ten seconds, 300 of 50 in a minute."""
     secrets: Mapping[str, str] = Field(default_factory=dict)
     """Canario's secrets that locust gets: the variable, and the secret's name in it, e.g.
     `{ WA_APP_SECRET = "app-secret" }`, which signs its messages."""
@@ -127,6 +129,7 @@ class LoadTest(StepKind):
                 p95_ms=settings.p95.total_seconds() * 1000,
                 errors_percent=settings.errors_percent,
                 code=ran.code,
+                requests=self._fewest(context),
             )
         failures = locust_csv.read_failures(kept.get("failures", ""))
         return context.evidence(
@@ -166,6 +169,14 @@ class LoadTest(StepKind):
         argv = ["locust", "-f", settings.file, f"--host={host}", "-u", f"{users}", "-r", f"{rate}"]
         argv += ["-t", f"{max(duration.total_seconds(), 1):.0f}s", "--headless", f"--csv={PREFIX}"]
         return tuple(argv), duration
+
+    def _fewest(self, context: StepContext) -> int:
+        """How many requests it must make at least."""
+        settings, general = self._settings, context.tools.settings.checklist
+        duration = settings.duration or general.load_test_duration
+        return settings.requests or locust_csv.fewest_requests(
+            settings.users or general.load_test_users, duration.total_seconds()
+        )
 
     async def _host(self, context: StepContext) -> str:
         """The URL to put under load.

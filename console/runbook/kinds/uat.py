@@ -40,7 +40,8 @@ class UatSettings(KindSettings):
     environment: str = "staging"
     """Environment that the machine's cases are checked against."""
     machine: Mapping[str, Literal["healthz", "metrics", "events", "webhook"]] = Field(default_factory=dict)
-    """Cases that an `http` check does, by id, e.g. `{ "UAT-01" = "events" }`."""
+    """Cases that an `http` check does, by id, e.g. `{ "UAT-01" = "events" }`, where the case's own words name what is
+    checked (`GET /events`), and no other's do; where a list numbers otherwise a person does it."""
     post_note: bool = False
     """Whether a failure's note is written on the pull request without asking."""
 
@@ -114,7 +115,7 @@ class Uat(StepKind):
         told = [_("The cases of {file}, critical ones first: pass, fail or blocked.").format(file=settings.file)]
         if settings.machine:
             names = ", ".join(f"{case} ({check})" for case, check in settings.machine.items())
-            told.append(_("Enter checks by machine: {names}.").format(names=names))
+            told.append(_("Enter checks by machine, where the case names that address: {names}.").format(names=names))
         told.append(_("fail and blocked need a note; a failure stops the release, its note goes on the pull request."))
         return tuple(told)
 
@@ -139,7 +140,7 @@ class Uat(StepKind):
             raise UsageError(
                 _("The UAT list {file} is over 1 MiB.").format(file=shown), remedy=_("Check the step's file.")
             )
-        cases = uat_list.read_cases(raw.decode("utf-8", "replace"), self._settings.machine)
+        cases = uat_list.read_cases(raw.decode("utf-8", "replace"), self._settings.machine, http_checks.PATHS)
         if twice := uat_list.doubles(cases):
             raise UsageError(
                 _("Cases of {file} have the same id: {ids}.").format(file=shown, ids=", ".join(twice)),
@@ -197,6 +198,7 @@ class Uat(StepKind):
                 environment=self._settings.environment,
                 startup_wait=general.checklist.startup_wait,
                 signature_header=general.http.signature_header,
+                refusals=general.http.refusals,
             )
             judged = (await http_checks.perform(context, wanted)).judged
             result = "pass" if judged.passed else "fail"
