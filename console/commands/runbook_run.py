@@ -72,7 +72,7 @@ async def run(
     """Walk the runbook to its end, or to a step."""
     from console.session import Session
 
-    book = loaded(place.settings, file, rollback=rollback)
+    book = loaded(place.settings, file, rollback=rollback, environment=place.environment.name)
     persons, reasons, over_no = people(yes_as), skips(skip), again(yes_again)
     for step in (*reasons, *over_no, *((until,) if until else ())):
         if book.runbook.step(step) is None:

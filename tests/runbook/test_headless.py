@@ -14,7 +14,8 @@ from console.commands.running import Place
 from console.errors import BlockedError, ExitCode, UsageError
 from console.runbook.kinds.base import Answer
 from console.runbook.load import load_runbook
-from console.runbook.progress import State
+from console.runbook.model import Runbook, Words
+from console.runbook.progress import Checklist, State
 from console.runbook.walk import Walk
 from console.session import Session
 from console.settings import Settings
@@ -241,6 +242,10 @@ def test_a_word_over_a_no_needs_a_reason() -> None:
         with pytest.raises(UsageError, match="answers nothing") as caught:
             again([typed])
         assert "--yes-again STEP=WHY" in caught.value.remedy
+
+
+def test_a_runbook_without_steps_is_never_done() -> None:
+    assert not Checklist(Runbook(id="empty", title=Words(en="Empty"), phases=()), ()).done
 
 
 # Whose release it is, and which runbook's
