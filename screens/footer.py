@@ -43,9 +43,13 @@ def binding_action(id: str) -> str:
 
 
 def action_entries(view: View, screen: str = "") -> tuple[ActionEntry, ...]:
-    """The footer: rollback first and always, then what matters in the order of the registry."""
+    """The footer: rollback first and always, then a runbook's own keys, then what matters as the registry has it."""
     keys = all_keys(("rollback", "rollback_anywhere"), view.keymap)
     entries = [ActionEntry("rollback", keys, _("Roll back"), True, sacred=True)]
+    own = _of_runbook(view, screen) if screen in RUNBOOKS else ()
+    entries += own
+    if own:
+        entries.append(ActionEntry("help", first_key("help", view.keymap), action("help").words()[0]))
     steps = view.rules.plan.steps
     for number, percent in enumerate(steps[:9], 1):
         entries.append(
@@ -53,13 +57,15 @@ def action_entries(view: View, screen: str = "") -> tuple[ActionEntry, ...]:
                 f"step_{number}", first_key(f"step_{number}", view.keymap), f"{percent} %", _can_step(view, percent)
             )
         )
-    entries.append(ActionEntry("help", first_key("help", view.keymap), action("help").words()[0]))
+    if not own:
+        entries.append(ActionEntry("help", first_key("help", view.keymap), action("help").words()[0]))
     change = f"{first_key('more', view.keymap)} {first_key('less', view.keymap)}"
     entries.append(ActionEntry("more", change, "±5", view.snapshot.canary is not None))
     release = view.snapshot.release
     for spec in ACTIONS:
         beside = screen in RUNBOOKS and spec.id in RUNBOOKS  # from one runbook to the other
-        if (spec.footer or beside) and _in_footer(spec, view) and spec.id != screen:
+        named = spec.id == screen or any(spec.id == entry.action for entry in own)
+        if (spec.footer or beside) and _in_footer(spec, view) and not named:
             label = spec.words()[0]
             enabled = True
             if spec.id == "auto_rollback":
@@ -70,6 +76,22 @@ def action_entries(view: View, screen: str = "") -> tuple[ActionEntry, ...]:
     if view.unguarded:
         entries.insert(1, ActionEntry("take_over", first_key("take_over", view.keymap), action("take_over").words()[0]))
     return tuple(entries)
+
+
+def _of_runbook(view: View, screen: str) -> tuple[ActionEntry, ...]:
+    """The keys of the checklist, and the contacts'; faint where nothing runs, waits, or may be left out."""
+    checklist = view.checklist if screen == "checklist" else view.rollback_checklist
+    steps = checklist.steps if checklist is not None else ()
+    enabled = {
+        "checklist_skip": any(step.may_skip for step in steps),
+        "checklist_stop": any(step.running is not None and step.running.ours for step in steps),
+        "checklist_send": bool(view.undelivered),
+    }
+    ids = [spec.id for spec in ACTIONS if spec.place is Place.CHECKLIST]
+    return tuple(
+        ActionEntry(id, first_key(id, view.keymap), action(id).words()[0], enabled.get(id, True))
+        for id in (*ids, "contacts")
+    )
 
 
 def _in_footer(spec: ActionSpec, view: View) -> bool:

@@ -94,8 +94,8 @@ def complain(error: CanarioError) -> None:
     else:
         warn(f"canario: {error.what}")
     for part in (error.traffic, error.remedy):
-        if part:
-            warn(f"  {part}")
+        for line in part.splitlines():
+            warn(f"  {line}")
 
 
 def mute() -> None:

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from console.commands.output import SCHEMA, say, say_json
-from console.commands.running import Place, session_at
-from console.errors import ExitCode
+from console.commands.output import SCHEMA, say, say_json, warn
+from console.commands.running import Place, find_settings, session_at
+from console.errors import ExitCode, SettingsError
 from console.words import _, language
 
 if TYPE_CHECKING:
@@ -21,23 +21,40 @@ EXCERPT = 6
 """Last lines of a step's output that are printed."""
 
 
-def loaded(settings: Settings, file: Path | None, *, rollback: bool = False) -> Loaded:
+def loaded(settings: Settings, file: Path | None, *, rollback: bool = False, environment: str = "") -> Loaded:
     """The runbook that a command means.
+
+    Args:
+        settings: that it must fit.
+        file: as typed; None: the settings', else the packaged one.
+        rollback: whether the manual rollback's is meant.
+        environment: name of the one that the release is for; empty: any.
 
     Raises:
         SettingsError: it is wrong; names file, line, key, and the fix.
     """
+    from console.runbook.fitting import check_fits
     from console.runbook.load import load_runbook
 
     which = "rollback" if rollback else "despliegue"
-    return load_runbook(file or settings.runbook_file(which), which)  # type: ignore[arg-type]
+    found = load_runbook(file or settings.runbook_file(which), which)  # type: ignore[arg-type]
+    if not rollback:  # what gives traffic back is not held up by a name
+        check_fits(found, settings, environment)
+    return found
 
 
 def check(file: Path) -> int:
-    """Say whether a runbook's file is sound, and what is in it."""
+    """Say whether a runbook's file is sound by itself and with the settings that hold here, and what is in it."""
+    from console.runbook.fitting import check_fits
     from console.runbook.load import load_runbook
 
     found = load_runbook(file)
+    try:
+        settings = find_settings()
+    except SettingsError as error:
+        warn(_("The settings are wrong, so that the runbook is not held against them: {why}").format(why=error))
+    else:
+        check_fits(found, settings)
     runbook = found.runbook
     steps = tuple(runbook.steps())
     machine = sum(kind.machine for kind in found.kinds.values())
@@ -60,7 +77,7 @@ async def show(place: Place, file: Path | None, *, rollback: bool, as_json: bool
     """Print the checklist as it stands now."""
     from console.runbook.walk import Walk
 
-    book = loaded(place.settings, file, rollback=rollback)
+    book = loaded(place.settings, file, rollback=rollback, environment=place.environment.name)
     async with session_at(place) as session:
         await session.watcher.refresh()
         walk = await Walk.open(session, place.settings, book, drive=False, shared=not rollback, look=False)

@@ -45,6 +45,14 @@ SkipOption = Annotated[
     list[str] | None,
     typer.Option("--skip", metavar="STEP=REASON", help=_("Leave a step out, where the runbook allows it.")),
 ]
+YesAgainOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--yes-again",
+        metavar="STEP=WHY",
+        help=_("Answer a step that a person said no to, or a failed case of a list; the reason is kept with the word."),
+    ),
+]
 OneOfOption = Annotated[
     list[str] | None,
     typer.Option(
@@ -89,6 +97,7 @@ def run(
     until: UntilOption = "",
     note: NoteOption = "",
     skip: SkipOption = None,
+    yes_again: YesAgainOption = None,
     option: OneOfOption = None,
     checkout: CheckoutOption = None,
     runbook: RunbookOption = None,
@@ -121,6 +130,7 @@ def run(
             note=note,
             skip=skip or (),
             option=option or (),
+            yes_again=yes_again or (),
             rollback=rollback,
             as_json=as_json,
             checkout=checkout,

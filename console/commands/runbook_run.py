@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING
 
 from console.commands.output import say, say_json, warn
 from console.commands.runbook import evidence_lines, loaded, step_document
-from console.commands.runbook_typed import Person, options, people, skips
+from console.commands.runbook_before import Before, case_to_answer, no_of
+from console.commands.runbook_typed import Person, again, options, people, skips
 from console.commands.running import Place
 from console.errors import BlockedError, CanarioError, ExitCode, JournalError, QuotaError, UnavailableError, UsageError
 from console.runbook.evidence import Evidence, Result
@@ -62,6 +63,7 @@ async def run(
     note: str = "",
     skip: Sequence[str] = (),
     option: Sequence[str] = (),
+    yes_again: Sequence[str] = (),
     rollback: bool = False,
     as_json: bool = False,
     checkout: Path | None = None,
@@ -70,9 +72,9 @@ async def run(
     """Walk the runbook to its end, or to a step."""
     from console.session import Session
 
-    book = loaded(place.settings, file, rollback=rollback)
-    persons, reasons = people(yes_as), skips(skip)
-    for step in (*reasons, *((until,) if until else ())):
+    book = loaded(place.settings, file, rollback=rollback, environment=place.environment.name)
+    persons, reasons, over_no = people(yes_as), skips(skip), again(yes_again)
+    for step in (*reasons, *over_no, *((until,) if until else ())):
         if book.runbook.step(step) is None:
             raise UsageError(
                 _("The runbook has no step {step!r}.").format(step=step[:60]),
@@ -102,6 +104,7 @@ async def run(
                 persons,
                 reasons,
                 options=options(book.runbook, option),
+                yes_again=over_no,
                 until=until,
                 note=note,
                 as_json=as_json,
@@ -128,6 +131,7 @@ class Headless:
         persons: in whose names words are given.
         reasons: why steps are skipped, by step.
         options: ids of the steps that are walked of those that do the same; of others the first.
+        yes_again: why a word is given though a person said no before, by step.
         until: id of the last step that is walked; empty: the whole runbook.
         note: that goes with each word.
         as_json: print one JSON object for each step.
@@ -141,6 +145,7 @@ class Headless:
         reasons: Mapping[str, str],
         *,
         options: frozenset[str] = frozenset(),
+        yes_again: Mapping[str, str] | None = None,
         until: str = "",
         note: str = "",
         as_json: bool = False,
@@ -148,6 +153,7 @@ class Headless:
         self._walk, self._place, self._persons, self._reasons = walk, place, persons, reasons
         self._until, self._note, self._as_json = until, note, as_json
         self._options, self._kin = options, families(walk.runbook)
+        self._before = Before(walk.latest, yes_again or {}, frozenset(reasons))
         self._said: dict[str, tuple[str, str]] = {}
         self._waited = self._clock()
         self._waiting = ""
@@ -156,6 +162,20 @@ class Headless:
 
     async def run(self) -> int:
         """Walk to the end; its exit code. A walk that was cut off after its end is not begun anew: its end is said."""
+        if other := self._walk.another_runbook:
+            ended = _EndedError(
+                ExitCode.CONFLICT,
+                _(
+                    "{candidate} was opened with another runbook ({other}) than this one ({own}): nothing was run, and "
+                    "it stays open. Walk it with the file that it was opened with (--runbook FILE)."
+                ).format(
+                    candidate=self._walk.candidate_id,
+                    other=other,
+                    own=f"{self._walk.runbook.id}, {self._walk.runbook.digest()}",
+                ),
+            )
+            self._say_end(ended)
+            return ended.code
         if finished := await self._untold():
             over = _(
                 "The whole runbook is done: the walk of {candidate} was cut off before it could say so. "
@@ -232,11 +252,12 @@ class Headless:
             return True
         if view.unmet:
             return False
+        note = self._before.why(view) or self._note
         match view.traits.ask:
             case Ask.SIGN:
                 await self._sign(view)
             case Ask.WORD:
-                await self._tried(view, Answer(word="yes", note=self._note), by=self._someone(view))
+                await self._tried(view, Answer(word="yes", note=note), by=self._someone(view))
             case Ask.ITEMS:
                 await self._items(view)
             case _ if view.traits.background:
@@ -269,13 +290,15 @@ class Headless:
 
     async def _items(self, view: StepView) -> None:
         """A list, item by item: what a machine can check it has checked, the rest is said in a person's name."""
-        who = self._someone(view)
+        who, over_no = self._someone(view), self._before.why(view)
         evidence = await self._tried(view, Answer(), by=who)
-        while evidence.result is Result.PARTIAL:
-            item = next((item for item in evidence.items if not item.result), None)
-            if item is None:
+        while True:
+            item = case_to_answer(evidence, over_no=bool(over_no))
+            if item is None and evidence.result is Result.PARTIAL:
                 raise _EndedError(ExitCode.INCONCLUSIVE, f"{view.step.id}: {evidence.sentence}")
-            answer = Answer(word="pass", item=item.id, note=self._note)
+            if item is None:
+                return
+            answer = Answer(word="pass", item=item.id, note=over_no or self._note)
             evidence = await self._walk.run(view.step.id, answer, by=who)
 
     async def _sign(self, view: StepView) -> None:
@@ -347,6 +370,13 @@ class Headless:
     # Ends
 
     async def _check_over(self, checklist: Checklist) -> None:
+        if checklist.done and not self._walk.drives:
+            raise _EndedError(
+                ExitCode.CONFLICT,
+                _("Every step is done, and {who} drives this release: their console closes it.").format(
+                    who=checklist.me.driver or _("somebody")
+                ),
+            )
         if checklist.done:
             raise _EndedError(ExitCode.DONE, _("The whole runbook is done."))
         until = checklist.view(self._until) if self._until else None
@@ -356,21 +386,20 @@ class Headless:
             raise _EndedError(
                 ExitCode.FAILED, _("The release candidate was closed ({how}).").format(how=checklist.closed)
             )
-        failed = [view for view in checklist.failed if not self._again(view)]
+        failed = [view for view in checklist.failed if self._before.ends(view, checklist)]
         if failed:
             view = failed[0]
-            raise _EndedError(ExitCode.FAILED, _("{step} failed: {why}").format(step=view.step.id, why=view.reason))
+            told = _("{step} failed: {why}").format(step=view.step.id, why=view.reason)
+            raise _EndedError(ExitCode.FAILED, _standing(told, view))
+        if (held := next((v for v in checklist.steps if self._before.held(v, checklist)), None)) is not None:
+            assert held.evidence is not None
+            self._tell(held)
+            told = f"{held.step.id}: {held.evidence.sentence}"
+            raise _EndedError(ExitCode.BLOCKED, _standing(told, held))
         if not self._walk.drives:
             raise _EndedError(
                 ExitCode.CONFLICT, _("{who} drives this release now.").format(who=checklist.me.driver or _("somebody"))
             )
-
-    def _again(self, view: StepView) -> bool:
-        """Whether a failure from before this command was started is tried once more."""
-        evidence = view.evidence
-        if view.step.id in self._said or evidence is None or view.traits.once:
-            return False
-        return view.may_run
 
     def _wait_for(self, checklist: Checklist) -> None:
         waiting = [view for view in checklist.steps if view.state in (State.RUNNING, State.VERIFYING, State.WAITING)]
@@ -402,16 +431,13 @@ class Headless:
         )
         candidate = self._walk.candidate
         rolled_back = rolled_back and candidate is not None  # a manual rollback goes on where it was left
+        ours = self._walk.drives and bool(self._walk.candidate_id) and (candidate is None or candidate.open)
         try:
-            if self._walk.candidate_id and (candidate is None or candidate.open) and (checklist.done or rolled_back):
+            if ours and (checklist.done or rolled_back):
                 await self._walk.finish("done" if checklist.done else "stopped")
         except CanarioError as error:
             warn(str(error))
-        if self._as_json:
-            say_json({"event": "end", "exit_code": int(ended.code), "sentence": ended.sentence}, indent=None)
-        else:
-            say()
-            say(ended.sentence)
+        self._say_end(ended)
         try:
             await self._walk.store.told(self._walk.runbook.id)
         except CanarioError as error:
@@ -436,6 +462,13 @@ class Headless:
             )
         )
 
+    def _say_end(self, ended: _EndedError) -> None:
+        if self._as_json:
+            say_json({"event": "end", "exit_code": int(ended.code), "sentence": ended.sentence}, indent=None)
+        else:
+            say()
+            say(ended.sentence)
+
     def _announce(self, view: StepView) -> None:
         if not self._as_json:
             say(f"{self._walk.now():%H:%M:%S}  > {view.step.id}")
@@ -447,19 +480,30 @@ class Headless:
             mark = (view.state.value, evidence.key if evidence is not None else view.reason)
             if not (view.done or view.state in (State.FAILED, State.UNKNOWN)) or self._said.get(view.step.id) == mark:
                 continue
-            if view.state is State.FAILED and self._again(view):
+            if view.state is State.FAILED and not self._before.ends(view, checklist):
                 continue
             if view.state is State.PASSED and not _kept(view):
                 continue  # seen, and its evidence is being written down
             self._said[view.step.id] = mark
-            if self._as_json:
-                say_json({"event": "step", **step_document(view)}, indent=None)
-                continue
-            say(f"{self._walk.now():%H:%M:%S}  {state_word(view.state):<9} {view.step.id:<18} {view.reason}")
-            if evidence is not None:
-                for line in evidence_lines(evidence):
-                    say(line)
+            self._tell(view)
+
+    def _tell(self, view: StepView) -> None:
+        if self._as_json:
+            say_json({"event": "step", **step_document(view)}, indent=None)
+            return
+        say(f"{self._walk.now():%H:%M:%S}  {state_word(view.state):<9} {view.step.id:<18} {view.reason}")
+        for line in evidence_lines(view.evidence) if view.evidence is not None else ():
+            say(line)
 
 
 def _kept(view: StepView) -> bool:
     return view.evidence is not None and view.evidence.result is Result.PASSED
+
+
+def _standing(told: str, view: StepView) -> str:
+    """`told`, and what an operator does about a person's no where it is one."""
+    who = no_of(view)
+    if not who:
+        return told
+    what = _("{who}'s no is not answered over: answer it in the console (k), or with --yes-again {step}=WHY.")
+    return f"{told.rstrip('.')}. {what.format(who=who, step=view.step.id)}"

@@ -1,4 +1,4 @@
-"""What is typed behind `canario runbook run`, read: persons, skips, and which of the ways that do the same."""
+"""What is typed behind `canario runbook run`, read: persons, skips, words over a no, and which of several ways."""
 
 from __future__ import annotations
 
@@ -59,6 +59,24 @@ def skips(typed: Sequence[str]) -> dict[str, str]:
         if not equals or not step or not reason.strip():
             raise UsageError(_("{text!r} skips nothing.").format(text=text[:80]), remedy=_("Write --skip STEP=REASON."))
         found[step] = reason.strip()
+    return found
+
+
+def again(typed: Sequence[str]) -> dict[str, str]:
+    """Why a word is given over a person's no, by step, of `--yes-again STEP=WHY`.
+
+    Raises:
+        UsageError: no step, or no reason.
+    """
+    found = {}
+    for text in typed:
+        step, equals, why = text.partition("=")
+        if not equals or not step or not why.strip():
+            raise UsageError(
+                _("{text!r} answers nothing.").format(text=text[:80]),
+                remedy=_("Write --yes-again STEP=WHY; the reason is kept with the word."),
+            )
+        found[step] = why.strip()
     return found
 
 

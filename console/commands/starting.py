@@ -59,9 +59,10 @@ def open_console(where: Where, runbook: Path | None = None) -> int:
 def _find(where: Where, stack: ExitStack, runbook: Path | None = None) -> Opening:
     settings = find_settings()
     if runbook is not None:
+        from console.runbook.fitting import check_fits
         from console.runbook.load import load_runbook
 
-        load_runbook(runbook)  # a mistake in it ends the console with its line and the fix
+        check_fits(load_runbook(runbook), settings)  # a mistake in it ends the console with its line and the fix
         runbook = runbook.absolute()
         settings = settings.model_copy(update={"runbook": settings.runbook.model_copy(update={"file": runbook})})
     environment = settings.environment(where.env)

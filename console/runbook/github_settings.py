@@ -28,7 +28,7 @@ class GitHubStepSettings(KindSettings):
     """`form`: sections that the description has."""
     labels: bool = True
     """`form`: whether the runbook's labels are asked for."""
-    required: tuple[str, ...] = ()
+    required: Annotated[tuple[str, ...], Field(examples=[["build"]])] = ()
     """`checks`, `merged`: names that must be among them, and have succeeded."""
     approvals: Annotated[int | None, Field(ge=0, le=100)] = None
     """`approvals`: how many; not set: settings' `checklist.code_approvals`."""

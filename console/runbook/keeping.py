@@ -144,11 +144,22 @@ class Keeping(Standing):
         """Close the candidate: `done`, or `stopped`. Nothing of it can be run any more.
 
         Raises:
+            BlockedError: another console drives it, or it is not done as the runbook that it was opened with has it.
             JournalError: it cannot be written down.
         """
         word = "done" if how == "done" else "stopped"
         if self._local_over:
             return
+        if self._candidate is not None and self._candidate.open and not self.drives:
+            seat = self._candidate.driver
+            who = seat.email if seat is not None else _("nobody")
+            raise BlockedError(
+                (_("only its driver closes a release, and that is {who}").format(who=who),), overridable=False
+            )
+        if word == "done" and (other := self.another_runbook):
+            raise BlockedError(
+                (_("this release was opened with another runbook ({other})").format(other=other),), overridable=False
+            )
         await self.store.note("close", self.candidate_id, self.runbook.id, how=word)
         if self._candidate is None:
             self._local_over = word
@@ -291,7 +302,7 @@ class Keeping(Standing):
         if self._is_shared and self.at_work and self._candidate is not None and self._candidate.open:
             await self._record_seen()
             await self._tell_again_what_was_forged()
-            if self.latest.done and not self._runs:
+            if self.latest.done and not self._runs and not self.another_runbook:
                 await self.finish("done")
         if self._local_id and not self._local_over and self.latest.done and not self._runs:
             await self.finish("done")

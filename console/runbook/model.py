@@ -30,7 +30,7 @@ class RunbookModel(BaseModel):
 class Words(RunbookModel):
     """A text in both languages."""
 
-    en: str
+    en: Annotated[str, Field(examples=["Unit tests"])]
     es: str = ""
 
     def in_language(self, language: str) -> str:
@@ -50,19 +50,19 @@ class Skip(RunbookModel):
 class Step(RunbookModel):
     """One step."""
 
-    id: Annotated[str, Field(pattern=STEP_ID)]
-    title: Words
-    help: Words
+    id: Annotated[str, Field(pattern=STEP_ID, examples=["unit_tests"])]
+    title: Annotated[Words, Field(examples=[{"en": "Unit tests"}])]
+    help: Annotated[Words, Field(examples=[{"en": "They must pass."}])]
     """What it is and why."""
-    kind: str
+    kind: Annotated[str, Field(examples=["command"])]
     """One of `console.runbook.kinds`."""
     settings: Mapping[str, object] = Field(default_factory=dict)
     """The kind's own, checked by the kind."""
-    needs: tuple[str, ...] = ()
+    needs: Annotated[tuple[str, ...], Field(examples=[["unit_tests"]])] = ()
     """Ids of steps or phases that must have passed (or been skipped) first, besides what the phase needs."""
     signers: tuple[Role, ...] = ("anyone",)
     """Who may run or sign it; any one of them."""
-    skip: Skip | None = None
+    skip: Annotated[Skip | None, Field(examples=[{"by": ["driver"]}])] = None
     """None: it cannot be skipped."""
     holds: Duration | None = None
     """How long its evidence counts, in server time; None: as long as the release."""
@@ -80,17 +80,17 @@ class Step(RunbookModel):
 class Phase(RunbookModel):
     """Steps that belong together; a phase opens when the phases in `needs` are done."""
 
-    id: Annotated[str, Field(pattern=STEP_ID)]
-    title: Words
-    needs: tuple[str, ...] = ()
+    id: Annotated[str, Field(pattern=STEP_ID, examples=["staging"])]
+    title: Annotated[Words, Field(examples=[{"en": "Staging"}])]
+    needs: Annotated[tuple[str, ...], Field(examples=[["pull_request"]])] = ()
     steps: tuple[Step, ...]
 
 
 class Runbook(RunbookModel):
     """A whole procedure."""
 
-    id: Annotated[str, Field(pattern=STEP_ID)]
-    title: Words
+    id: Annotated[str, Field(pattern=STEP_ID, examples=["our_runbook"])]
+    title: Annotated[Words, Field(examples=[{"en": "Our runbook"}])]
     version: Literal[1] = 1
     phases: tuple[Phase, ...]
 

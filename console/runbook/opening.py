@@ -6,6 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING, Literal
 
 from console.errors import JournalError
+from console.runbook.fitting import check_fits
 from console.runbook.load import load_runbook
 from console.runbook.store import Store
 from console.runbook.walk import Walk
@@ -26,6 +27,7 @@ async def open_deploy(session: Session, settings: Settings) -> Walk:
         CloudError: the service cannot be read.
     """
     loaded = await asyncio.to_thread(load_runbook, settings.runbook_file("despliegue"))
+    check_fits(loaded, settings, session.environment.name)
     return await Walk.open(session, settings, loaded)
 
 

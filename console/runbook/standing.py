@@ -167,6 +167,14 @@ class Standing:
         return "stopped" if taken_back and release is not None and release.started >= candidate.opened else ""
 
     @property
+    def another_runbook(self) -> str:
+        """The runbook that the open candidate was opened with, `id, digest`, where it is not ours; else empty."""
+        candidate = self._candidate
+        if candidate is None or not candidate.open or candidate.runbook_digest in ("", self.runbook.digest()):
+            return ""
+        return f"{candidate.runbook or '?'}, {candidate.runbook_digest}"
+
+    @property
     def begins_another(self) -> bool:
         """Whether the first step begins another manual rollback, for this one has moved the traffic."""
         if self._is_shared or not self._local_id or self._local_over:
@@ -341,12 +349,12 @@ class Standing:
 
     def _told_problems(self) -> tuple[str, ...]:
         problems = [*self._problems.values(), *self._forgeries.values()]
-        candidate = self._candidate
-        if candidate is not None and candidate.runbook_digest not in ("", self.runbook.digest()):
+        if other := self.another_runbook:
             problems.append(
-                _("This release was opened with another runbook ({id}, {digest}); steps are matched by id.").format(
-                    id=candidate.runbook or "?", digest=candidate.runbook_digest
-                )
+                _(
+                    "This release was opened with another runbook ({other}); steps are matched by id, and it is not "
+                    "closed as done by this one."
+                ).format(other=other)
             )
         if not self.session.journal.healthy and self.session.journal.problem:
             problems.append(_("The journal cannot be written: {problem}").format(problem=self.session.journal.problem))

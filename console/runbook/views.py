@@ -167,8 +167,8 @@ class Checklist:
 
     @property
     def done(self) -> bool:
-        """Whether the whole runbook is done."""
-        return all(phase.done for phase in self.phases)
+        """Whether the whole runbook is done; one without steps never is."""
+        return bool(self.steps) and all(phase.done for phase in self.phases)
 
     @property
     def failed(self) -> tuple[StepView, ...]:

@@ -442,6 +442,18 @@ async def test_the_footer_names_every_view_of_the_release_at_120_columns(canary:
             assert key in footer
 
 
+@pytest.mark.parametrize("size", [(80, 24), (120, 40)])
+async def test_the_footer_of_the_checklist_names_its_own_keys_behind_the_rollback(size: tuple[int, int]) -> None:
+    app, _walk = opened(made.uat_half_done())
+    async with app.run_test(size=size) as pilot:
+        await press(pilot, "k")
+        await settle(pilot)
+        footer = screen_text(app).splitlines()[-1].strip()
+        assert footer.startswith("r F9 Roll back")
+        places = [footer.index(key) for key in ("Enter Run or sign", "n Next open step", "s Skip", "i Contacts")]
+        assert places == sorted(places)
+
+
 async def test_until_the_runbook_is_read_the_screen_says_so() -> None:
     app = make_app(snapshot(0))
     async with app.run_test(size=(120, 40)) as pilot:

@@ -6,15 +6,14 @@ Runbook: `Monitorear por 5 minutos`. The judge is the canary screen's own (docs/
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Annotated, ClassVar
-
-from pydantic import Field
+from typing import ClassVar
 
 from console.errors import UsageError
 from console.release.guardrails import current_verdict, duration
 from console.release.state import VerdictRecord
 from console.runbook.evidence import Evidence, Progress, Result
 from console.runbook.kinds.base import Ask, KindSettings, Observation, Observed, StepContext, StepKind
+from console.runbook.marks import PlanPercent
 from console.settings_types import Duration
 from console.verdict.base import Verdict, Word
 from console.watch.snapshot import Snapshot
@@ -27,7 +26,7 @@ LOOK_S = 0.25
 class BakeSettings(KindSettings):
     """Settings of `bake`."""
 
-    percent: Annotated[int, Field(ge=1, le=100)]
+    percent: PlanPercent
     """The canary's share that is watched."""
     patience: Duration = timedelta(minutes=15)
     """Server time that an INCONCLUSIVE bake is waited for once its time is observed."""

@@ -19,6 +19,7 @@ from console.release.images import image_identity, short_image
 from console.release.service import Revision, Service
 from console.runbook.evidence import Evidence, Progress, Result
 from console.runbook.kinds.base import KindSettings, Observation, Observed, StepContext, StepKind
+from console.runbook.marks import EnvironmentName
 from console.runbook.model import Step
 from console.settings_types import Duration
 from console.words import _
@@ -39,7 +40,7 @@ class CloudRunSettings(KindSettings):
     do: Literal["ready", "deploy", "idle"]
     """`ready`: the service serves the released change; `deploy`: make a revision with no traffic; `idle`: the new
     revision is ready at 0 %."""
-    environment: str = ""
+    environment: EnvironmentName = ""
     """Environment by name; empty: the release's own."""
     tag: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,45}$")] = "canary"
     """Traffic tag of the new revision."""

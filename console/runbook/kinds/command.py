@@ -35,7 +35,7 @@ REPORTS = ".canario"
 class CommandSettings(KindSettings):
     """Settings of `command`."""
 
-    argv: tuple[str, ...] = ()
+    argv: Annotated[tuple[str, ...], Field(examples=[["pytest", "tests/"]])] = ()
     """The program and its words, e.g. `["pytest", "tests/", "-v"]`; with `shell`, one line for `/bin/sh`. Empty for
     `git_current` alone, which has commands of its own."""
     shell: bool = False

@@ -14,6 +14,7 @@ from console.runbook import http_checks
 from console.runbook.evidence import Evidence, Result
 from console.runbook.http_checks import Wanted
 from console.runbook.kinds.base import KindSettings, StepContext, StepKind
+from console.runbook.marks import EnvironmentName, StepId
 from console.settings_types import Duration, Problem
 from console.words import _
 
@@ -23,7 +24,7 @@ class HttpStepSettings(KindSettings):
 
     check: Literal["healthz", "metrics", "events", "webhook"]
     """What is asked: see `console.runbook.http_checks`."""
-    environment: str = ""
+    environment: EnvironmentName = ""
     """Environment whose service is asked, by name, e.g. `staging`; empty: the release's own."""
     target: Literal["service", "tag", "revision"] = "service"
     """The service's own URL, a tag's, or the new revision's while it has no traffic (by its tag)."""
@@ -34,7 +35,7 @@ class HttpStepSettings(KindSettings):
     version: str = ""
     """`healthz`: version it must tell; empty: the release's version, its image's tag, or its commit. Where none is
     known it does not pass."""
-    revision_of: str = ""
+    revision_of: StepId = ""
     """`healthz`: id of the step that gave traffic back to an earlier revision, whose version it must tell."""
     version_field: str = "version"
     """`healthz`: field of its JSON that holds the version."""

@@ -20,6 +20,7 @@ from console.runbook import address, locust_csv, process
 from console.runbook.evidence import Evidence, Progress, Result
 from console.runbook.kinds.base import KindSettings, StepContext, StepKind
 from console.runbook.kinds.command import REPORTS, environment, keep_reports, output_file, prepare_reports, timed_out
+from console.runbook.marks import UnprotectedName
 from console.secrets import SECRETS
 from console.settings_types import Duration, Problem
 from console.text import clean
@@ -41,7 +42,7 @@ class LoadTestSettings(KindSettings):
     """The locustfile, from `folder`."""
     folder: str = "qa"
     """Folder of the checkout that locust runs in."""
-    environment: str = "staging"
+    environment: UnprotectedName = "staging"
     """Environment whose service is put under load; never a protected one."""
     users: Annotated[int | None, Field(ge=1, le=100_000)] = None
     """Simulated users; not set: settings' `checklist.load_test_users`."""

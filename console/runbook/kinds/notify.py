@@ -22,6 +22,7 @@ from console.notify import (
 )
 from console.runbook.evidence import Evidence, Progress, Result
 from console.runbook.kinds.base import Ask, KindSettings, StepContext, StepKind
+from console.runbook.marks import StepId
 from console.text import clean
 from console.words import _
 
@@ -37,11 +38,11 @@ class NotifySettings(KindSettings):
 
     message: Literal["staging_passed", "deployed", "rolled_back"]
     """Which of the runbook's messages."""
-    figures_of: str = "validation"
+    figures_of: StepId = "validation"
     """`deployed`: id of the step whose figures it tells."""
-    moved_by: str = "move_back"
+    moved_by: StepId = "move_back"
     """`rolled_back`: id of the step that moved the traffic."""
-    watched_by: str = "watch_back"
+    watched_by: StepId = "watch_back"
     """`rolled_back`: id of the step that watched it afterwards."""
 
 

@@ -19,6 +19,7 @@ from console.release.state import read_document
 from console.runbook.earlier import Listed, Span, doubtful, earlier_revisions, spans_of
 from console.runbook.evidence import Evidence, ItemResult, Progress, Result
 from console.runbook.kinds.base import Ask, KindSettings, StepContext, StepKind
+from console.runbook.marks import StepId
 from console.text import clean
 from console.words import _
 
@@ -44,7 +45,7 @@ class RevisionsSettings(KindSettings):
 
     do: Literal["choose", "move"] = "choose"
     """Choose an earlier revision, or give it the traffic."""
-    chosen_by: str = "choose_revision"
+    chosen_by: StepId = "choose_revision"
     """`move`: id of the step that chose it."""
 
 

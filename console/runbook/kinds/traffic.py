@@ -6,20 +6,19 @@ Runbook: `Canary Deploy (10% tráfico)`, `Decisión: Proceder o Rollback`.
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, ClassVar
-
-from pydantic import Field
+from typing import ClassVar
 
 from console.release.guardrails import shares_text
 from console.runbook.evidence import Evidence, Result
 from console.runbook.kinds.base import Ask, KindSettings, Observation, Observed, StepContext, StepKind
+from console.runbook.marks import PlanPercent
 from console.words import _
 
 
 class TrafficSettings(KindSettings):
     """Settings of `traffic`."""
 
-    percent: Annotated[int, Field(ge=1, le=100)]
+    percent: PlanPercent
     """The canary's share after it."""
 
 

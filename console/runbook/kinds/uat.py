@@ -19,6 +19,7 @@ from console.runbook import github_site, http_checks, uat_list
 from console.runbook.evidence import Evidence, ItemResult, Progress, Result
 from console.runbook.http_checks import Wanted
 from console.runbook.kinds.base import Ask, KindSettings, LocalPaths, StepContext, StepKind
+from console.runbook.marks import EnvironmentName
 from console.runbook.uat_list import Case
 from console.settings_types import Problem
 from console.text import clean
@@ -37,7 +38,7 @@ class UatSettings(KindSettings):
     """The list, from the checkout."""
     cases: Annotated[int | None, Field(ge=0)] = None
     """How many it must have; not set: settings' `checklist.uat_cases`."""
-    environment: str = "staging"
+    environment: EnvironmentName = "staging"
     """Environment that the machine's cases are checked against."""
     machine: Mapping[str, Literal["healthz", "metrics", "events", "webhook"]] = Field(default_factory=dict)
     """Cases that an `http` check does, by id, e.g. `{ "UAT-01" = "events" }`, where the case's own words name what is

@@ -19,6 +19,7 @@ from console.notify import limit_crossed
 from console.release.moves import largest
 from console.runbook.evidence import Evidence, Progress, Result
 from console.runbook.kinds.base import Ask, KindSettings, StepContext, StepKind
+from console.runbook.marks import StepId
 from console.runbook.watching import End, Ended, Watch, figures_of, how_lost, standing_sentence
 from console.settings_types import Duration, Problem
 from console.watch.kept_ticks import TickFile
@@ -42,9 +43,9 @@ class WatchSettings(KindSettings):
 
     time: Annotated[Duration | None, Field(alias="for")] = None
     """How long, in server time; not set: settings' `checklist.watch_after`. Written `for = "24 h"`."""
-    after: str = "canary_100"
+    after: StepId = "canary_100"
     """Id of the step from whose end it counts, where the release does not say when traffic last moved."""
-    revision_of: str = ""
+    revision_of: StepId = ""
     """Id of the step that moved traffic to the revision that is watched; empty: the release's."""
 
     @field_validator("time")
