@@ -227,6 +227,8 @@ class Candidate(_Model):
     """The runbook's id."""
     runbook_digest: str = ""
     """Digest of the runbook that the steps below are of."""
+    runbook_steps: int | None = None
+    """How many steps it has; None: an earlier canario wrote it and did not say."""
     image: str = ""
     """Full image reference that is released; empty while not known."""
     commit: str = ""

@@ -168,9 +168,15 @@ class Standing:
 
     @property
     def another_runbook(self) -> str:
-        """The runbook that the open candidate was opened with, `id, digest`, where it is not ours; else empty."""
+        """The runbook that the open candidate was opened with, `id, digest`, where ours can't stand for it; else empty.
+
+        A later version of it can: the team, or an upgrade of canario, may change it while a release is under way. One
+        with fewer steps would call done what is not.
+        """
         candidate = self._candidate
         if candidate is None or not candidate.open or candidate.runbook_digest in ("", self.runbook.digest()):
+            return ""
+        if candidate.runbook == self.runbook.id and len(tuple(self.runbook.steps())) >= (candidate.runbook_steps or 0):
             return ""
         return f"{candidate.runbook or '?'}, {candidate.runbook_digest}"
 
@@ -348,13 +354,19 @@ class Standing:
         return running
 
     def _told_problems(self) -> tuple[str, ...]:
-        problems = [*self._problems.values(), *self._forgeries.values()]
+        problems, candidate = [*self._problems.values(), *self._forgeries.values()], self._candidate
         if other := self.another_runbook:
             problems.append(
                 _(
                     "This release was opened with another runbook ({other}); steps are matched by id, and it is not "
                     "closed as done by this one."
                 ).format(other=other)
+            )
+        elif candidate is not None and candidate.runbook_digest not in ("", self.runbook.digest()):
+            problems.append(
+                _(
+                    "This release was opened with another version of the runbook ({digest}); steps are matched by id."
+                ).format(digest=candidate.runbook_digest)
             )
         if not self.session.journal.healthy and self.session.journal.problem:
             problems.append(_("The journal cannot be written: {problem}").format(problem=self.session.journal.problem))

@@ -360,6 +360,7 @@ class Walk(CutOff):
                 id=own,
                 runbook=self.runbook.id,
                 runbook_digest=self.runbook.digest(),
+                runbook_steps=len(tuple(self.runbook.steps())),
                 plan=self._plan,
                 opened=now,
                 opened_by=self.session.identity,

@@ -265,6 +265,16 @@ async def test_a_release_that_was_opened_with_another_runbook_is_neither_walked_
     assert await desk.headless(real) == ExitCode.DONE
 
 
+async def test_a_release_goes_on_with_a_later_version_of_its_runbook(
+    desk: Desk, capsys: pytest.CaptureFixture[str]
+) -> None:
+    await desk.by_hand(desk.book(WORD, step("last", "confirm")), lambda walk: walk.sign("plan"))
+    later = desk.book(WORD, step("last", "confirm", "advice = true\n"), name="later.toml")
+    assert await desk.headless(later) == ExitCode.DONE
+    assert "says yes: last" in capsys.readouterr().out
+    assert await desk.candidate() == ("done", "ours")
+
+
 async def test_the_console_leaves_a_release_open_that_only_another_runbook_has_done(desk: Desk) -> None:
     real = desk.book(WORD, step("last", "confirm"))
     await desk.by_hand(real, lambda walk: walk.sign("plan"))
