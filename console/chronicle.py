@@ -11,12 +11,22 @@ import asyncio
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING
 
+from console.cloud.logs import AuditWrites
 from console.errors import CanarioError
-from console.release.approvals import role_title
-from console.release.images import short_image
-from console.release.state import ANNOTATION, Candidate, Release, read_document
+from console.release.state import Candidate, Document, Release
+from console.telling import (
+    Happening,
+    Kind,
+    Told,
+    Walk,
+    Wrote,
+    documents_of,
+    result_word,
+    steps_told,
+    walks_of,
+)
 from console.watch.metrics_charts import marks_of, monitored
 from console.words import _
 
@@ -41,37 +51,13 @@ UNTOLD = timedelta(hours=1)
 LONGEST = timedelta(hours=24)
 
 
-Kind: TypeAlias = Literal[
-    "started",
-    "shift",
-    "undo",
-    "rollback",
-    "verdict",
-    "driver",
-    "auto",
-    "ended",
-    "refused",
-    "step",
-    "approval",
-    "candidate",
-]
-"""What happenings are of; never translated. `step`: one of the runbook's; `candidate`: it was opened or closed."""
+ROWS = 500
+"""Rows of the journal that a history looks through for what was refused."""
+RUNBOOK_ROWS = 20_000
+"""And for what the runbook's steps came to."""
 
 BESIDE = frozenset({"runbook", "notify", "watch"})
 """Kinds of journal rows that are told by what they left in the annotation, not as refused moves."""
-
-
-@dataclass(frozen=True, slots=True)
-class Happening:
-    """One thing that happened in a release."""
-
-    at: datetime
-    """Server time, UTC."""
-    kind: Kind
-    text: str
-    """What, in a sentence, translated."""
-    by: str = ""
-    """Who, or empty where it was the judge."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +70,8 @@ class Story:
     """Oldest first."""
     candidate: Candidate | None = None
     """What was walked to it, as last written; None where no runbook was."""
+    lines: tuple[Told, ...] = ()
+    """All that was said on the candidate, every run of every step."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,23 +97,55 @@ async def gather(session: Session) -> Chronicle:
     """Read all sources; a source that can't be read is named in `problem`, the others are told."""
     now = session.cloud.server_clock.now()
     problem = ""
-    audits: list[AuditEntry] = []
-    entries: list[Entry] = []
-    name = session.environment.service
+    found = AuditWrites()
     try:
         if now is not None:
-            audits = await session.cloud.logs.audit(name, since=now - LOOK_BACK, limit=1000)
+            found = await session.cloud.logs.writes(session.environment.service, since=now - LOOK_BACK)
+            problem = found.problem
     except CanarioError as error:
         problem = _("The audit log can't be read: {problem}").format(problem=error)
-    try:
-        entries = await asyncio.to_thread(session.journal.entries, 500, scope=session.journal.scope)
-    except CanarioError as error:
-        problem = problem or str(error)
-    latest = session.watcher.latest
-    told = tell(versions_of(audits), latest.release, entries, latest.candidate)
-    unmoved = stopped_early(candidates_of(audits), latest.candidate, told)
-    stories = sorted((*told, *unmoved), key=lambda story: story.release.started, reverse=True)
-    return Chronicle(tuple(stories), problem)
+    played, latest = session.cloud.target.endpoint is not None, session.watcher.latest
+
+    def told() -> tuple[tuple[Story, ...], str]:
+        entries: list[Entry] = []
+        unread = ""
+        try:
+            entries = rows_of(session.journal)
+        except CanarioError as error:
+            unread = str(error)
+        return stories_of(found.entries, latest, entries, played=played), unread
+
+    stories, unread = await asyncio.to_thread(told)  # some hundred documents take their time
+    return Chronicle(stories, problem or unread)
+
+
+def rows_of(journal: Journal) -> list[Entry]:
+    """The journal's newest rows: some of every kind, and all that are the runbook's. Blocking.
+
+    Raises:
+        JournalError: it cannot be read.
+    """
+    rows = journal.entries(ROWS, scope=journal.scope)
+    known = {row.id for row in rows}
+    return [*rows, *(row for row in journal.entries(RUNBOOK_ROWS, kind="runbook") if row.id not in known)]
+
+
+def stories_of(
+    audits: Iterable[AuditEntry], latest: Snapshot, entries: Iterable[Entry] = (), *, played: bool = False
+) -> tuple[Story, ...]:
+    """The stories of all releases and of what was stopped before one, newest first. Pure.
+
+    Args:
+        audits: calls that wrote the annotation, any order.
+        latest: the service as it is now.
+        entries: the local journal's rows, any order.
+        played: see `Told.forger`.
+    """
+    written, rows = documents_of(audits), tuple(entries)
+    walks = walks_of(written, latest.candidate)
+    told = tell(versions_of(written), latest.release, rows, latest.candidate, walks, played=played)
+    unmoved = stopped_early(walks, told, rows, played=played)
+    return tuple(sorted((*told, *unmoved), key=lambda story: story.release.started, reverse=True))
 
 
 def hours_of(release: Release, now: datetime) -> tuple[datetime, datetime]:
@@ -172,50 +192,31 @@ async def charts(session: Session | Source, release: Release) -> ChartData:
     )
 
 
-def versions_of(audits: Iterable[AuditEntry]) -> list[Version]:
-    """Every release annotation in the audit log, oldest first; refused calls wrote none."""
-    found = []
-    for audit in audits:
-        service = audit.request.get("service")
-        annotations = service.get("annotations") if isinstance(service, Mapping) else None
-        if audit.refused or not isinstance(annotations, Mapping) or not isinstance(annotations.get(ANNOTATION), str):
-            continue
-        document, _problem = read_document(annotations)
-        if document.release is not None:
-            found.append(Version(audit.time, audit.principal, document.release, document.candidate))
-    return sorted(found, key=lambda version: version.at)
-
-
-def candidates_of(audits: Iterable[AuditEntry]) -> dict[str, Candidate]:
-    """Every candidate in the audit log as it was written last, by its id; refused calls wrote none."""
-    found: dict[str, Candidate] = {}
-    for audit in sorted(audits, key=lambda audit: audit.time):
-        service = audit.request.get("service")
-        annotations = service.get("annotations") if isinstance(service, Mapping) else None
-        if audit.refused or not isinstance(annotations, Mapping) or not isinstance(annotations.get(ANNOTATION), str):
-            continue
-        candidate = read_document(annotations)[0].candidate
-        if candidate is not None:
-            found[candidate.id] = candidate
-    return found
+def versions_of(written: Iterable[Wrote]) -> list[Version]:
+    """Every release that was written, in the order of `written`."""
+    return [
+        Version(wrote.at, wrote.by, wrote.document.release, wrote.document.candidate)
+        for wrote in written
+        if wrote.document.release is not None
+    ]
 
 
 def stopped_early(
-    written: Mapping[str, Candidate], current: Candidate | None, told: Iterable[Story]
+    walks: Mapping[str, Walk], told: Iterable[Story], entries: Iterable[Entry] = (), *, played: bool = False
 ) -> tuple[Story, ...]:
     """The stories of candidates that were closed before any traffic moved; their release has no canary.
 
     Args:
-        written: candidates by id, as written last.
-        current: the one on the service now.
+        walks: see `walks_of`.
         told: stories of releases, whose candidates are told there.
+        entries: the local journal's rows, any order.
+        played: see `Told.forger`.
     """
-    whole = dict(written)
-    if current is not None:
-        whole[current.id] = current
+    rows = tuple(entries)
     moved = {story.candidate.id for story in told if story.candidate is not None}
     stories = []
-    for candidate in whole.values():
+    for walk in walks.values():
+        candidate = walk.candidate
         if candidate.closed is None or candidate.id in moved:
             continue
         unmoved = Release(
@@ -228,8 +229,9 @@ def stopped_early(
             ended="abandoned",
             ended_at=candidate.closed_at,
         )
-        happenings = [*_steps(candidate), Happening(candidate.closed_at or candidate.opened, "ended", unmoved_words())]
-        stories.append(Story(unmoved, tuple(sorted(happenings, key=_in_order)), candidate))
+        end = Happening(candidate.closed_at or candidate.opened, "ended", unmoved_words())
+        happenings = sorted([*steps_told(walk, rows, played=played), end], key=_in_order)
+        stories.append(Story(unmoved, tuple(happenings), candidate, walk.lines))
     return tuple(stories)
 
 
@@ -243,6 +245,9 @@ def tell(
     current: Release | None = None,
     entries: Iterable[Entry] = (),
     candidate: Candidate | None = None,
+    walks: Mapping[str, Walk] | None = None,
+    *,
+    played: bool = False,
 ) -> tuple[Story, ...]:
     """The stories of all releases, newest first.
 
@@ -251,8 +256,11 @@ def tell(
         current: the one on the service now.
         entries: the local journal's rows, any order.
         candidate: the one on the service now.
+        walks: what was said on each candidate (`walks_of`), those before their release began too.
+        played: see `Told.forger`.
     """
-    versions = tuple(versions)
+    versions, rows = tuple(versions), tuple(entries)
+    written_walks = _walks(versions, candidate) | dict(walks or {})
     by_id: dict[str, list[Version]] = {}
     for version in versions:
         by_id.setdefault(version.release.id, []).append(version)
@@ -260,11 +268,8 @@ def tell(
         seen = by_id.setdefault(current.id, [])
         at = seen[-1].at if seen else current.ended_at or current.moved_at
         seen.append(Version(at, current.driver.email if current.driver else "", current, candidate))
-    refused = _refusals(entries)
+    refused = _refusals(rows)
     formers = {f.id: f for f in (v.release.former for seen in by_id.values() for v in seen) if f is not None}
-    newest = {v.candidate.id: v.candidate for v in versions if v.candidate is not None}
-    if candidate is not None:
-        newest[candidate.id] = candidate
     stories = []
     for written in by_id.values():
         release = written[-1].release
@@ -276,11 +281,16 @@ def tell(
         end = release.ended_at or datetime.max.replace(tzinfo=UTC)
         mine = [r for r in refused if release.started <= r.at <= end]
         walked = _walked(release, written)
-        walked = newest.get(walked.id, walked) if walked is not None else None
-        steps = _steps(walked) if walked is not None else []
+        walk = written_walks.get(walked.id, Walk(walked)) if walked is not None else None
+        steps = steps_told(walk, rows, played=played) if walk is not None else []
         happenings = sorted([*_happenings(written), *mine, *steps], key=_in_order)
-        stories.append(Story(release, tuple(happenings), walked))
+        lines = walk.lines if walk is not None else ()
+        stories.append(Story(release, tuple(happenings), walk.candidate if walk is not None else None, lines))
     return tuple(sorted(stories, key=lambda story: story.release.started, reverse=True))
+
+
+def _walks(versions: Iterable[Version], current: Candidate | None) -> dict[str, Walk]:
+    return walks_of([Wrote(v.at, v.by, Document(candidate=v.candidate)) for v in versions], current)
 
 
 _RANKS = {
@@ -341,47 +351,6 @@ def _walked(release: Release, written: list[Version]) -> Candidate | None:
     return None
 
 
-def _steps(candidate: Candidate) -> list[Happening]:
-    """What the runbook's steps came to, and who signed."""
-    found = [
-        Happening(
-            candidate.opened, "candidate", _("checklist opened: {id}").format(id=candidate.id), candidate.opened_by
-        )
-    ]
-    for record in candidate.steps:
-        if record.result == "running":
-            continue
-        told = f"{record.step}: {result_word(record.result)}"
-        why = record.reason if record.result == "skipped" and record.reason not in record.sentence else ""
-        text = " · ".join(part for part in (told, record.sentence, why) if part)
-        found.append(Happening(record.at, "step", text, record.by))
-    for approval in candidate.approvals:
-        text = _("approved as {role}: {image}").format(
-            role=role_title(approval.role), image=short_image(approval.digest)
-        )
-        found.append(Happening(approval.at, "approval", text, approval.by))
-    for given in candidate.migration_approvals:
-        text = _("approved {file}, statement {number}").format(file=given.file, number=given.statement)
-        found.append(Happening(given.at, "approval", text, given.by))
-    if candidate.closed is not None and candidate.closed_at is not None:
-        text = _("checklist closed: done") if candidate.closed == "done" else _("checklist closed: stopped")
-        found.append(Happening(candidate.closed_at, "candidate", text))
-    return found
-
-
-def result_word(result: str) -> str:
-    """How a step ended, translated."""
-    return {
-        "passed": _("passed"),
-        "failed": _("FAILED"),
-        "skipped": _("skipped"),
-        "partial": _("begun"),
-        "cancelled": _("stopped"),
-        "unknown": _("cut off"),
-        "running": _("running"),
-    }.get(result, result)
-
-
 def _moves(written: list[Version]) -> list[Happening]:
     """Each move once: an annotation keeps the last twenty, so earlier versions fill in what fell off."""
     found: dict[tuple[datetime, str, int], Happening] = {}
@@ -439,3 +408,26 @@ def _refusals(entries: Iterable[Entry]) -> list[Happening]:
             )
         )
     return found
+
+
+__all__ = [
+    "LOOK_BACK",
+    "Chronicle",
+    "Happening",
+    "Kind",
+    "Source",
+    "Story",
+    "Version",
+    "charts",
+    "documents_of",
+    "gather",
+    "hours_of",
+    "result_word",
+    "rows_of",
+    "stopped_early",
+    "stories_of",
+    "tell",
+    "unmoved_words",
+    "versions_of",
+    "walks_of",
+]

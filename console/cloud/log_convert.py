@@ -7,6 +7,7 @@ of 100, proto-plus fields 25 (FACTS.md). So `pb` here is always the raw message 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
@@ -16,6 +17,7 @@ from google.cloud.audit.audit_log_pb2 import AuditLog
 from google.protobuf.json_format import MessageToDict
 
 from console.cloud.logs import AuditEntry, LogEntry, TailBatch
+from console.release.state import ANNOTATION
 from console.text import clean
 
 SEVERITIES = {
@@ -34,6 +36,12 @@ SEVERITIES = {
 SUPPRESSION_REASONS = {0: "UNSPECIFIED", 1: "RATE_LIMIT", 2: "NOT_CONSUMED"}
 
 _CACHE_LIMIT = 4_096
+
+_LEASE_END = re.compile(r'"expires":"[^"\\]*"')
+"""In the compact JSON of the release annotation; within a text its quotes would be escaped."""
+
+_HOW = ("updateMask", "update_mask", "validateOnly", "validate_only", "dryRun")
+"""Fields of a request that say whether it wrote at all."""
 
 
 class EntryReader:
@@ -128,13 +136,72 @@ def audit_entry(pb: Any) -> AuditEntry | None:
         return None
     request = _cleaned(MessageToDict(audit.request)) if audit.HasField("request") else {}
     return AuditEntry(
-        time=datetime.fromtimestamp(pb.timestamp.seconds + pb.timestamp.nanos * 1e-9, UTC),
+        time=_time(pb),
         principal=clean(audit.authentication_info.principal_email, 200),
         method=clean(audit.method_name, 200),
         resource=clean(audit.resource_name, 500),
         request=request if isinstance(request, dict) else {},
         refused=clean(audit.status.message, 500) or "refused" if audit.status.code else "",
     )
+
+
+class Writes:
+    """Audit entries, newest first, folded to those that wrote something new into the release annotation.
+
+    Of calls in a row that wrote the same but for their leases' ends the oldest stays, which is the one that wrote it.
+    """
+
+    def __init__(self) -> None:
+        self._found: list[AuditEntry] = []
+        self._last: tuple[object, Any] | None = None
+        self.oldest: datetime | None = None
+        """Time of the oldest entry taken, of any kind."""
+
+    def take(self, page: Iterable[Any]) -> None:
+        """Take raw entries in, newest first, older than all before."""
+        for pb in page:
+            self.oldest = _time(pb)
+            wrote = _wrote(pb)
+            if wrote is None:
+                continue
+            if self._last is not None and self._last[0] != wrote:
+                self._keep(self._last[1])
+            self._last = (wrote, pb)
+
+    def found(self) -> tuple[AuditEntry, ...]:
+        """What was written, oldest first."""
+        if self._last is not None:
+            self._keep(self._last[1])
+            self._last = None
+        return tuple(reversed(self._found))
+
+    def _keep(self, pb: Any) -> None:
+        entry = audit_entry(pb)
+        if entry is not None:
+            self._found.append(entry)
+
+
+def _wrote(pb: Any) -> object | None:
+    """What a raw entry's call wrote, leases' ends left out; None where it wrote no release annotation."""
+    audit = AuditLog()
+    if pb.WhichOneof("payload") != "proto_payload" or not pb.proto_payload.Unpack(audit):
+        return None
+    fields = audit.request.fields
+    if "service" not in fields:
+        return None
+    service = fields["service"].struct_value.fields
+    if "annotations" not in service and "metadata" in service:  # as the v1 API has it
+        service = service["metadata"].struct_value.fields
+    annotations = service["annotations"].struct_value.fields if "annotations" in service else {}
+    if ANNOTATION not in annotations:
+        return None
+    text = _LEASE_END.sub("", annotations[ANNOTATION].string_value)
+    how = tuple(fields[name].SerializeToString() for name in _HOW if name in fields)
+    return audit.method_name, bool(audit.status.code), how, text
+
+
+def _time(pb: Any) -> datetime:
+    return datetime.fromtimestamp(pb.timestamp.seconds + pb.timestamp.nanos * 1e-9, UTC)
 
 
 def _payload(pb: Any, kind: str | None) -> str:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import builtins
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
+from contextlib import aclosing
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -21,6 +23,11 @@ LIST_TIMEOUT_S = 15.0
 WRITE_TIMEOUT_S = 5.0
 PAGE = 1_000
 """Most entries that Cloud Logging gives in one answer."""
+MOST_WRITES = 20_000
+"""Calls that are looked through for what was written: nine days of a watch's renewals, and twenty of the 60 readings
+that a project has a minute (https://cloud.google.com/logging/quotas)."""
+WRITES_S = 45.0
+"""Wall seconds that this may take."""
 TAIL_TIMEOUT_S = 3_900.0
 """Cloud Logging ends a tail session after an hour; this only bounds one that forgets to."""
 
@@ -65,6 +72,25 @@ class AuditEntry:
     """The request as logged; strings cleaned."""
     refused: str = ""
     """Why the call was refused, or empty where it was done."""
+
+
+@dataclass(frozen=True, slots=True)
+class AuditWrites:
+    """What was written into the release annotation."""
+
+    entries: tuple[AuditEntry, ...] = ()
+    """Oldest first; of calls in a row that only renewed a lease, the first."""
+    cut: datetime | None = None
+    """The oldest call that was read, where the log may hold older ones; None where it was read to its beginning."""
+
+    @property
+    def problem(self) -> str:
+        """What is missing, in a sentence; empty where nothing is."""
+        if self.cut is None:
+            return ""
+        return _(
+            "The audit log holds more calls than are read: nothing before {at:%Y-%m-%d %H:%M} UTC is told."
+        ).format(at=self.cut)
 
 
 @dataclass(slots=True)
@@ -152,18 +178,35 @@ class LogsApi:
         return log_convert.EntryReader().entries(raw)
 
     async def _list(self, filter: str, limit: int, newest_first: bool) -> builtins.list[Any]:
+        found: builtins.list[Any] = []
+        async with aclosing(self._pages(filter, newest_first, lambda: limit - len(found))) as pages:
+            async for page, _more in pages:
+                found += page
+                if len(found) >= limit:
+                    break
+        return found[:limit]
+
+    async def _pages(
+        self, filter: str, newest_first: bool, left: Callable[[], int]
+    ) -> AsyncGenerator[tuple[builtins.list[Any], bool], None]:
+        """Raw entries, an answer at a time, until there are no more; each with whether there are more.
+
+        Args:
+            filter: in the Logging query language.
+            newest_first: their order.
+            left: how many are still wanted.
+        """
         client = await self._connection.logging()
         from google.cloud.logging_v2 import types as logging_v2
 
         response = logging_v2.ListLogEntriesResponse.pb
-        found: builtins.list[Any] = []
         token = ""
         while True:
             request = {
                 "resource_names": [self._project],
                 "filter": filter,
                 "order_by": "timestamp desc" if newest_first else "timestamp asc",
-                "page_size": min(limit - len(found), PAGE),
+                "page_size": min(left(), PAGE),
                 "page_token": token,
             }
 
@@ -173,10 +216,10 @@ class LogsApi:
 
             page = await self._connection.read(once, doing=_("reading the log"), timeout_s=LIST_TIMEOUT_S)
             pb: Any = response(page)
-            found += pb.entries
             token = pb.next_page_token
-            if not token or len(found) >= limit:
-                return found[:limit]
+            yield builtins.list(pb.entries), bool(token)
+            if not token:
+                return
 
     async def write_text(
         self, log: str, payload: Mapping[str, str | int | float | bool], severity: str = "NOTICE"
@@ -217,15 +260,49 @@ class LogsApi:
             limit: at most so many.
             newest_first: the newest `limit` (newest first), else the oldest.
         """
-        wanted = (
+        raw = await self._list(self._audit_filter(service, since), limit, newest_first)
+        from console.cloud import log_convert  # imported by now, in a thread
+
+        return [entry for entry in map(log_convert.audit_entry, raw) if entry is not None]
+
+    async def writes(
+        self, service: str, *, since: datetime, most: int = MOST_WRITES, within_s: float = WRITES_S
+    ) -> AuditWrites:
+        """Calls that wrote something new into the release annotation, read from the newest back.
+
+        A seat's lease is renewed every 40 s, 2,160 times in a watch of 24 hours: of calls in a row that differ in
+        nothing but their leases the first one is told.
+
+        Args:
+            service: short name.
+            since: UTC.
+            most: calls that are read at most.
+            within_s: wall seconds after which no further page is asked for.
+
+        Raises:
+            CloudError: the log cannot be read.
+        """
+        from console.cloud import log_convert  # imported with the first page, in a thread
+
+        clock, read = self._connection.clock, 0
+        until = clock.monotonic() + within_s
+        folded = log_convert.Writes()
+        async with aclosing(
+            self._pages(self._audit_filter(service, since), newest_first=True, left=lambda: most - read)
+        ) as pages:
+            async for page, more in pages:
+                read += len(page)
+                await asyncio.to_thread(folded.take, page)  # a thousand documents take their time
+                if more and (read >= most or clock.monotonic() >= until):
+                    return AuditWrites(folded.found(), folded.oldest)
+        return AuditWrites(folded.found())
+
+    def _audit_filter(self, service: str, since: datetime) -> str:
+        return (
             f'logName="{self._project}/logs/cloudaudit.googleapis.com%2Factivity"'
             f' AND resource.type="cloud_run_revision" AND resource.labels.service_name="{service}"'
             f' AND timestamp>="{since:%Y-%m-%dT%H:%M:%S.%fZ}"'
         )
-        raw = await self._list(wanted, limit, newest_first)
-        from console.cloud import log_convert  # imported by now, in a thread
-
-        return [entry for entry in map(log_convert.audit_entry, raw) if entry is not None]
 
     @property
     def _project(self) -> str:

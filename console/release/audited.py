@@ -159,20 +159,30 @@ def unaccounted(
     )
 
 
-def introducer(held: Sequence[tuple[str, bool]]) -> str | None:
+def introducer(held: Sequence[tuple[str, bool]], *, there_before: bool = False) -> str | None:
     """Who put a line there that is there now: the last who wrote it where it was not; None where nobody is known.
 
     The last, since what was honestly written and taken out again may have been put back by anybody.
 
     Args:
         held: (principal, whether the annotation held the line after their call), oldest first.
+        there_before: whether it may have held it before the first of them.
     """
-    found, before = None, False
+    found, before = None, there_before
     for principal, there in held:
         if there and not before:
             found = principal
         before = there
     return found
+
+
+def seen_coming(held: Sequence[tuple[str, bool]]) -> str | None:
+    """As `introducer`, where the log is not read to its beginning: what its first call has may have been there before.
+
+    Args:
+        held: (principal, whether the annotation held the line after their call), oldest first.
+    """
+    return introducer(held, there_before=bool(held) and held[0][1])
 
 
 def held(writer: str | None, named: str) -> tuple[ApprovalState, str, str]:

@@ -32,6 +32,12 @@ DEPLOYMENT = "canario.dev/deployment"
 SENTENCE_LIMIT = 160
 """Characters of a step's sentence that are shared; the journal keeps all of it."""
 
+FIGURES = 6
+"""Figures of a step that are shared; the journal keeps all."""
+
+FIGURE_LIMIT = 60
+"""Characters of a figure's name, and of its value, that are shared."""
+
 LEASE = timedelta(minutes=2)
 """How long a driver's lease holds after its last renewal, in server time."""
 
@@ -211,11 +217,26 @@ class StepRecord(_Model):
     """Fingerprint of what the revision in hand ran with (`console.release.template`), where one was."""
     cases: tuple[CasesRecord, ...] | None = None
     """How each case of its list stands, where it has one (UAT)."""
+    machine: bool | None = None
+    """Whether a machine checked it, or it is a person's word; None: an earlier canario wrote it and did not say."""
+    figures: tuple[tuple[str, str], ...] | None = None
+    """Name and value of its first FIGURES figures, FIGURE_LIMIT characters each: what later messages tell."""
+
+    @field_validator("figures", mode="after")
+    @classmethod
+    def _few(cls, value: tuple[tuple[str, str], ...] | None) -> tuple[tuple[str, str], ...] | None:
+        shown = [(_short(clean(name), FIGURE_LIMIT), _short(clean(told), FIGURE_LIMIT)) for name, told in value or ()]
+        return tuple(shown[:FIGURES]) or None
 
     @field_validator("sentence", mode="after")
     @classmethod
     def _short(cls, value: str) -> str:
-        return value if len(value) <= SENTENCE_LIMIT else value[: SENTENCE_LIMIT - 1] + "…"
+        return _short(value, SENTENCE_LIMIT)
+
+
+def _short(text: str, limit: int) -> str:
+    """`text` cut to `limit` characters; cut once more it stays as it is, so that a record read again is the same."""
+    return text if len(text) <= limit else text[: limit - 1] + "…"
 
 
 class Candidate(_Model):
@@ -250,9 +271,17 @@ class Candidate(_Model):
     """Of statements that one person may not send alone (issue 5, `incompatible` and `unknown`)."""
     steps: tuple[StepRecord, ...] = ()
     migrations: tuple[str, ...] = ()
-    """Names of the migrations that belong to it, in order."""
+    """Names of the migrations' files that belong to it, in order."""
+    migration: str = ""
+    """The pull request's own word on whether it has one, `Y` or `N`; empty where it says nothing. It names no file."""
     closed: Literal["done", "stopped"] | None = None
     closed_at: datetime | None = None
+
+    @field_validator("migrations", mode="after")
+    @classmethod
+    def _files(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        """Documents from before `migration` was kept apart have its Y or N among the files' names."""
+        return tuple(name for name in value if name not in ("Y", "N"))
 
     @property
     def open(self) -> bool:
@@ -483,6 +512,8 @@ def _plain(part: BaseModel) -> dict[str, Any]:
 __all__ = [
     "ANNOTATION",
     "DEPLOYMENT",
+    "FIGURES",
+    "FIGURE_LIMIT",
     "LEASE",
     "SENTENCE_LIMIT",
     "Approval",

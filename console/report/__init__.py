@@ -5,7 +5,8 @@ is cleaned, has what looks like a secret or a telephone number hidden, and is es
 know no screen; it moves nothing.
 """
 
-from console.report.gathering import Report, StepLine, choose, gather_report
+from console.report.gathering import Report, choose, gather_report
+from console.report.vouching import StepLine
 from console.report.writing import Written, paths, write_report
 
 __all__ = ["Report", "StepLine", "Written", "choose", "gather_report", "paths", "write_report"]

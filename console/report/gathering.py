@@ -3,61 +3,37 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from console.chronicle import LOOK_BACK, Chronicle, Source, Story, charts, hours_of, tell, versions_of
+from console.chronicle import LOOK_BACK, Source, Story, charts, hours_of, rows_of, stories_of
+from console.cloud.logs import AuditWrites
 from console.errors import CanarioError, UsageError
 from console.release.audited import ApprovalWrite, approval_write
-from console.release.state import Approval, Candidate
+from console.release.images import image_identity
+from console.release.state import Candidate, plan_digest
 from console.report.statements import StatementYes, first_words, statement_yeses
-from console.runbook.evidence import Evidence
-from console.runbook.store import KIND as RUNBOOK_KIND
-from console.runbook.store import merged, past_of
+from console.report.vouching import Released, Signature, StepLine, signatures_of, steps_of
+from console.runbook.kinds.base import LocalPaths
+from console.runbook.shared_cases import HasItems, Texts
+from console.watch.approvals import MARGIN, read_approval_writes
 from console.watch.backfill import rfc3339
 from console.watch.charts import ChartData
-from console.words import _, language
+from console.words import _
 
 if TYPE_CHECKING:
-    from console.chronicle import Version
     from console.journal import Entry
-    from console.runbook.model import Runbook
+    from console.runbook.load import Loaded
     from console.settings import Settings
 
 EXCERPTS = 40
 """Log entries that a report quotes."""
-ROWS = 20_000
-AUDITS = 1_000
 LOGS_S = 20.0
 """Wall seconds that reading the log may take."""
-
-
-@dataclass(frozen=True, slots=True)
-class StepLine:
-    """One step of the checklist as it stood."""
-
-    phase: str
-    id: str
-    title: str
-    evidence: Evidence | None = None
-    """None: it was never done."""
-
-
-@dataclass(frozen=True, slots=True)
-class Signature:
-    """One approval, and who wrote it."""
-
-    approval: Approval
-    written_by: str = ""
-    """E-mail in the audit log's entry of the call that wrote it; empty where that is not there any more."""
-
-    @property
-    def forged(self) -> bool:
-        """Whether another wrote it in their name."""
-        return bool(self.written_by) and self.written_by.casefold() != self.approval.by.casefold()
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,23 +80,21 @@ async def gather_report(session: Source, settings: Settings, wanted: str = "") -
     """
     problems: list[str] = []
     now = session.cloud.server_clock.now() or session.clock.now()
-    versions: list[Version] = []
-    writes: list[ApprovalWrite] = []
+    found = AuditWrites()
     rows: list[Entry] = []
     try:
-        audits = await session.cloud.logs.audit(session.environment.service, since=now - LOOK_BACK, limit=AUDITS)
-        versions = versions_of(audits)
-        told = (approval_write(one.time, one.principal, one.method, one.request, one.refused) for one in audits)
-        writes = sorted((write for write in told if write is not None), key=lambda write: write.time)
+        found = await session.cloud.logs.writes(session.environment.service, since=now - LOOK_BACK)
+        problems += [found.problem] if found.problem else []
     except CanarioError as error:
         problems.append(_("The audit log can't be read: {problem}").format(problem=error))
     try:
-        rows = await asyncio.to_thread(session.journal.entries, ROWS, scope=session.journal.scope)
+        rows = await asyncio.to_thread(rows_of, session.journal)
     except CanarioError as error:
         problems.append(str(error))
-    latest = session.latest
-    chronicle = Chronicle(tell(versions, latest.release, rows, latest.candidate))
-    story = choose(chronicle.stories, wanted, session.environment.service)
+    played = session.cloud.target.endpoint is not None
+    stories = await asyncio.to_thread(stories_of, found.entries, session.latest, rows, played=played)
+    story = choose(stories, wanted, session.environment.service)
+    writes = await _writes(session, found, story.candidate, now, problems)
     start, end = hours_of(story.release, now)
     drawn, excerpts = await asyncio.gather(charts(session, story.release), _excerpts(session, story, start, end))
     if drawn.problem:
@@ -128,8 +102,19 @@ async def gather_report(session: Source, settings: Settings, wanted: str = "") -
     problems += [excerpts] if isinstance(excerpts, str) else []
     steps: tuple[StepLine, ...] = ()
     if story.candidate is not None:
-        runbook = await asyncio.to_thread(_runbook, settings)
-        steps = steps_of(runbook, story.candidate, rows)
+        loaded = await asyncio.to_thread(_runbook, settings)
+        for kind in loaded.kinds.values():
+            kind.stand_in(session.environment)
+        steps = steps_of(
+            loaded.runbook,
+            story.candidate,
+            rows,
+            writes,
+            played=played,
+            lines=story.lines,
+            texts=await asyncio.to_thread(_texts, settings, loaded, story.candidate),
+            machine={step: kind.machine for step, kind in loaded.kinds.items()},
+        )
     statements = await _statements(session, settings, story.candidate, writes)
     limits = settings.limits_for(session.environment)
     return Report(
@@ -141,7 +126,7 @@ async def gather_report(session: Source, settings: Settings, wanted: str = "") -
         story=story,
         charts=drawn,
         steps=steps,
-        signatures=signatures_of(story.candidate, writes),
+        signatures=signatures_of(story.candidate, writes, await _released(session, settings, story)),
         statements=statements,
         excerpts=() if isinstance(excerpts, str) else excerpts,
         problems=tuple(problems),
@@ -190,38 +175,6 @@ def choose(stories: Sequence[Story], wanted: str, service: str) -> Story:
     )
 
 
-def steps_of(runbook: Runbook, candidate: Candidate, rows: Sequence[Entry]) -> tuple[StepLine, ...]:
-    """The checklist as it stood: each step with its newest evidence, ours or another console's. Pure.
-
-    Steps that the runbook has no more come last.
-    """
-    past = past_of([row for row in rows if row.kind == RUNBOOK_KIND], candidate.id)
-    evidence, _theirs = merged(past.evidence, candidate)
-    newest = {step: max(known, key=lambda one: (one.at, one.key)) for step, known in evidence.items() if known}
-    words = language()
-    lines = [
-        StepLine(phase.title.in_language(words), step.id, step.title.in_language(words), newest.pop(step.id, None))
-        for phase in runbook.phases
-        for step in phase.steps
-    ]
-    lines += [StepLine(_("Other steps"), step, step, one) for step, one in sorted(newest.items())]
-    return tuple(lines)
-
-
-def signatures_of(candidate: Candidate | None, writes: Sequence[ApprovalWrite]) -> tuple[Signature, ...]:
-    """Each approval with who put it there, as the audit log has it. Pure.
-
-    Args:
-        candidate: whose approvals they are.
-        writes: of the annotation, oldest first. The oldest tells nothing: what it has may have been there before.
-    """
-    found = []
-    for approval in candidate.approvals if candidate is not None else ():
-        place = next((place for place, write in enumerate(writes) if approval in write.approvals), 0)
-        found.append(Signature(approval, writes[place].principal if place else ""))
-    return tuple(found)
-
-
 async def _statements(
     session: Source, settings: Settings, candidate: Candidate | None, writes: Sequence[ApprovalWrite]
 ) -> tuple[StatementYes, ...]:
@@ -232,13 +185,58 @@ async def _statements(
     return statement_yeses(candidate, writes, words, rules.people, rules.logins)
 
 
-def _runbook(settings: Settings) -> Runbook:
+async def _writes(
+    session: Source, found: AuditWrites, candidate: Candidate | None, now: datetime, problems: list[str]
+) -> list[ApprovalWrite]:
+    """Calls that wrote what the candidate holds, oldest first; where `found` does not reach back to it, read again."""
+    if candidate is not None and found.cut is not None and candidate.opened - MARGIN < found.cut:
+        try:
+            return list(await read_approval_writes(session.cloud.logs, session.environment.service, candidate, now))
+        except CanarioError as error:
+            problems.append(_("The audit log can't be read: {problem}").format(problem=error))
+    told = (approval_write(one.time, one.principal, one.method, one.request, one.refused) for one in found.entries)
+    return [write for write in told if write is not None]
+
+
+async def _released(session: Source, settings: Settings, story: Story) -> Released:
+    """What the release's approvals must have been given for: of one that is over, the plan that it was opened with."""
+    rules, candidate, canary = settings.rules(session.environment), story.candidate, story.release.canary
+    if candidate is None:
+        return Released()
+    revision = next((one for one in session.latest.revisions if one.name == canary), None)
+    if revision is None and canary:
+        try:
+            revision = await session.cloud.run.get_revision(session.environment.service, canary)
+        except CanarioError:  # deleted since: what the candidate says of its image is all that is known
+            revision = None
+    if revision is not None and not revision.digest:
+        (revision,) = await session.cloud.run.with_digests((revision,), (canary,))
+    over = story.release.ended is not None or not candidate.open
+    plan = (candidate.plan if over else "") or plan_digest(rules.plan)
+    if revision is not None and revision.identity:
+        return Released(revision.identity, revision.alias, revision.template, plan, rules.people)
+    return Released(image_identity(candidate.image), plan=plan, people=rules.people)
+
+
+def _texts(settings: Settings, loaded: Loaded, candidate: Candidate) -> dict[str, Texts]:
+    """The words of the steps' lists as our checkout has them, by step; nothing of a list that is not here. Blocking."""
+    found: dict[str, Texts] = {}
+    checkout = settings.checkout()
+    for record in candidate.steps:
+        kind: object = loaded.kinds.get(record.step)
+        if record.cases and isinstance(kind, HasItems):
+            with contextlib.suppress(CanarioError):
+                found[record.step] = {item.id: item for item in kind.items(LocalPaths(checkout, checkout))}
+    return found
+
+
+def _runbook(settings: Settings) -> Loaded:
     from console.runbook.load import load_runbook
 
     try:
-        return load_runbook(settings.runbook_file("despliegue"), "despliegue").runbook
+        return load_runbook(settings.runbook_file("despliegue"), "despliegue")
     except UsageError:  # the team's file is broken now; the packaged one names most steps
-        return load_runbook(None, "despliegue").runbook
+        return load_runbook(None, "despliegue")
 
 
 async def _excerpts(session: Source, story: Story, start: datetime, end: datetime) -> tuple[Excerpt, ...] | str:

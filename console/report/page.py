@@ -11,11 +11,13 @@ from console.commands.looking import ended_word
 from console.release.approvals import role_title
 from console.release.guardrails import duration, shares_text
 from console.release.images import short_image
-from console.report.gathering import Report, Signature, StepLine
+from console.release.state import StepRecord
+from console.report.gathering import Report
 from console.report.safe import html_text as h
 from console.report.statements import StatementYes
 from console.report.style import STYLE
 from console.report.svg import charts_of
+from console.report.vouching import Signature, StepLine
 from console.runbook.evidence import Evidence, Result
 from console.words import _, language
 
@@ -124,13 +126,8 @@ def _approvals(signatures: Sequence[Signature]) -> str:
     rows = []
     for signature in signatures:
         approval = signature.approval
-        if signature.forged:
-            told = _("FORGED: written by {who}").format(who=signature.written_by)
-            state = f'<span class="bad">{h(told)}</span>'
-        elif signature.written_by:
-            state = f'<span class="good">{h(_("confirmed by the audit log"))}</span>'
-        else:
-            state = f'<span class="soft">{h(_("no longer in the audit log"))}</span>'
+        said, style = signature.said
+        state = f'<span class="{style}">{h(said)}</span>'
         rows.append(
             f'<tr><td class="at">{h(_time(approval.at))}</td><td>{h(role_title(approval.role))}</td>'
             f"<td>{h(approval.by)}</td><td>{h(short_image(approval.digest))}</td><td>{state}</td></tr>"
@@ -169,6 +166,8 @@ def _step(step: StepLine) -> str:
         f'<span class="{_style(evidence)}">{h(result_word(evidence.result.value))}</span> {h(evidence.sentence)}',
         f'<div class="figures">{h(by)}</div>',
     ]
+    if step.doubt:
+        told.insert(0, f'<div class="bad">▲ {h(step.doubt)}</div>')
     if evidence.reason:
         told.append(f"<div>{h(_('Reason: {reason}').format(reason=evidence.reason))}</div>")
     figures = " · ".join(f"{name}: {value}" for name, value in evidence.figures)
@@ -182,10 +181,16 @@ def _step(step: StepLine) -> str:
             for item in evidence.items
         )
         told.append(f"<details><summary>{h(_('Cases'))}: {len(evidence.items)}</summary><ul>{items}</ul></details>")
+    for before in step.earlier:
+        told.append(f'<div class="figures">{h(_time(before.at))} {h(_before(before))} · {h(before.by)}</div>')
     if evidence.excerpt:
         lines = "\n".join(h(line) for line in evidence.excerpt[-EXCERPT_LINES:])
         told.append(f"<details><summary>{h(_('Output'))}</summary><pre>{lines}</pre></details>")
     return f'<tr><td style="width:34%">{h(step.title)}</td><td>{"".join(told)}</td></tr>'
+
+
+def _before(record: StepRecord) -> str:
+    return _("before: {what}").format(what=" · ".join(filter(None, (result_word(record.result), record.sentence))))
 
 
 def _style(evidence: Evidence) -> str:

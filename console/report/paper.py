@@ -46,8 +46,8 @@ def paper(report: Report) -> str:
         for signature in report.signatures:
             approval = signature.approval
             told = f"{role_title(approval.role)}: {approval.by}, {_time(approval.at)}, {short_image(approval.digest)}"
-            forged = f" **{m(_('FORGED: written by {who}').format(who=signature.written_by))}**"
-            lines.append(f"- {m(told)}{forged if signature.forged else ''}")
+            said, style = signature.said
+            lines.append(f"- {m(told)}: {f'**{m(said)}**' if style == 'bad' else m(said)}")
         lines.append("")
     if report.statements:
         lines += [f"## {m(_('Statements of migrations, approved by a second person'))}", ""]
@@ -65,7 +65,13 @@ def paper(report: Report) -> str:
             if known is None:
                 lines.append(f"| {m(step.title)} | {m(_('not done'))} | | |")
                 continue
-            what = " · ".join(part for part in (known.sentence, known.reason, *known.problems) if part)
+            whose = "" if known.machine else _("a person’s word")
+            before = [
+                _("before: {what}").format(what=" · ".join(filter(None, (result_word(b.result), b.sentence, b.by))))
+                for b in step.earlier
+            ]
+            parts = (step.doubt, known.sentence, whose, known.reason, *known.problems, *before)
+            what = " · ".join(part for part in parts if part)
             word = result_word(known.result.value)
             lines.append(f"| {m(step.title)} | {m(word)} | {m(what)} | {m(known.by)} |")
         lines.append("")

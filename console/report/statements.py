@@ -14,7 +14,7 @@ from pathlib import Path
 from console.migrations.sql.split import split
 from console.migrations.values import digest
 from console.migrations.verdict import Dialect
-from console.release.audited import ApprovalWrite, same_person
+from console.release.audited import ApprovalWrite, same_person, seen_coming
 from console.release.migration_approvals import may_not_second
 from console.release.state import Candidate, MigrationApproval
 from console.words import _
@@ -83,12 +83,12 @@ def statement_yeses(
         return ()
     found = []
     for approval in candidate.migration_approvals:
-        place = next((place for place, write in enumerate(writes) if approval in write.migrations), 0)
+        writer = seen_coming([(write.principal, approval in write.migrations) for write in writes])
         void = may_not_second(approval.by, candidate, people, logins)
         if approval.candidate != candidate.id:
             void = _("it was given for another release, {candidate}").format(candidate=approval.candidate)
         said = words.get((approval.file_digest, approval.digest), "")
-        found.append(StatementYes(approval, said, writes[place].principal if place else "", void))
+        found.append(StatementYes(approval, said, writer or "", void))
     return tuple(found)
 
 

@@ -17,7 +17,8 @@ from console.release.split import split_for_step
 from console.words import _
 
 Doubt = Callable[[str], str]
-"""Why a migration makes going back before it doubtful, by its name; empty where old code lives with it."""
+"""Why a migration makes going back before it doubtful, by its file's name (empty: only the pull request says that there
+is one); empty where old code lives with it."""
 
 Schema = Callable[[datetime | None], tuple[str, ...]]
 """Why a revision made then may not run on the schema as it is now, a sentence each; empty where it does."""
@@ -80,7 +81,9 @@ class Earlier:
 
 
 def doubtful(migration: str) -> str:
-    """The usual answer about a migration of which nothing more is known."""
+    """The usual answer about a migration of which nothing more is known; without its name, that there is one."""
+    if not migration:
+        return _("a pull request since says that it has a migration; code from before may not live with its schema")
     return _("migration {name} since; code from before it may not live with its schema").format(name=migration)
 
 
@@ -214,7 +217,8 @@ def doubts_of(
         release, candidate = story.release, story.candidate
         if candidate is None or release.canary == name or (last is not None and release.started < last):
             continue
-        for migration in candidate.migrations:
+        said = ("",) if candidate.migration == "Y" else ()
+        for migration in candidate.migrations or said:
             if why := doubt(migration):
                 found[why] = None
     return tuple(found)

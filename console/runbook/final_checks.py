@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from console.release.figures import duration
 from console.words import _
 
 ENOUGH_REQUESTS = 20
@@ -52,6 +53,8 @@ class Readings:
     requests_per_s: float | None = None
     requests: int = 0
     """Requests that error rate and P95 are of."""
+    observed: timedelta = timedelta(0)
+    """Time after 100 % that error rate and P95 are of, in server time."""
     source: str = ""
 
 
@@ -97,6 +100,22 @@ def judged(readings: Readings, limits: Limits, usual: Usual) -> tuple[Check, ...
         _under(_("CPU"), readings.cpu, limits.cpu, _percent),
         _within(_("requests"), readings.requests_per_s, low, high, usual),
     )
+
+
+def seen_for(readings: Readings, whole: timedelta) -> Check:
+    """Whether the time asked for was really observed; a good reading of less of it says nothing of the rest.
+
+    Args:
+        readings: what was read.
+        whole: how long it must be looked at.
+    """
+    seen = readings.observed
+    return Check(_("looked at"), duration(seen), f"≥ {duration(whole)}", seen >= whole)
+
+
+def observed_until(points: Iterable[tuple[datetime, float]], start: datetime) -> timedelta:
+    """How much of the time since `start` a series tells of: up to its newest point, minutes without a request too."""
+    return max((at - start for at, _value in points if at > start), default=timedelta(0))
 
 
 def highest(points: Iterable[tuple[datetime, float]], since: datetime) -> float | None:

@@ -130,12 +130,7 @@ def with_records(candidate: Candidate, records: Mapping[str, StepRecord], forged
 
 def with_learned(candidate: Candidate, learned: Mapping[str, str]) -> Candidate:
     """`candidate` with what was found out about it."""
-    fields: dict[str, object] = {
-        name: value for name, value in learned.items() if name in LEARNED and name != "migration" and value
-    }
-    migration = learned.get("migration", "")
-    if migration and migration not in candidate.migrations:
-        fields["migrations"] = (*candidate.migrations, migration)
+    fields = {name: value for name, value in learned.items() if name in LEARNED and value}
     same = all(getattr(candidate, name, None) == value for name, value in fields.items())
     return candidate if same else candidate.model_copy(update=fields)
 
@@ -143,7 +138,7 @@ def with_learned(candidate: Candidate, learned: Mapping[str, str]) -> Candidate:
 def known_of(candidate: Candidate) -> dict[str, str]:
     """What the candidate knows of LEARNED."""
     extra = candidate.model_extra or {}
-    values = {name: getattr(candidate, name, None) or extra.get(name, "") for name in LEARNED if name != "migration"}
+    values = {name: getattr(candidate, name, None) or extra.get(name, "") for name in LEARNED}
     return {name: str(value) for name, value in values.items() if value}
 
 

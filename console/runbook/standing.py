@@ -282,7 +282,8 @@ class Standing:
 
     def _merged(self) -> tuple[dict[str, tuple[Evidence, ...]], frozenset[str]]:
         """Our evidence, and what other consoles told of theirs as far as the audit log vouches for it."""
-        return merged(self._past.evidence, self._candidate, self._step_checks(), self._texts)
+        machine = {step: kind.machine for step, kind in self.loaded.kinds.items()}
+        return merged(self._past.evidence, self._candidate, self._step_checks(), self._texts, machine)
 
     def _unvouched(self) -> dict[str, Observation]:
         """Steps whose record on the service nobody vouches for: forged ones, and those that are being verified."""

@@ -17,8 +17,9 @@ from typing import TYPE_CHECKING
 
 from console.actions.door import Door
 from console.journal import Entry, Journal
+from console.journal.scrub import scrub_text
 from console.release.audited import ApprovalState, StepCheck
-from console.release.state import StepRecord
+from console.release.state import FIGURES, StepRecord
 from console.runbook.evidence import EXCERPT_LINES, Evidence, ItemResult, Result
 from console.runbook.shared_cases import Texts, cases_of, items_from, worded
 from console.text import clean
@@ -326,11 +327,23 @@ def record_of(
         told_by=own if others and played else "",
         template=template,
         cases=cases_of(evidence.items) or None,
+        machine=evidence.machine,
+        figures=_key_figures(evidence.figures) or None,
     )
 
 
-def from_record(record: StepRecord) -> Evidence | None:
-    """Another console's record as evidence; None of a step that only runs there."""
+def _key_figures(figures: Sequence[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
+    """The first few, without the limits behind them: what a later message tells. The annotation is small."""
+    return tuple((name, scrub_text(value.partition(" (")[0])) for name, value in figures if name and value)[:FIGURES]
+
+
+def from_record(record: StepRecord, machine: bool = True) -> Evidence | None:
+    """Another console's record as evidence; None of a step that only runs there.
+
+    Args:
+        record: as it stands in the annotation.
+        machine: whether a machine checks its step, where the record is of a canario that did not say.
+    """
     if record.result == "running":
         return None
     return Evidence(
@@ -343,6 +356,8 @@ def from_record(record: StepRecord) -> Evidence | None:
         reason=record.reason,
         key=record.key,
         items=items_from(record.cases or ()),
+        machine=machine if record.machine is None else record.machine,
+        figures=record.figures or (),
     )
 
 
@@ -351,6 +366,7 @@ def merged(
     candidate: Candidate | None,
     checks: Iterable[StepCheck] | None = None,
     texts: Mapping[str, Texts] | None = None,
+    machine: Mapping[str, bool] | None = None,
 ) -> tuple[dict[str, tuple[Evidence, ...]], frozenset[str]]:
     """Our evidence with that of other consoles beside it, and the keys of theirs.
 
@@ -360,13 +376,14 @@ def merged(
         checks: their records held against the audit log; of others what lets a release go on is taken once it vouches
             for that, the rest unless it was forged. None: all is.
         texts: of the steps' lists as our checkout has them, by step.
+        machine: whether a machine checks a step, by its id, for records that do not say.
     """
     known = tuple(checks or ())
     whole = {step: tuple(known) for step, known in own.items()}
     ours = {evidence.key for known in own.values() for evidence in known}
     theirs: set[str] = set()
     for record in candidate.steps if candidate is not None else ():
-        evidence = from_record(record)
+        evidence = from_record(record, (machine or {}).get(record.step, True))
         if evidence is None or evidence.key in ours:
             continue
         found = next((check.state for check in known if check.record is record or check.record == record), None)

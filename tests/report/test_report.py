@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html.parser
 import re
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -13,17 +14,19 @@ from hypothesis import strategies as st
 
 from console.chronicle import Happening, Story, Version, tell
 from console.errors import CanarioError, UsageError
-from console.release.audited import ApprovalWrite
+from console.release.audited import ApprovalState, ApprovalWrite
 from console.release.state import Approval, Candidate, Line, MigrationApproval, Move, Release, StepRecord
-from console.report.gathering import Excerpt, Report, Signature, StepLine, choose, signatures_of
+from console.report.gathering import Excerpt, Report, choose
 from console.report.page import page
 from console.report.paper import paper
 from console.report.safe import html_text, markdown_text, masked
 from console.report.statements import StatementYes
 from console.report.svg import charts_of, nice, pieces
+from console.report.vouching import Released, Signature, StepLine, signatures_of, steps_of
 from console.report.writing import write
 from console.runbook.evidence import Evidence, ItemResult, Result
 from console.runbook.kinds.postmortem import inside
+from console.runbook.load import load_runbook
 from console.watch.charts import Arm, ChartData, Mark
 from console.words import use_language
 
@@ -101,7 +104,7 @@ def report(text: str = "fine", **more: object) -> Report:
             marks=(Mark(T0 + timedelta(minutes=1), "shift", 10),), source="Cloud Monitoring",
         ),
         "steps": (StepLine("Before", "tests", text, evidence), StepLine("Before", "lint", "Lint")),
-        "signatures": (Signature(approval(), "carlos@example.com"),),
+        "signatures": (Signature(approval()),),
         "statements": (StatementYes(statement_approval(file=text), text, text, text),),
         "excerpts": (Excerpt(T0, "ERROR", "wa-backend-00042-vez", text),),
         "problems": (text,),
@@ -201,25 +204,93 @@ def test_it_tells_charts_approvals_checklist_and_log() -> None:
     assert "@media print" in whole
 
 
-def test_an_approval_in_anothers_name_is_shown_as_forged() -> None:
-    opened, forged = ApprovalWrite(T0, "juan@example.com", ()), ApprovalWrite(T0, "mallory@example.com", (approval(),))
-    (signature,) = signatures_of(candidate(approvals=(approval(),)), [opened, forged])
-    assert signature.forged
-    assert "FORGED: written by mallory@example.com" in page(report(signatures=(signature,)))
+IMAGE = "sha256:" + "1" * 64
+RELEASED = Released(IMAGE, plan="p")
+
+
+def signed(*calls: tuple[str, bool], released: Released = RELEASED, **more: object) -> Signature:
+    """What a report says of carlos's approval after calls of (who, whether the annotation held it after), in order."""
+    known = {"digest": IMAGE, "plan": "p", "candidate": "2026-11-25-0900", "at": T0 + timedelta(minutes=1)}
+    yes = approval().model_copy(update=known | more)
+    writes = [
+        ApprovalWrite(T0 + timedelta(minutes=n), who, (yes,) if there else ()) for n, (who, there) in enumerate(calls)
+    ]
+    (signature,) = signatures_of(candidate(approvals=(yes,), plan="p"), writes, released)
+    return signature
+
+
+JUAN, CARLOS, MALLORY = "juan@example.com", "carlos@example.com", "mallory@example.com"
+
+
+def test_an_approval_in_anothers_name_is_shown_as_forged_and_does_not_count() -> None:
+    signature = signed((JUAN, False), (MALLORY, True))
+    assert signature.state is ApprovalState.FORGED
+    for whole in (page(report(signatures=(signature,))), paper(report(signatures=(signature,)))):
+        assert "FORGED: written by mallory@example.com; it does not count" in whole
+
+
+def test_an_approval_taken_out_and_put_back_by_another_is_forged_as_the_screen_says() -> None:
+    signature = signed((JUAN, False), (CARLOS, True), (MALLORY, False), (MALLORY, True))
+    assert signature.said == ("FORGED: written by mallory@example.com; it does not count", "bad")
+    assert "confirmed by the audit log" not in page(report(signatures=(signature,)))
 
 
 def test_who_only_carried_an_approval_along_is_not_said_to_have_forged_it() -> None:
-    carried = ApprovalWrite(T0, "juan@example.com", (approval(),))
-    (signature,) = signatures_of(candidate(approvals=(approval(),)), [carried])
-    assert not signature.forged
-    signed = [
-        ApprovalWrite(T0, "juan@example.com", ()),
-        ApprovalWrite(T0, approval().by.upper(), (approval(),)),
-        carried,
-    ]
-    (signature,) = signatures_of(candidate(approvals=(approval(),)), signed)
-    assert not signature.forged
-    assert signature.written_by.casefold() == approval().by
+    assert signed((JUAN, True)).said == ("no longer in the audit log", "soft")
+    assert signed((JUAN, False), (CARLOS.upper(), True), (JUAN, True)).said == ("confirmed by the audit log", "good")
+
+
+def test_an_approval_for_another_image_or_another_plan_is_void_and_the_report_says_why() -> None:
+    calls = (JUAN, False), (CARLOS, True)
+    for void in (signed(*calls, digest="sha256:" + "2" * 64), signed(*calls, plan="other")):
+        assert void.state is ApprovalState.VOID
+        whole = page(report(signatures=(void,)))
+        assert "counts for nothing: it was given for" in whole
+
+
+def test_an_approval_that_nobody_vouches_for_yet_does_not_count() -> None:
+    said, style = signed((JUAN, False)).said
+    assert said.startswith("not confirmed, does not count: ")
+    assert style == "bad"
+
+
+def test_an_approval_keeps_what_it_was_worth_when_its_release_was_stopped() -> None:
+    yes = approval().model_copy(update={"digest": IMAGE, "candidate": "2026-11-25-0900"})
+    over = candidate(approvals=(yes,), plan="p", closed="stopped", closed_at=T0)
+    writes = [ApprovalWrite(T0 - timedelta(hours=1), JUAN, ()), ApprovalWrite(T0, CARLOS, (yes,))]
+    (signature,) = signatures_of(over, writes, RELEASED)
+    assert signature.said == ("confirmed by the audit log", "good")
+
+
+def step(name: str, result: str = "passed", by: str = "maria@example.com", **more: object) -> StepRecord:
+    known = {"step": name, "result": result, "by": by, "at": T0, "key": f"{name}-{result}", "sentence": "ok"}
+    return StepRecord.model_validate(known | more)
+
+
+def stood(*records: StepRecord, writes: Sequence[tuple[str, Sequence[StepRecord]]]) -> dict[str, StepLine]:
+    """The checklist of a report where the annotation has `records`, after calls that wrote some of them."""
+    calls = [ApprovalWrite(T0 + timedelta(minutes=n), who, (), (), tuple(held)) for n, (who, held) in enumerate(writes)]
+    runbook = load_runbook(None, "despliegue").runbook
+    return {one.id: one for one in steps_of(runbook, candidate(steps=records), (), calls)}
+
+
+def test_a_step_passed_in_anothers_name_is_marked_in_the_report_and_does_not_count() -> None:
+    uat, tests = step("uat"), step("tests")
+    lines = stood(uat, tests, writes=((JUAN, ()), ("maria@example.com", (tests,)), (MALLORY, (tests, uat))))
+    assert lines["tests"].doubt == ""
+    assert "uat: passed in the name of maria@example.com does not count" in lines["uat"].doubt
+    shown = (lines["uat"], lines["tests"])
+    for whole in (page(report(steps=shown)), paper(report(steps=shown)).replace("\\", "")):
+        assert "FORGED: written by mallory@example.com" in whole
+
+
+def test_a_step_that_the_audit_log_does_not_vouch_for_is_marked() -> None:
+    assert "not confirmed" in stood(step("uat"), writes=((JUAN, ()),))["uat"].doubt
+
+
+def test_an_old_step_whose_writer_the_log_no_longer_names_is_not_called_forged() -> None:
+    uat = step("uat")
+    assert stood(uat, writes=((JUAN, (uat,)), (CARLOS, (uat,))))["uat"].doubt == "uat: no longer in the audit log"
 
 
 def test_it_is_in_the_language_of_the_words() -> None:

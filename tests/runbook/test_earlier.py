@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+import pytest
+
 from console.chronicle import Story
 from console.migrations.values import LedgerRow
 from console.release.service import Revision, Service
@@ -12,6 +14,7 @@ from console.release.split import TrafficSplit
 from console.release.state import Candidate, Line, Move, Release, RolledBack
 from console.runbook.earlier import earlier_revisions, served, spans_of
 from console.runbook.kinds.revisions import schema_doubts
+from console.runbook.shared import known_of, with_learned
 
 T0 = datetime(2026, 11, 20, 12, tzinfo=UTC)
 NOW = datetime(2026, 11, 28, 12, tzinfo=UTC)
@@ -105,6 +108,35 @@ def test_the_migration_of_its_own_release_is_no_doubt() -> None:
     found = earlier_revisions(service("c"), [revision("c", 3), revision("b", 1)], stories, NOW)
     assert found[0].name == "b"
     assert found[0].doubts == ()
+
+
+@pytest.mark.parametrize(("word", "doubts"), [("N", 0), ("Y", 1)])
+def test_a_pull_requests_word_on_its_migration_is_never_read_as_a_files_name(word: str, doubts: int) -> None:
+    last = release("c", "b", 3, *UP)
+    opened = Candidate(id=last.id, opened=last.started, opened_by="maria@example.com")
+    learned = with_learned(opened, {"migration": word})
+    assert learned.migrations == ()
+    assert known_of(learned)["migration"] == word
+    stories = [story(release("b", "a", 1, *UP)), Story(last, (), learned)]
+    (b, _a) = earlier_revisions(service("c"), [revision("c", 3), revision("b", 1), revision("a", 0)], stories, NOW)
+    assert len(b.doubts) == doubts
+    assert f"migration {word} since" not in b.sentence(NOW)
+    assert all("a pull request since says" in doubt for doubt in b.doubts)
+
+
+def test_a_file_that_is_known_is_named_and_the_pull_requests_word_adds_nothing() -> None:
+    last = release("c", "b", 3, *UP)
+    walked = Candidate(
+        id=last.id, opened=last.started, opened_by="maria@example.com", migrations=("0042_notes",), migration="Y"
+    )
+    (b,) = earlier_revisions(service("c"), [revision("c", 3), revision("b", 1)], [Story(last, (), walked)], NOW)
+    assert len(b.doubts) == 1
+    assert "0042_notes" in b.doubts[0]
+
+
+def test_a_release_written_down_by_an_older_console_names_its_files_alone() -> None:
+    written = Candidate(id="c", opened=NOW, opened_by="maria@example.com").model_dump()
+    assert Candidate.model_validate(written | {"migrations": ("Y", "0005_notes", "N")}).migrations == ("0005_notes",)
 
 
 def test_what_serves_is_newer_or_not_ready_is_left_out() -> None:

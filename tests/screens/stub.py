@@ -10,7 +10,8 @@ from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 
 from console.app import ConsoleApp
-from console.cloud.logs import AuditEntry
+from console.cloud.logs import AuditEntry, AuditWrites
+from console.cloud.target import CloudTarget
 from console.errors import CanarioError
 from console.notify import Undelivered
 from console.release import moves
@@ -292,6 +293,7 @@ class StubCloud:
         self.audits: list[AuditEntry] = []
         self.services: list[Service] | CanarioError = [service(10)]
         self.run = self.logs = self.server_clock = self.metrics = self
+        self.target = CloudTarget("demo", "us-central1")
         self.measured: dict[str, list[tuple[datetime, float]]] | CanarioError = {}
         """What Monitoring has of any metric, by revision, or how it fails."""
         self.asked_of_monitoring: list[tuple[datetime, datetime]] = []
@@ -302,6 +304,9 @@ class StubCloud:
 
     async def audit(self, name: str, *, since: datetime, limit: int) -> list[AuditEntry]:
         return self.audits
+
+    async def writes(self, name: str, *, since: datetime) -> AuditWrites:
+        return AuditWrites(tuple(self.audits))
 
     async def list_services(self) -> list[Service]:
         if isinstance(self.services, CanarioError):
@@ -387,7 +392,7 @@ class StubEngine:
             identity=ME,
             session_id=SESSION,
             environment=self.environment,
-            journal=SimpleNamespace(entries=lambda limit, scope: [], scope=""),
+            journal=SimpleNamespace(entries=lambda limit, scope="", kind=None: [], scope=""),
             cloud=StubCloud(self),
         )
 

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from stub import ME, NOON, release, rolled_back_release
 
-from console.chronicle import Story, Version, candidates_of, stopped_early, tell, versions_of
+from console.chronicle import Story, Version, documents_of, stopped_early, tell, versions_of, walks_of
 from console.cloud.logs import AuditEntry
 from console.journal import Entry
 from console.release.state import (
@@ -54,7 +54,7 @@ def test_moves_verdicts_and_drivers_are_told_in_order_and_once() -> None:
         }
     )
     audits = [audit(0, first), audit(2.1, failing), audit(3, taken, by="juan@acme.example"), audit(4, ended)]
-    (story,) = tell(versions_of(reversed(audits)), ended)
+    (story,) = tell(versions_of(documents_of(reversed(audits))), ended)
     assert [h.kind for h in story.happenings] == ["started", "shift", "verdict", "driver", "rollback"]
     assert "FAIL · 3.1 % errors" in story.happenings[2].text
     assert story.happenings[3].by == "juan@acme.example"
@@ -72,13 +72,13 @@ def test_in_one_second_the_move_is_told_before_its_verdict_and_that_before_the_r
             "ended_at": NOON + timedelta(seconds=0.95),
         }
     )
-    (story,) = tell(versions_of([audit(0, failing), audit(0, ended)]), ended)
+    (story,) = tell(versions_of(documents_of([audit(0, failing), audit(0, ended)])), ended)
     assert [h.kind for h in story.happenings] == ["started", "shift", "verdict", "rollback"]
 
 
 def test_a_refused_call_moved_nothing_and_is_not_told() -> None:
     good, refused = release(10, moves=(move(0, 10),)), release(50, moves=(move(0, 10), move(1, 50)))
-    (story,) = tell(versions_of([audit(0, good), audit(1, refused, refused="stale etag")]))
+    (story,) = tell(versions_of(documents_of([audit(0, good), audit(1, refused, refused="stale etag")])))
     assert [h.text for h in story.happenings if h.kind == "shift"] == ["canary to 10 %"]
 
 
@@ -108,7 +108,7 @@ def test_what_was_refused_here_is_told_from_the_journal() -> None:
 def test_annotations_that_cannot_be_read_and_calls_of_others_are_passed_over() -> None:
     strange = AuditEntry(NOON, ME, "DeleteRevision", "", {"name": "x"})
     broken = AuditEntry(NOON, ME, "UpdateService", "", {"service": {"annotations": {ANNOTATION: "{"}}})
-    assert tell(versions_of([strange, broken])) == ()
+    assert tell(versions_of(documents_of([strange, broken]))) == ()
 
 
 def test_a_candidate_stopped_before_any_traffic_moved_has_a_story_too() -> None:
@@ -121,13 +121,13 @@ def test_a_candidate_stopped_before_any_traffic_moved_has_a_story_too() -> None:
         return AuditEntry(NOON + minutes(at), ME, "google.cloud.run.v2.Services.UpdateService", "", request)
 
     audits = [wrote(5, stopped), wrote(0, opened)]
-    (story,) = stopped_early(candidates_of(audits), None, tell(versions_of(audits)))
+    (story,) = stopped_early(walks_of(documents_of(audits)), tell(versions_of(documents_of(audits))))
     assert [happening.text for happening in story.happenings] == [
         "checklist opened: 2026-11-25-0900",
         "uat: FAILED · UAT-07 failed",
         "checklist closed: stopped",
         "stopped before any traffic moved",
     ]
-    assert stopped_early(candidates_of(audits[1:]), None, ()) == (), "one that is walked is no story yet"
+    assert stopped_early(walks_of(documents_of(audits[1:])), ()) == (), "one that is walked is no story yet"
     moved = release(10, started=NOON + minutes(4))
-    assert stopped_early(candidates_of(audits), None, [Story(moved, (), stopped)]) == (), "it is its release's story"
+    assert stopped_early(walks_of(documents_of(audits)), [Story(moved, (), stopped)]) == (), "it is its release's story"

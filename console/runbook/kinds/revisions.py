@@ -12,7 +12,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, ClassVar, Literal
 
-from console.chronicle import LOOK_BACK, tell, versions_of
+from console.chronicle import LOOK_BACK, documents_of, tell, versions_of
 from console.errors import CanarioError, UsageError
 from console.release.guardrails import shares_text
 from console.release.state import read_document
@@ -34,6 +34,8 @@ SHOWN = 20
 HOUR = timedelta(hours=1)
 MONITORING_S = 10.0
 """Wall seconds that Monitoring may take; a rollback does not wait for history."""
+HISTORY_S = 10.0
+"""Wall seconds after which no more of the audit log is asked for: its newest part tells the newest revisions."""
 LEDGER_S = 5.0
 """Wall seconds that the database may take."""
 READ = 100
@@ -184,9 +186,13 @@ async def _listed(context: StepContext) -> Listed:
     document, _wrong = read_document(service.annotations)
     versions = []
     try:
-        versions = versions_of(await cloud.logs.audit(environment.service, since=now - LOOK_BACK, limit=1000))
+        found = await cloud.logs.writes(environment.service, since=now - LOOK_BACK, within_s=HISTORY_S)
+        versions = versions_of(await asyncio.to_thread(documents_of, found.entries))
+        problem = found.problem
     except CanarioError as error:
-        problem = _("When they served is not known whole: {problem}").format(problem=error.what)
+        problem = error.what
+    if problem:
+        problem = _("When they served is not known whole: {problem}").format(problem=problem)
     stories = tell(versions, document.release, (), document.candidate)
     counted, (rows, unread) = await asyncio.gather(
         _counted(cloud, environment.service, now), _ledger(context, environment)
@@ -194,7 +200,8 @@ async def _listed(context: StepContext) -> Listed:
     known = {row.file for row in rows or ()}
 
     def doubt(migration: str) -> str:
-        return "" if migration in known else doubtful(migration)
+        told = migration in known or (not migration and rows is not None)  # the ledger knows better than a word
+        return "" if told else doubtful(migration)
 
     def schema(made: datetime | None) -> tuple[str, ...]:
         return schema_doubts(made, rows) if rows is not None else ()

@@ -25,6 +25,8 @@ from console.runbook.final_checks import (
     hour_before,
     judged,
     mean,
+    observed_until,
+    seen_for,
 )
 from console.runbook.http_checks import Check as HttpCheck
 from console.runbook.http_checks import Wanted, perform
@@ -95,9 +97,9 @@ class Validation(StepKind):
             checks = judged(readings, limits, usual)
             self._tell(context, checks, now, since)
             late = now >= over + self._settings.patience
-            seen = verdict is None or verdict.observed >= self._settings.time or late
-            if now >= over and seen and (all(check.known for check in checks) or late):
-                readings = await self._read(context, snapshot, verdict, since, now)
+            seen = readings.observed >= self._settings.time
+            if now >= over and ((seen and all(check.known for check in checks)) or late):
+                readings = await self._read(context, snapshot, verdict, since, now, last=True)
                 return await self._ended(context, judged(readings, limits, usual), readings)
             await context.clock.sleep(LOOK_S)
 
@@ -122,7 +124,8 @@ class Validation(StepKind):
         )
 
     async def _ended(self, context: StepContext, checks: tuple[Check, ...], readings: Readings) -> Evidence:
-        problems = [check.problem for check in checks if not check.good]
+        looked = seen_for(readings, self._settings.time)
+        problems = [check.problem for check in (*checks, looked) if not check.good]
         figures = [check.figure for check in checks]
         excerpt: list[str] = []
         for name in self._settings.checks:
@@ -136,7 +139,7 @@ class Validation(StepKind):
             excerpt += asked.excerpt
             if not asked.judged.passed:
                 problems += asked.judged.problems or (asked.judged.sentence,)
-        figures += [(_("looked at"), duration(self._settings.time)), (_("source"), readings.source)]
+        figures += [looked.figure, (_("source"), readings.source)]
         sentence = ", ".join(f"{check.name} {check.value}" for check in checks)
         return context.evidence(
             Result.FAILED if problems else Result.PASSED,
@@ -166,8 +169,20 @@ class Validation(StepKind):
         verdict: Verdict | None,
         since: datetime,
         now: datetime,
+        *,
+        last: bool = False,
     ) -> Readings:
-        """What is known now of the time since 100 %; what cannot be read is missing."""
+        """What is known now of the time since 100 %; what cannot be read is missing.
+
+        Args:
+            context: of the run.
+            snapshot: the live picture.
+            verdict: of the bake at 100 %, where a console watches.
+            since: when the revision got all traffic.
+            now: server time.
+            last: whether there is no later reading: Monitoring's is taken where the logs were seen for less than is
+                asked, and it for longer.
+        """
         from console.cloud.metrics import Metric
 
         cloud, environment = await context.tools.cloud()
@@ -178,33 +193,41 @@ class Validation(StepKind):
             cpu = highest(used.get(canary, ()), since)
         except CanarioError:
             cpu = None
-        counted = verdict.canary if verdict is not None and verdict.canary.requests else None
-        if counted is not None:
+        logged: Readings | None = None
+        if verdict is not None and verdict.canary.requests:
+            counted = verdict.canary
             series = snapshot.canary_series.requests_per_s if snapshot is not None else ()
             rates = [rate for rate in series if rate is not None]
-            return Readings(
+            logged = Readings(
                 counted.error_rate,
                 counted.quantile_ms(0.95),
                 cpu,
                 sum(rates) / len(rates) if rates else None,
                 counted.requests,
+                verdict.observed,
                 _("request logs; CPU: Cloud Monitoring"),
             )
+            if logged.observed >= self._settings.time or not last:
+                return logged
         try:
             errors = await api.error_rates(name, start=start, end=now, period=MINUTE)
             p95 = await api.series(Metric.LATENCY_P95, name, start=start, end=now, period=MINUTE)
             rate = await api.series(Metric.REQUEST_COUNT, name, start=start, end=now, period=MINUTE)
         except CanarioError as error:
-            return Readings(cpu=cpu, source=error.what)
+            return logged or Readings(cpu=cpu, source=error.what)
         own = rate.get(canary, [])
         per_s = mean(own, since, now)
         seconds = MINUTE.total_seconds() * len([at for at, _value in own if at > since])
+        observed = observed_until(own, start)
+        if logged is not None and logged.observed >= observed:
+            return logged
         return Readings(
             mean(errors.get(canary, ()), since, now),
             highest(p95.get(canary, ()), since),
             cpu,
             per_s,
             round((per_s or 0.0) * seconds),
+            observed,
             _("Cloud Monitoring"),
         )
 
