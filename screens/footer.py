@@ -63,9 +63,8 @@ def action_entries(view: View, screen: str = "") -> tuple[ActionEntry, ...]:
     entries.append(ActionEntry("more", change, "±5", view.snapshot.canary is not None))
     release = view.snapshot.release
     for spec in ACTIONS:
-        beside = screen in RUNBOOKS and spec.id in RUNBOOKS  # from one runbook to the other
         named = spec.id == screen or any(spec.id == entry.action for entry in own)
-        if (spec.footer or beside) and _in_footer(spec, view) and not named:
+        if spec.footer and _in_footer(spec, view) and not named:
             label = spec.words()[0]
             enabled = True
             if spec.id == "auto_rollback":
@@ -79,7 +78,7 @@ def action_entries(view: View, screen: str = "") -> tuple[ActionEntry, ...]:
 
 
 def _of_runbook(view: View, screen: str) -> tuple[ActionEntry, ...]:
-    """The keys of the checklist, and the contacts'; faint where nothing runs, waits, or may be left out."""
+    """The keys of the checklist, the contacts' and the other runbook's; faint where they would do nothing now."""
     checklist = view.checklist if screen == "checklist" else view.rollback_checklist
     steps = checklist.steps if checklist is not None else ()
     enabled = {
@@ -90,7 +89,7 @@ def _of_runbook(view: View, screen: str) -> tuple[ActionEntry, ...]:
     ids = [spec.id for spec in ACTIONS if spec.place is Place.CHECKLIST]
     return tuple(
         ActionEntry(id, first_key(id, view.keymap), action(id).words()[0], enabled.get(id, True))
-        for id in (*ids, "contacts")
+        for id in (*ids, "contacts", *(book for book in RUNBOOKS if book != screen))
     )
 
 

@@ -13,9 +13,10 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from console.commands.output import say, say_json, warn
-from console.commands.runbook import evidence_lines, loaded, step_document
-from console.commands.runbook_before import Before, case_to_answer, no_of
+from console.commands.output import warn
+from console.commands.runbook import loaded
+from console.commands.runbook_before import Before, case_to_answer
+from console.commands.runbook_told import Told, standing
 from console.commands.runbook_typed import Person, again, options, people, skips
 from console.commands.running import Place
 from console.errors import BlockedError, CanarioError, ExitCode, JournalError, QuotaError, UnavailableError, UsageError
@@ -24,7 +25,7 @@ from console.runbook.kinds.base import Answer, Ask
 from console.runbook.progress import Checklist, State, StepView, role_name, state_word
 from console.runbook.walk import Walk
 from console.runbook.weighing import families
-from console.words import _, language
+from console.words import _
 
 if TYPE_CHECKING:
     from console.session import Session
@@ -151,7 +152,7 @@ class Headless:
         as_json: bool = False,
     ) -> None:
         self._walk, self._place, self._persons, self._reasons = walk, place, persons, reasons
-        self._until, self._note, self._as_json = until, note, as_json
+        self._until, self._note, self._told = until, note, Told(walk, as_json=as_json)
         self._options, self._kin = options, families(walk.runbook)
         self._before = Before(walk.latest, yes_again or {}, frozenset(reasons))
         self._said: dict[str, tuple[str, str]] = {}
@@ -174,7 +175,7 @@ class Headless:
                     own=f"{self._walk.runbook.id}, {self._walk.runbook.digest()}",
                 ),
             )
-            self._say_end(ended)
+            self._told.end(ended.code, ended.sentence)
             return ended.code
         if finished := await self._untold():
             over = _(
@@ -183,7 +184,7 @@ class Headless:
             ).format(candidate=finished)
             await self._ending(_EndedError(ExitCode.DONE, over))
             return ExitCode.DONE
-        self._head()
+        self._told.begin()
         try:
             while True:
                 await self._once()
@@ -261,7 +262,7 @@ class Headless:
             case Ask.ITEMS:
                 await self._items(view)
             case _ if view.traits.background:
-                self._announce(view)
+                self._told.begun(view)
                 self._beside.add(step.id)
                 self._walk.start(step.id)
             case _:
@@ -275,7 +276,7 @@ class Headless:
 
     async def _tried(self, view: StepView, answer: Answer, *, by: str = "") -> Evidence:
         """Run a step; where it cannot be tried just now, again for a while."""
-        self._announce(view)
+        self._told.begun(view)
         give_up = self._clock() + AGAIN_S
         while True:
             try:
@@ -304,7 +305,7 @@ class Headless:
     async def _sign(self, view: StepView) -> None:
         """Give an approval from a session of the person whose it is."""
         who, own = self._someone(view), self._walk.session.identity
-        self._announce(view)
+        self._told.begun(view)
         try:
             if who == own:
                 await self._walk.run(view.step.id, Answer(word="yes", role=view.step.signers[0]))
@@ -390,12 +391,12 @@ class Headless:
         if failed:
             view = failed[0]
             told = _("{step} failed: {why}").format(step=view.step.id, why=view.reason)
-            raise _EndedError(ExitCode.FAILED, _standing(told, view))
+            raise _EndedError(ExitCode.FAILED, standing(told, view))
         if (held := next((v for v in checklist.steps if self._before.held(v, checklist)), None)) is not None:
             assert held.evidence is not None
-            self._tell(held)
+            self._told.step(held)
             told = f"{held.step.id}: {held.evidence.sentence}"
-            raise _EndedError(ExitCode.BLOCKED, _standing(told, held))
+            raise _EndedError(ExitCode.BLOCKED, standing(told, held))
         if not self._walk.drives:
             raise _EndedError(
                 ExitCode.CONFLICT, _("{who} drives this release now.").format(who=checklist.me.driver or _("somebody"))
@@ -437,7 +438,7 @@ class Headless:
                 await self._walk.finish("done" if checklist.done else "stopped")
         except CanarioError as error:
             warn(str(error))
-        self._say_end(ended)
+        self._told.end(ended.code, ended.sentence)
         try:
             await self._walk.store.told(self._walk.runbook.id)
         except CanarioError as error:
@@ -447,31 +448,6 @@ class Headless:
 
     def _clock(self) -> float:
         return self._walk.session.clock.monotonic()
-
-    def _head(self) -> None:
-        checklist, subject = self._walk.latest, self._walk.subject
-        if self._as_json:
-            say_json({"event": "begin", "runbook": checklist.runbook.id, "candidate": subject.candidate}, indent=None)
-            return
-        say(
-            _("{title} · {steps} steps · candidate {candidate} · as {who}").format(
-                title=checklist.runbook.title.in_language(language()),
-                steps=len(checklist.steps),
-                candidate=subject.candidate or _("new"),
-                who=self._walk.session.identity,
-            )
-        )
-
-    def _say_end(self, ended: _EndedError) -> None:
-        if self._as_json:
-            say_json({"event": "end", "exit_code": int(ended.code), "sentence": ended.sentence}, indent=None)
-        else:
-            say()
-            say(ended.sentence)
-
-    def _announce(self, view: StepView) -> None:
-        if not self._as_json:
-            say(f"{self._walk.now():%H:%M:%S}  > {view.step.id}")
 
     def _say_news(self, checklist: Checklist) -> None:
         """Print each step once it is done or has failed, with its evidence."""
@@ -485,25 +461,8 @@ class Headless:
             if view.state is State.PASSED and not _kept(view):
                 continue  # seen, and its evidence is being written down
             self._said[view.step.id] = mark
-            self._tell(view)
-
-    def _tell(self, view: StepView) -> None:
-        if self._as_json:
-            say_json({"event": "step", **step_document(view)}, indent=None)
-            return
-        say(f"{self._walk.now():%H:%M:%S}  {state_word(view.state):<9} {view.step.id:<18} {view.reason}")
-        for line in evidence_lines(view.evidence) if view.evidence is not None else ():
-            say(line)
+            self._told.step(view)
 
 
 def _kept(view: StepView) -> bool:
     return view.evidence is not None and view.evidence.result is Result.PASSED
-
-
-def _standing(told: str, view: StepView) -> str:
-    """`told`, and what an operator does about a person's no where it is one."""
-    who = no_of(view)
-    if not who:
-        return told
-    what = _("{who}'s no is not answered over: answer it in the console (k), or with --yes-again {step}=WHY.")
-    return f"{told.rstrip('.')}. {what.format(who=who, step=view.step.id)}"

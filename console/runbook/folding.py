@@ -158,8 +158,8 @@ def _is_of(revision: Revision, opened: datetime, image: str, snapshot: Snapshot)
     if revision.created is not None and revision.created >= opened:
         return True
     release, service = snapshot.release, snapshot.service
-    if release is not None and release.canary == revision.name and release.ended is not None:
-        return False
-    if service is not None and service.effective_shares().get(revision.name) == 100:
-        return False
+    if release is not None and release.canary == revision.name:
+        everyones = service is not None and service.effective_shares().get(revision.name) == 100
+        if release.ended is not None or everyones:
+            return False
     return bool(image) and told_apart(revision.identity) and image_identity(image) == revision.identity

@@ -62,17 +62,18 @@ def test_a_digest_that_could_not_be_read_holds_nothing_up_that_was_bound_to_the_
 
 def test_the_same_image_that_already_serves_everyone_is_not_what_another_release_of_it_made() -> None:
     served = replace(NEW, created=OPENED - timedelta(hours=1), digest=DIGEST)
-    assert subject(OLD, served, canary=100).canary == ""
-    assert subject(OLD, served, canary=10).canary == "app-2"
+    assert subject(OLD, served, canary=100, release=earlier()).canary == ""
+    assert subject(OLD, served, canary=10, release=earlier()).canary == "app-2"
+    assert subject(OLD, served, canary=100).canary == "app-2", "somebody else moved it: nobody knows of another release"
 
 
 def test_nor_is_one_that_an_earlier_release_took_back() -> None:
     taken_back = replace(NEW, created=OPENED - timedelta(hours=1), digest=DIGEST)
-    release = replace_release(ended="rolled back")
+    release = earlier(ended="rolled back")
     assert subject(OLD, taken_back, release=release).canary == ""
 
 
-def replace_release(**more: object) -> object:
-    return release_at(0).model_copy(
+def earlier(**more: object) -> object:
+    return release_at(10).model_copy(
         update={"canary": "app-2", "stable": "app-1", "started": OPENED - timedelta(minutes=50)} | more
     )
