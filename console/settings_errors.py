@@ -16,6 +16,7 @@ from console.settings_sources import KeyPath, Layer, where
 from console.settings_types import Problem
 from console.text import clean
 from console.words import _, ngettext
+from console.wrong_values import half_sentence
 
 
 def describe(
@@ -101,8 +102,8 @@ def _words_of(detail: ErrorDetails, model: type[BaseModel]) -> tuple[str, str]:
         if isinstance(detail["input"], Mapping | BaseModel):
             return f"{key}: {inner.what}." if key else f"{inner.what}.", inner.remedy
         return f"{key} {inner.what} {got}.", inner.remedy or _like(path, model)
-    message = detail["msg"][:1].lower() + detail["msg"][1:]
-    return f"{key}: {clean(message, 200)} {got}.", _like(path, model)
+    message = half_sentence(detail)
+    return f"{key} {message} {got}." if key else f"{message} {got}.", _like(path, model)
 
 
 def _like(path: KeyPath, model: type[BaseModel]) -> str:
