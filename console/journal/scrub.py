@@ -24,6 +24,9 @@ HIDDEN = "[hidden]"
 SEARCHED = 100_000
 """Characters of a text that are searched for secrets; the rest is cut before it is kept."""
 
+KEY_LINES = 200
+"""Lines of the longest private key; a beginning without an end hides no more."""
+
 _SECRET_NAMES = re.compile(
     r"(?i)(token|secret|passw|passphrase|authorization|api[_-]?key|private[_-]?key|access[_-]?key|credential"
     r"|webhook_?url|cookie)"
@@ -83,6 +86,19 @@ def scrub_text(text: str, limit: int = 2_000) -> str:
     """`text` on one safe line, all that is or looks secret hidden, at most `limit` characters and what was cut."""
     # cleaned first: an escape sequence in the middle of a token would hide it from the search and then fall out
     return clean(_hidden(clean(text, max(limit, SEARCHED))), limit)
+
+
+def key_after(line: str, left: int) -> int:
+    """Lines of a private key that may still come after `line`, where each line comes alone; 0 outside of a key.
+
+    Args:
+        line: as it came.
+        left: what the line before left; `line` is the key's where it is over 0.
+    """
+    begun, ended = line.rfind("-----BEGIN"), line.rfind("-----END")
+    if begun > ended and "PRIVATE KEY" in line[begun : begun + 60]:
+        return KEY_LINES
+    return 0 if ended >= 0 else max(0, left - 1)
 
 
 def scrub(payload: Mapping[str, object]) -> dict[str, Plain]:

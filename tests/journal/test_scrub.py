@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import logging
 import string
+import sys
 import time
 from urllib.parse import quote
 
@@ -12,7 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from console import secrets
-from console.journal.scrub import HIDDEN, scrub, scrub_text
+from console.crash import Safe
+from console.journal.scrub import HIDDEN, KEY_LINES, key_after, scrub, scrub_text
 from console.secrets import find_secret
 
 SECRET = "Zx81hunter22222"
@@ -174,3 +177,40 @@ def test_a_line_of_a_megabyte_is_no_burden(piece: str) -> None:
     told = scrub_text(line)
     assert time.process_time() - began < 5  # a quadratic pattern takes minutes
     assert len(told) < 3_000
+
+
+def test_a_private_key_that_a_program_prints_line_by_line_is_hidden_to_its_end() -> None:
+    printed = [
+        "before",
+        "-----BEGIN EC PRIVATE KEY-----",
+        "MHcCAQEE",
+        "short=",
+        "-----END EC PRIVATE KEY-----",
+        "after",
+    ]
+    left, within = 0, []
+    for line in printed:
+        within.append(left > 0)
+        left = key_after(line, left)
+    assert within == [False, False, True, True, True]
+    assert not left
+
+
+def test_a_private_key_without_an_end_does_not_hide_a_whole_run() -> None:
+    left = key_after("-----BEGIN PRIVATE KEY-----", 0)
+    for _line in range(KEY_LINES):
+        assert left
+        left = key_after("x", left)
+    assert not left
+
+
+def test_a_secret_in_a_traceback_does_not_reach_canarios_own_log(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CANARIO_APP_SECRET", "s3same-open")
+    try:
+        raise ValueError("signed with s3same-open, password='hunter22222'")
+    except ValueError:
+        record = logging.LogRecord("canario", logging.ERROR, "", 1, "it failed: token=abcdef12", (), sys.exc_info())
+    told = Safe("%(levelname)s %(message)s").format(record)
+    assert not [secret for secret in ("s3same", "hunter2", "abcdef12") if secret in told]
+    assert "ValueError" in told
+    assert len(told.splitlines()) > 3
