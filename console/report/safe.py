@@ -31,6 +31,7 @@ _EXEMPT = re.compile(
     rf"""(?xa)
     (?<![\w+.-]) {_DAY.format("-")} (?:[T ]{_CLOCK.format(":")}(?:\.\d{{1,9}})?(?:Z|[+-]\d\d:?\d\d)?)? (?![\d:]|[.-]\d)
   | (?<![\w+.-]) {_DAY.format("-")}-(?:[01]\d|2[0-3])[0-5]\d-\d{{5}}-[a-z]{{3}} (?![\w-])     # a release of canario's
+  | (?<![\w+.-]) {_DAY.format("-")}-{_CLOCK.format("")} (?:-\d{{1,3}})? (?![\w-])                # a candidate of it
   | (?<![\w+.-]) {_DAY.format("-")}T (?=\d\d:\d\d)
   | (?<![\w+.-]) {_DAY.format("/")} (?![\d/-])
   | (?<![\w+.-]) {_DAY.format("")} T{_CLOCK.format("")}Z? (?!\w)

@@ -106,6 +106,7 @@ def test_what_the_audit_found_whole_is_masked(text: str, told: str) -> None:
         "0 2026-11-25 10:00:00 12 requests",
         "2026-11-25T10:00:00.123456Z",
         "2026-11-25-1103-00142-gex",
+        "checklist opened: 2026-11-25-100745",
         "wa-backend-00142-gex 10 % → 50 %",
         "projects/wa-prod/traces/105445aa7843bc8bf206b12000100000",
         "sha256:" + "0123456789abcdef" * 4,
