@@ -15,6 +15,19 @@ from console.words import _
 log = logging.getLogger("canario")
 """Canario's own log; the screen owns the terminal, so it goes to a file."""
 
+LONGEST_LINE = 4_000
+"""Characters of one line of it."""
+
+
+class Safe(logging.Formatter):
+    """Writes canario's own log, tracebacks too, without secrets and without anybody's terminal sequences."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The record's lines, each safe."""
+        from console.journal.scrub import scrub_text
+
+        return "\n".join(scrub_text(line, LONGEST_LINE) for line in super().format(record).splitlines())
+
 
 def log_path() -> Path:
     """The file that bugs are written to."""
@@ -32,7 +45,7 @@ def log_to_file() -> None:
         path = log_path()
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         handler: logging.Handler = RotatingFileHandler(path, maxBytes=1_000_000, backupCount=1, delay=True)
-        handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+        handler.setFormatter(Safe("%(asctime)s %(levelname)s %(message)s"))
     except OSError:
         handler = logging.NullHandler()
     log.handlers = [handler]

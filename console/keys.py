@@ -58,6 +58,10 @@ _SHOWN = {
     "enter": "Enter",
     "pageup": "PgUp",
     "pagedown": "PgDn",
+    "left": "←",
+    "right": "→",
+    "up": "↑",
+    "down": "↓",
 }
 
 

@@ -6,9 +6,10 @@ text (`keyrings.alt`) or lose them (`null`) are refused: keyring itself would pi
 
 from __future__ import annotations
 
+import functools
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -29,6 +30,9 @@ SECRETS: Mapping[str, str] = {
     "database-password": "CANARIO_DATABASE_PASSWORD",
 }
 """Each secret's name in the keyring, and the variable that stands in for it."""
+
+_FOUND: set[str] = set()
+"""Values that this process has been given."""
 
 _NAME = re.compile(r"token|secret|passw|webhook|credential|api_?key|private_?key", re.IGNORECASE)
 _VALUE = re.compile(r"hooks\.slack\.com/|\bgh[pousr]_\w{10,}|\bgithub_pat_\w{10,}|\bxox[abposr]-|-----BEGIN ")
@@ -71,9 +75,37 @@ def database_password(environment: str, environ: Mapping[str, str] | None = None
     return own if own.value else find_secret("database-password", environ)
 
 
+def known_values() -> frozenset[str]:
+    """Every secret of canario's that this process knows: from its variables, and all that were found so far.
+
+    For hiding them wherever they turn up (`console.journal.scrub`). The keyring is not asked: that may open a dialog.
+    """
+    return _known(tuple(os.environ.get(variable, "") for variable in SECRETS.values()), frozenset(_FOUND))
+
+
+def ask_for_all(environments: Iterable[str] = ()) -> None:
+    """Look every secret up, so that `known_values` has them all. Asks the keyring, which may block.
+
+    Args:
+        environments: names of those whose databases have passwords of their own.
+    """
+    for name in SECRETS:
+        find_secret(name)
+    for environment in environments:
+        database_password(environment)
+
+
+@functools.lru_cache(maxsize=8)
+def _known(values: tuple[str, ...], found: frozenset[str]) -> frozenset[str]:
+    own = f"{SECRETS['database-password']}_"
+    theirs = (value for variable, value in os.environ.items() if variable.startswith(own))
+    return frozenset(value.strip() for value in (*values, *theirs, *found) if value.strip())
+
+
 def _find(name: str, variable: str, environ: Mapping[str, str] | None) -> Secret:
     value = (os.environ if environ is None else environ).get(variable, "").strip()
     if value:
+        _FOUND.add(value)
         return Secret(name, value, variable)
     backends, problem = usable_backends()
     for backend in backends:
@@ -85,6 +117,7 @@ def _find(name: str, variable: str, environ: Mapping[str, str] | None) -> Secret
             )
             continue
         if found:
+            _FOUND.add(found.strip())
             return Secret(name, found, backend.name)
     if problem:
         problem = f"{problem} " + _("Set {variable} instead.").format(variable=variable)

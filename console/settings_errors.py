@@ -17,6 +17,7 @@ from console.settings_sources import KeyPath, Layer, where
 from console.settings_types import Problem
 from console.text import clean
 from console.words import _, ngettext
+from console.wrong_values import half_sentence
 
 MOST_TOLD = 20
 """Mistakes that are told besides the first."""
@@ -144,11 +145,8 @@ def _words_of(detail: ErrorDetails, model: type[BaseModel]) -> tuple[str, str]:
         if isinstance(detail["input"], Mapping | BaseModel):
             return f"{key}: {inner.what}." if key else f"{inner.what}.", inner.remedy
         return f"{key} {inner.what} {got}.", inner.remedy or _like(path, model)
-    if kind in _NO_TABLE:
-        meant = _as_meant(detail, path, model) or _like(path, model)
-        return _("{key} is no table {got}.").format(key=key, got=got), meant
-    message = detail["msg"][:1].lower() + detail["msg"][1:]
-    return f"{key}: {clean(message, 200)} {got}.", _as_meant(detail, path, model) or _like(path, model)
+    message, meant = half_sentence(detail), _as_meant(detail, path, model) or _like(path, model)
+    return f"{key} {message} {got}." if key else f"{message} {got}.", meant
 
 
 def _as_meant(detail: ErrorDetails, path: KeyPath, model: type[BaseModel]) -> str:

@@ -20,7 +20,7 @@ from console.registry import ACTIONS, Place
 from console.release.images import short_image
 from console.release.moves import largest
 from console.runbook.kinds.base import Ask, Known
-from console.runbook.progress import Checklist, State, StepView
+from console.runbook.progress import Checklist, State, StepView, closed_word
 from console.words import _, language, ngettext
 from screens import checklist_present as made
 from screens import figures, footer, present
@@ -302,7 +302,7 @@ def release_line(checklist: Checklist) -> Content:
     elif me.drives and me.driver:
         seat = Content.styled(_("you drive"), "bold $text-success")
     if checklist.closed:
-        parts.insert(0, _("closed: {how}").format(how=checklist.closed))
+        parts.insert(0, _("closed: {how}").format(how=closed_word(checklist.closed)))
     line = Content(" " + " · ".join(parts))
     if seat.plain:
         line = Content.assemble(" ", seat, Content(" · " + " · ".join(parts)))
@@ -322,7 +322,7 @@ def rollback_line(view: View, checklist: Checklist) -> Content:
             else []
         ),
         _("{done} of {all} steps").format(done=done, all=len(checklist.steps)),
-        *([_("closed: {how}").format(how=checklist.closed)] if checklist.closed else []),
+        *([_("closed: {how}").format(how=closed_word(checklist.closed))] if checklist.closed else []),
         _("{key}: the release").format(key=footer.first_key("checklist", view.keymap)),
     ]
     line = Content.assemble(" ", (_("MANUAL ROLLBACK"), "bold $text-warning"), Content(" · " + " · ".join(parts)))

@@ -187,16 +187,15 @@ class SpanLine(Drawn):
     def _second(self, data: ChartData | None, width: int) -> Content:
         canary = data.canary.revision if data is not None else ""
         stable = data.stable.revision if data is not None else ""
+        of_canary, of_stable = SAMPLES["canary"] + " " + _("canary"), SAMPLES["stable"] + " " + _("stable")
         legend = Content.assemble(
-            (f"{SAMPLES['canary']} {_('canary')} {clean(canary, 60)}", ".canary"),
+            (f"{of_canary} {clean(canary, 60)}", ".canary"),
             "   ",
-            (f"{SAMPLES['stable']} {_('stable')} {clean(stable, 60)}", ".stable"),
+            (f"{of_stable} {clean(stable, 60)}", ".stable"),
             "   ",
             (_("┈ limit   ┊ traffic moved"), ".faint"),
         )
-        short = Content.assemble(
-            (f"{SAMPLES['canary']} {_('canary')}", ".canary"), "  ", (f"{SAMPLES['stable']} {_('stable')}", ".stable")
-        )
+        short = Content.assemble((of_canary, ".canary"), "  ", (of_stable, ".stable"))
         moves = data.marks[-3:] if data is not None else ()
         told = [f"{m.time:%H:%M} {mark_word(m)}" + (f" {clean(m.by, 40)}" if m.by else "") for m in moves]
         bare = [f"{m.time:%H:%M} {mark_word(m)}" for m in moves]

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from console.release.images import Match
 from console.runbook.kinds.base import Ask
-from console.runbook.progress import Checklist, State, StepView
+from console.runbook.progress import Checklist, State, StepView, closed_word
 from console.words import _, language
 from screens import checklist_present as made
 
@@ -70,7 +70,7 @@ def seat(opened: Checklist, now: Checklist | None) -> str:
     if now is None or (now.me.driver == opened.me.driver and not now.me.drives and not now.closed):
         return ""
     if now.closed:
-        return _("The release is closed: {how}.").format(how=now.closed)
+        return _("The release is closed: {how}.").format(how=closed_word(now.closed))
     if now.me.drives:
         return _("You drive this release already.")
     return _("{who} drives this release now.").format(who=now.me.driver or _("nobody"))

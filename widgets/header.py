@@ -274,7 +274,7 @@ def _way_out(state: HeaderState) -> Piece:
     warm = state.rollback_warm
     told = Content.styled(_("✔ rollback ready") + tail, ".good")
     whole = told if warm is None else Content.assemble(told, (", " + _("{n} warm").format(n=warm), ".faint"))
-    return [whole, told, Content.styled(f"✔{tail or _(' ready')}", ".good")]
+    return [whole, told, Content.styled("✔" + (tail or _(" ready")), ".good")]
 
 
 def _alerts(state: HeaderState) -> list[str]:

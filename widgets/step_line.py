@@ -91,7 +91,7 @@ def _plans(state: StepState) -> list[Content]:
             if point == state.at:
                 parts.append((f"● {point}{sign}", ".alarm" if state.ended == "rolled back" else ".canary"))
             elif point == state.moving_to:
-                parts.append((f"◐ {point}{sign} {_('moving')}" if sign else f"◐ {point}", ".warn"))
+                parts.append((f"◐ {point}{sign} " + _("moving") if sign else f"◐ {point}", ".warn"))
             else:
                 parts.append((f"✔ {point}{sign}" if point < state.at else f"○ {point}{sign}", ".faint"))
         return Content.assemble(*parts)

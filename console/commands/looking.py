@@ -193,7 +193,7 @@ async def services(place: Place, *, as_json: bool) -> int:
         [
             (
                 service.name,
-                shares_text(service.desired_shares()) + (f" ({_('moving')})" if service.reconciling else ""),
+                shares_text(service.desired_shares()) + (" (" + _("moving") + ")" if service.reconciling else ""),
                 _release_words(read_release(service.annotations)[0]) or "-",
                 _time(service.updated),
                 service.last_modifier or "-",

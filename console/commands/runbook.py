@@ -75,6 +75,7 @@ def check(file: Path) -> int:
 
 async def show(place: Place, file: Path | None, *, rollback: bool, as_json: bool) -> int:
     """Print the checklist as it stands now."""
+    from console.runbook.progress import closed_word
     from console.runbook.walk import Walk
 
     book = loaded(place.settings, file, rollback=rollback, environment=place.environment.name)
@@ -95,7 +96,7 @@ async def show(place: Place, file: Path | None, *, rollback: bool, as_json: bool
         )
     )
     if checklist.closed:
-        say(_("closed: {how}").format(how=checklist.closed))
+        say(_("closed: {how}").format(how=closed_word(checklist.closed)))
     for problem in checklist.problems:
         say(f"  ! {problem}")
     for phase in checklist.phases:
@@ -124,8 +125,11 @@ def step_lines(view: StepView) -> Iterator[str]:
 
 def evidence_lines(evidence: Evidence, indent: str = "            ") -> Iterator[str]:
     """What is known of a run, as lines."""
+    from console.chronicle import result_word
+
     word = _("checked by a machine") if evidence.machine else _("a person's word")
-    yield f"{indent}{evidence.at:%Y-%m-%d %H:%M:%S} UTC  {evidence.result.value}  {evidence.by}  ({word})"
+    result = result_word(evidence.result.value)
+    yield f"{indent}{evidence.at:%Y-%m-%d %H:%M:%S} UTC  {result}  {evidence.by}  ({word})"
     for name, value in evidence.figures:
         yield f"{indent}  {name}: {value}"
     for item in evidence.items:

@@ -22,7 +22,7 @@ from console.commands.running import Place
 from console.errors import BlockedError, CanarioError, ExitCode, JournalError, QuotaError, UnavailableError, UsageError
 from console.runbook.evidence import Evidence, Result
 from console.runbook.kinds.base import Answer, Ask
-from console.runbook.progress import Checklist, State, StepView, role_name, state_word
+from console.runbook.progress import Checklist, State, StepView, closed_word, role_name, state_word
 from console.runbook.walk import Walk
 from console.runbook.weighing import families
 from console.words import _
@@ -385,7 +385,8 @@ class Headless:
             raise _EndedError(ExitCode.DONE, _("Walked until {step}.").format(step=self._until))
         if checklist.closed:
             raise _EndedError(
-                ExitCode.FAILED, _("The release candidate was closed ({how}).").format(how=checklist.closed)
+                ExitCode.FAILED,
+                _("The release candidate was closed ({how}).").format(how=closed_word(checklist.closed)),
             )
         failed = [view for view in checklist.failed if self._before.ends(view, checklist)]
         if failed:

@@ -23,13 +23,14 @@ def staging_passed(*, branch: str, commit: str, changes: str, approved: bool = F
         changes: brief summary, e.g. the pull request.
         approved: whether both approvals are there.
     """
+    ready = "APPROVED" if approved else _("HOLD until code and tech lead have approved")
     return Message(
         "✅ STAGING VALIDATION PASSED",
         (
             f"Branch: {branch or NOT_KNOWN}",
             f"Commit: {commit[:12] or NOT_KNOWN}",
             f"Changes: {changes or NOT_KNOWN}",
-            f"Ready for PROD? {'APPROVED' if approved else _('HOLD until code and tech lead have approved')}",
+            f"Ready for PROD? {ready}",
         ),
     )
 
@@ -104,8 +105,9 @@ def rolled_back_later(
         since: how it has done since, a sentence.
         postmortem: where the post-mortem is begun.
     """
+    why = reason or _("a reason that was not given")
     return Message(
-        f"❌ Deployment rolled back due to {reason or _('a reason that was not given')}",
+        f"❌ Deployment rolled back due to {why}",
         (
             f"Service: {service}",
             f"Environment: {environment}",

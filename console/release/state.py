@@ -21,6 +21,7 @@ from pydantic_core import from_json
 from console.release.plan import RolloutPlan
 from console.release.split import TrafficSplit, TrafficTarget
 from console.text import clean
+from console.wrong_values import half_sentence
 
 ANNOTATION = "canario.dev/release"
 """Annotation key. Not in a namespace reserved by Cloud Run (run.googleapis.com, cloud.googleapis.com,
@@ -499,7 +500,8 @@ def _part(kind: type[_P], value: object) -> tuple[_P | None, str]:
         return kind.model_validate(value), ""
     except ValidationError as error:
         first = error.errors()[0]
-        return None, f"{'.'.join(map(str, first['loc']))}: {first['msg']}" if first["loc"] else str(first["msg"])
+        place = ".".join(map(str, first["loc"]))
+        return None, f"{place}: {half_sentence(first)}" if place else half_sentence(first)
 
 
 def _plain(part: BaseModel) -> dict[str, Any]:

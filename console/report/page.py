@@ -29,6 +29,7 @@ def page(report: Report) -> str:
     """The whole page."""
     release = report.story.release
     title = _("Release of {revision}").format(revision=release.canary)
+    made = _("Made by canario at {at}; times are UTC.").format(at=_time(report.made))
     parts = [
         _head(report, title),
         _summary(report),
@@ -39,7 +40,7 @@ def page(report: Report) -> str:
         _section(_("Statements of migrations, approved by a second person"), _statements(report.statements)),
         _section(_("The checklist as it stood"), _checklist(report.steps)),
         _section(_("From the log"), _excerpts(report)),
-        f"<footer>{h(_('Made by canario at {at}; times are UTC.').format(at=_time(report.made)))}</footer>",
+        f"<footer>{h(made)}</footer>",
     ]
     return (
         f'<!doctype html>\n<html lang="{h(language()[:2] or "en")}">\n<head>\n<meta charset="utf-8">\n'
@@ -74,7 +75,8 @@ def facts_of(report: Report) -> tuple[tuple[str, str], ...]:
         facts.append((_("Ended"), f"{_time(release.ended_at)} · {took}"))
     back = [move for move in release.moves if move.kind == "rollback"]
     if back:
-        facts.append((_("Rolled back"), f"{_time(back[-1].at)} · {back[-1].by} · {back[-1].reason or _('no reason')}"))
+        reason = back[-1].reason or _("no reason")
+        facts.append((_("Rolled back"), f"{_time(back[-1].at)} · {back[-1].by} · {reason}"))
     if release.verdict is not None:
         facts.append((_("Verdict"), f"{release.verdict.word}: {release.verdict.sentence}"))
     if candidate is not None:
@@ -115,7 +117,7 @@ def _timeline(report: Report) -> str:
 def _charts(report: Report) -> str:
     drawn = charts_of(report.charts, report.limits.get("error_rate"), report.limits.get("p95_ms"))
     if not drawn:
-        return f'<p class="soft">{h(_("There is no data of these hours."))}</p>'
+        return _soft(_("There is no data of these hours."))
     source = _("From {source}, a point each {period}.").format(
         source=report.charts.source, period=duration(report.charts.period)
     )
@@ -159,7 +161,8 @@ def _checklist(steps: Sequence[StepLine]) -> str:
 def _step(step: StepLine) -> str:
     evidence = step.evidence
     if evidence is None:
-        return f'<tr><td style="width:34%">{h(step.title)}</td><td class="soft">{h(_("not done"))}</td></tr>'
+        undone = _("not done")
+        return f'<tr><td style="width:34%">{h(step.title)}</td><td class="soft">{h(undone)}</td></tr>'
     word = "person" if not evidence.machine else ""
     by = f"{evidence.by} · {_time(evidence.at)}" + (" · " + _("a person’s word") if word else "")
     told = [
@@ -169,7 +172,8 @@ def _step(step: StepLine) -> str:
     if step.doubt:
         told.insert(0, f'<div class="bad">▲ {h(step.doubt)}</div>')
     if evidence.reason:
-        told.append(f"<div>{h(_('Reason: {reason}').format(reason=evidence.reason))}</div>")
+        reason = _("Reason: {reason}").format(reason=evidence.reason)
+        told.append(f"<div>{h(reason)}</div>")
     figures = " · ".join(f"{name}: {value}" for name, value in evidence.figures)
     if figures:
         told.append(f'<div class="figures">{h(figures)}</div>')
@@ -180,12 +184,14 @@ def _step(step: StepLine) -> str:
             f"{f' <span class=soft>({h(item.by)})</span>' if item.by else ''}</li>"
             for item in evidence.items
         )
-        told.append(f"<details><summary>{h(_('Cases'))}: {len(evidence.items)}</summary><ul>{items}</ul></details>")
+        cases = _("Cases")
+        told.append(f"<details><summary>{h(cases)}: {len(evidence.items)}</summary><ul>{items}</ul></details>")
     for before in step.earlier:
         told.append(f'<div class="figures">{h(_time(before.at))} {h(_before(before))} · {h(before.by)}</div>')
     if evidence.excerpt:
         lines = "\n".join(h(line) for line in evidence.excerpt[-EXCERPT_LINES:])
-        told.append(f"<details><summary>{h(_('Output'))}</summary><pre>{lines}</pre></details>")
+        output = _("Output")
+        told.append(f"<details><summary>{h(output)}</summary><pre>{lines}</pre></details>")
     return f'<tr><td style="width:34%">{h(step.title)}</td><td>{"".join(told)}</td></tr>'
 
 
@@ -201,7 +207,7 @@ def _style(evidence: Evidence) -> str:
 
 def _excerpts(report: Report) -> str:
     if not report.excerpts:
-        return f'<p class="soft">{h(_("No ERROR of the new revision in these hours."))}</p>'
+        return _soft(_("No ERROR of the new revision in these hours."))
     lines = "\n".join(
         f"{h(_time(one.at))}  {h(one.severity):<8} {h(one.revision)}  {h(one.text, 400)}" for one in report.excerpts
     )
@@ -209,6 +215,10 @@ def _excerpts(report: Report) -> str:
         count=len(report.excerpts)
     )
     return f'<section class="card"><pre>{lines}</pre></section><p class="soft">{h(told)}</p>'
+
+
+def _soft(text: str) -> str:
+    return f'<p class="soft">{h(text)}</p>'
 
 
 def _section(title: str, body: str) -> str:

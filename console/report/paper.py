@@ -23,26 +23,26 @@ def paper(report: Report) -> str:
     release = report.story.release
     word, _style = state_of(report)
     lines = [
-        f"# {m(_('Post-mortem: release of {revision}').format(revision=release.canary))}",
+        "# " + m(_("Post-mortem: release of {revision}").format(revision=release.canary)),
         "",
         f"**{m(word)}** · {m(report.service)} · {m(report.environment)} · {_time(release.started)} UTC",
         "",
         *(f"- **{m(name)}**: {m(value)}" for name, value in facts_of(report)),
         *(f"- ▲ {m(problem)}" for problem in report.problems),
         "",
-        f"## {m(_('What happened'))}",
+        _heading(_("What happened")),
         "",
-        f"| {m(_('when'))} | {m(_('what'))} | {m(_('who'))} |",
+        _heads(_("when"), _("what"), _("who")),
         "| --- | --- | --- |",
         *(f"| {_time(one.at)} | {m(one.text)} | {m(one.by)} |" for one in report.story.happenings),
         "",
-        f"## {m(_('Figures'))}",
+        _heading(_("Figures")),
         "",
         *_figures(report),
         "",
     ]
     if report.signatures:
-        lines += [f"## {m(_('Approvals'))}", ""]
+        lines += [_heading(_("Approvals")), ""]
         for signature in report.signatures:
             approval = signature.approval
             told = f"{role_title(approval.role)}: {approval.by}, {_time(approval.at)}, {short_image(approval.digest)}"
@@ -50,7 +50,7 @@ def paper(report: Report) -> str:
             lines.append(f"- {m(told)}: {f'**{m(said)}**' if style == 'bad' else m(said)}")
         lines.append("")
     if report.statements:
-        lines += [f"## {m(_('Statements of migrations, approved by a second person'))}", ""]
+        lines += [_heading(_("Statements of migrations, approved by a second person")), ""]
         for one in report.statements:
             state, style = one.state
             state = f"**{m(state)}**" if style == "bad" else m(state)
@@ -58,12 +58,13 @@ def paper(report: Report) -> str:
             lines.append(f"- {m(told, 600)}: {state}")
         lines.append("")
     if report.steps:
-        lines += [f"## {m(_('The checklist as it stood'))}", ""]
-        lines += [f"| {m(_('step'))} | {m(_('state'))} | {m(_('what'))} | {m(_('who'))} |", "| --- | --- | --- | --- |"]
+        lines += [_heading(_("The checklist as it stood")), ""]
+        lines += [_heads(_("step"), _("state"), _("what"), _("who")), "| --- | --- | --- | --- |"]
         for step in report.steps:
             known = step.evidence
             if known is None:
-                lines.append(f"| {m(step.title)} | {m(_('not done'))} | | |")
+                undone = m(_("not done"))
+                lines.append(f"| {m(step.title)} | {undone} | | |")
                 continue
             whose = "" if known.machine else _("a person’s word")
             before = [
@@ -76,15 +77,24 @@ def paper(report: Report) -> str:
             lines.append(f"| {m(step.title)} | {m(word)} | {m(what)} | {m(known.by)} |")
         lines.append("")
     if report.excerpts:
-        lines += [f"## {m(_('From the log'))}", "", "````text"]
+        lines += [_heading(_("From the log")), "", "````text"]
         lines += [
             f"{_time(one.at)} {one.severity} {one.revision} {code_text(one.text, 400)}" for one in report.excerpts
         ]
         lines += ["````", ""]
     for title in (_("What testing missed"), _("Test case that is added"), _("What else is done, by whom, until when")):
-        lines += [f"## {m(title)}", "", OPEN, ""]
-    lines.append(f"_{m(_('Begun by canario at {at}; times are UTC.').format(at=_time(report.made)))}_")
+        lines += [_heading(title), "", OPEN, ""]
+    begun = m(_("Begun by canario at {at}; times are UTC.").format(at=_time(report.made)))
+    lines.append(f"_{begun}_")
     return "\n".join(lines) + "\n"
+
+
+def _heading(title: str) -> str:
+    return f"## {m(title)}"
+
+
+def _heads(*names: str) -> str:
+    return f"| {' | '.join(m(name) for name in names)} |"
 
 
 def _figures(report: Report) -> list[str]:
@@ -105,7 +115,7 @@ def _figures(report: Report) -> list[str]:
     if not rows:
         return [m(_("There is no data of these hours."))]
     return [
-        f"| {m(_('revision'))} | | {m(_('mean'))} | {m(_('highest minute'))} |",
+        _heads(_("revision"), "", _("mean"), _("highest minute")),
         "| --- | --- | --- | --- |",
         *rows,
     ]

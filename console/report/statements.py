@@ -49,7 +49,8 @@ class StatementYes:
     def statement(self) -> str:
         """Which statement of which file, and how it begins."""
         place = _("{file}, statement {number}").format(file=self.approval.file, number=self.approval.statement)
-        return f"{place}: {self.words or _('the file is gone, or was changed since')}"
+        words = self.words or _("the file is gone, or was changed since")
+        return f"{place}: {words}"
 
     @property
     def state(self) -> tuple[str, str]:

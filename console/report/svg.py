@@ -114,7 +114,8 @@ def chart(
                 parts.append(f'<polyline class="{line.style}" points="{told}"/>')
     legend = "".join(f'<span class="key {line.style}">{html_text(line.name)}</span>' for line in lines)
     if limit is not None:
-        legend += f'<span class="key limit">{html_text(_("limit {value}").format(value=shown(limit)))}</span>'
+        told = _("limit {value}").format(value=shown(limit))
+        legend += f'<span class="key limit">{html_text(told)}</span>'
     return (
         f'<figure><figcaption>{html_text(title)} {legend}</figcaption><svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img"'
         f' aria-label="{html_text(title)}">{"".join(parts)}</svg></figure>'

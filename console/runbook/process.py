@@ -21,7 +21,7 @@ from typing import TextIO
 
 from console.clock import Clock
 from console.errors import CanarioError, UsageError
-from console.journal.scrub import HIDDEN, scrub_text
+from console.journal.scrub import HIDDEN, key_after, scrub_text
 from console.runbook.evidence import EXCERPT_LINES
 from console.secrets import SECRETS, looks_secret
 from console.text import clean
@@ -274,6 +274,7 @@ class _Reader(asyncio.SubprocessProtocol):
 
     def __init__(self, file: TextIO, lines: Callable[[tuple[str, ...]], None], hidden: Sequence[str] = ()) -> None:
         self._hidden = tuple(value for value in hidden if value.strip())
+        self._key = 0
         self._loop = asyncio.get_running_loop()
         self.ended: asyncio.Future[None] = self._loop.create_future()
         self.drained: asyncio.Future[None] = self._loop.create_future()
@@ -353,7 +354,8 @@ class _Reader(asyncio.SubprocessProtocol):
         """Take one line."""
         for value in self._hidden:
             line = line.replace(value, HIDDEN)
-        line = scrub_text(line.rstrip(), LONGEST_LINE)
+        self._key, within = key_after(line, self._key), self._key
+        line = HIDDEN if within else scrub_text(line.rstrip(), LONGEST_LINE)
         self.tail.append(line)
         self._unshown += len(self._pending) == self._pending.maxlen
         self._pending.append(line)

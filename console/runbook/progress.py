@@ -116,6 +116,11 @@ def state_word(state: State) -> str:
     }[state]
 
 
+def closed_word(how: str) -> str:
+    """How a release candidate was closed (`done`, `stopped`), translated."""
+    return {"done": _("done"), "stopped": _("stopped")}.get(how, how)
+
+
 def role_name(role: str) -> str:
     """A role in words."""
     return {
@@ -295,6 +300,7 @@ __all__ = [
     "StepView",
     "Traits",
     "checklist",
+    "closed_word",
     "counted",
     "role_name",
     "short",

@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from console.errors import SettingsError, UsageError
 from console.words import _
+from console.wrong_values import half_sentence
 
 SCENARIO_DIR = Path(__file__).parent / "scenarios"
 """Where the scenario files are kept, inside the package so that they are installed with it."""
@@ -238,7 +239,7 @@ def load_scenario(name: str) -> Scenario:
         key = ".".join(str(part) for part in first["loc"])
         raise SettingsError(
             _("The scenario file {path} is wrong at {key}: {problem}.").format(
-                path=path, key=key or "the top", problem=first["msg"]
+                path=path, key=key or "the top", problem=half_sentence(first)
             ),
             remedy=_("Correct that key; {example} shows every one.").format(example=SCENARIO_DIR / "_base.toml"),
         ) from error

@@ -202,12 +202,12 @@ class Dialog(ModalScreen[T]):
         parts = []
         label = self.confirm_label()
         if self._gone:
-            parts += [_("(Enter does nothing any more)"), f"Esc {_('Close')}"]
+            parts += [_("(Enter does nothing any more)"), "Esc " + _("Close")]
         else:
             if label:
                 parts.append(f"Enter {label}" if self.can_confirm() else _("(Enter does nothing yet)"))
             parts += [*self.other_labels(), f"Esc {self.leave_label()}"]
-        parts.append(f"{key} {_('Roll back')}")
+        parts.append(f"{key} " + _("Roll back"))
         foot = self.query_one("#foot", Static)
         text = "     ".join(parts)
         if getattr(self, "_foot_text", None) != text:

@@ -51,7 +51,7 @@ class CaseDialog(Dialog[CaseWord | None]):
 
     def heading(self) -> str:
         """The case's id."""
-        return f"{self._case}{' · ' + _('critical') if self._critical else ''}"
+        return self._case + (" · " + _("critical") if self._critical else "")
 
     def compose_body(self) -> ComposeResult:
         """The case, and the note."""

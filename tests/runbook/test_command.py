@@ -222,6 +222,14 @@ async def test_a_token_that_a_program_prints_is_hidden_everywhere(bench: Bench) 
     assert token not in str(evidence) + str(bench.progress) + kept(evidence).split("\n", 1)[1]
 
 
+async def test_a_password_that_bandit_quotes_is_in_no_part_of_the_evidence(bench: Bench) -> None:
+    (bench.checkout / "wa.py").write_text("password = 'hunter22222'\n")
+    step = bench.step("command", argv=[sys.executable, "-m", "bandit", "-r", ".", "-f", "txt"], read="bandit")
+    evidence = await bench.run(step)
+    assert "hardcoded password" in str(evidence)
+    assert "hunter22222" not in str(evidence) + str(bench.progress) + kept(evidence)
+
+
 async def test_escape_sequences_are_gone_from_screen_evidence_and_file(bench: Bench) -> None:
     evidence = await bench.run(bench.step("command", argv=python(r"print('\x1b]52;c;aGk=\x07red\x1b[31m\x9bx\u202e')")))
     said = "\n".join([*bench.lines, *evidence.excerpt, kept(evidence)])

@@ -53,6 +53,13 @@ def test_progress_bars_are_lines_of_their_own() -> None:
     assert taken([b"10 %\r20 %\r\n", b"done"])[0] == ["10 %", "20 %", "done"]
 
 
+def test_a_private_key_that_is_printed_is_neither_told_nor_written() -> None:
+    key = b"-----BEGIN PRIVATE KEY-----\nMIIEvQIBADANBg\nc2hvcnQ=\n-----END PRIVATE KEY-----\n"
+    lines, text = taken([b"before\n" + key + b"after\n"])
+    assert (lines[0], lines[-1]) == ("before", "after")
+    assert not [part for part in ("MIIEvQ", "c2hvcnQ") if part in text + str(lines)]
+
+
 async def ran(tmp_path: Path, code: str) -> process.Ran:
     return await process.run(
         [sys.executable, "-c", code],

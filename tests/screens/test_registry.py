@@ -108,3 +108,8 @@ def test_keys_are_shown_as_people_know_them() -> None:
         "R",
         "Esc",
     ]
+
+
+@pytest.mark.parametrize(("key", "told"), [("left", "←"), ("right", "→"), ("pageup", "PgUp"), ("f9", "F9")])
+def test_a_key_is_told_as_it_stands_on_the_keyboard_in_any_language(key: str, told: str) -> None:
+    assert shown_key(key) == told

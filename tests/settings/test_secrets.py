@@ -11,7 +11,8 @@ import keyring.backends.null
 import pytest
 from keyring.backend import KeyringBackend
 
-from console.secrets import find_secret, secret
+from console import secrets
+from console.secrets import ask_for_all, find_secret, known_values, secret
 
 
 class Kept(KeyringBackend):
@@ -87,3 +88,11 @@ def test_settings_load_without_the_keyring() -> None:
     code = "import sys; from console.settings import load_settings; load_settings(); print('keyring' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
+
+
+def test_every_secret_of_the_keyring_is_known_once_all_were_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(secrets, "_FOUND", set())
+    use(monkeypatch, Kept())
+    assert "from the keyring" not in known_values()
+    ask_for_all(["staging"])
+    assert "from the keyring" in known_values()

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, ClassVar, Protocol
 from pydantic import BaseModel, ConfigDict
 
 from console.clock import Clock
+from console.journal.scrub import scrub_text
 from console.release.images import Match, match_image
 from console.runbook.evidence import Evidence, ItemResult, Progress, Result
 from console.runbook.model import Step
@@ -215,19 +216,19 @@ class StepContext:
         machine: bool = True,
         output: str = "",
     ) -> Evidence:
-        """Evidence of this run, with who, when and of what filled in."""
+        """Evidence of this run, with who, when and of what filled in, and without what looks secret."""
         return Evidence(
             step=self.step.id,
             result=result,
             by=self.identity,
             at=self.now(),
-            sentence=sentence,
+            sentence=scrub_text(sentence),
             machine=machine,
             subject=self.subject.bound(self.step.bound_to),
-            figures=figures,
-            problems=problems,
+            figures=tuple((name, scrub_text(value)) for name, value in figures),
+            problems=tuple(scrub_text(problem) for problem in problems),
             remedy=remedy,
-            excerpt=excerpt,
+            excerpt=tuple(scrub_text(line) for line in excerpt),
             items=items,
             learned=learned or {},
             key=self.key,
