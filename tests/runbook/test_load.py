@@ -107,7 +107,7 @@ def test_both_packaged_runbooks_are_sound() -> None:
         ('argv = ["pytest"]', 'argv = ["pytest"], timeout = 5', 13, "", ""),
         ('title = { en = "Second" }', "", 22, "second has no 'title'", 'title = { en = "Staging" }'),
         ('id = "tests"', "", 8, "first, step 1 has no 'id'", 'id = "unit_tests"'),
-        ('help = { en = "They must pass." }', 'help = "Run it"', 12, "tests.help must be a table", 'help = { en = "Run it" }'),
+        ('help = { en = "They must pass." }', 'help = "Run it"', 12, "tests.help must be a table", 'en = "Run it"'),
         ('help = { en = "They must pass." }', "", 8, "tests has no 'help'", 'help = { en = "They must pass." }'),
         ('title = { en = "Tests" }', "", 8, "tests has no 'title'", 'title = { en = "Unit tests" }'),
         ('kind = "command"', "", 8, "tests has no 'kind'", 'kind = "command"'),
