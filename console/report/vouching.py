@@ -58,7 +58,8 @@ class Signature:
         """(what is to be said of it, `good`, `bad` or `soft`)."""
         if self.state is ApprovalState.FORGED:
             told = _("FORGED: written by {who}").format(who=self.forger or _("somebody"))
-            return f"{told}; {_('it does not count')}", "bad"
+            without = _("it does not count")
+            return f"{told}; {without}", "bad"
         if self.state is ApprovalState.VOID:
             return _("counts for nothing: {why}").format(why=self.why), "bad"
         if self.gone:

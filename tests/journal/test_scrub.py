@@ -192,7 +192,7 @@ def test_a_private_key_that_a_program_prints_line_by_line_is_hidden_to_its_end()
     for line in printed:
         within.append(left > 0)
         left = key_after(line, left)
-    assert within == [False, False, True, True, True]
+    assert within == [False, False, True, True, True, False]
     assert not left
 
 

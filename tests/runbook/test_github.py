@@ -593,6 +593,7 @@ async def test_what_enter_merges_is_named_as_far_as_it_is_known(bench: Bench) ->
     assert dispatch.explain_of(replace(known, base="trunk")) == (
         "POST /repos/acme/wa-orchestrator/actions/workflows/deploy.yml/dispatches",
         "ref trunk, inputs -",
+        "Into a protected environment only past the guardrails of a deployment; above 0 % those of a move too.",
     )
     for step in (merge, dispatch):
         for line in (*step.explain(), *step.explain_of(known)):
