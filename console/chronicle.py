@@ -23,7 +23,6 @@ from console.telling import (
     Walk,
     Wrote,
     documents_of,
-    result_word,
     steps_told,
     walks_of,
 )
@@ -422,7 +421,6 @@ __all__ = [
     "documents_of",
     "gather",
     "hours_of",
-    "result_word",
     "rows_of",
     "stopped_early",
     "stories_of",

@@ -113,8 +113,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """Let a test of whole processes fail once, and deal the long ones out so that each worker begins with them.
 
     A busy machine is not our fault: what failed once is seen in the summary as RERUN (none with NO_RERUNS set, for
-    whoever hunts the fault). Long tests at the end of the
-    collection would leave the other workers idle.
+    whoever hunts the fault). Long tests at the end of the collection would leave the other workers idle.
     """
     long: list[pytest.Item] = []
     short: list[pytest.Item] = []

@@ -125,7 +125,7 @@ def step_lines(view: StepView) -> Iterator[str]:
 
 def evidence_lines(evidence: Evidence, indent: str = "            ") -> Iterator[str]:
     """What is known of a run, as lines."""
-    from console.chronicle import result_word
+    from console.telling import result_word
 
     word = _("checked by a machine") if evidence.machine else _("a person's word")
     result = result_word(evidence.result.value)

@@ -6,7 +6,6 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from itertools import groupby
 
-from console.chronicle import result_word
 from console.commands.looking import ended_word
 from console.release.approvals import role_title
 from console.release.guardrails import duration, shares_text
@@ -19,6 +18,7 @@ from console.report.style import STYLE
 from console.report.svg import charts_of
 from console.report.vouching import Signature, StepLine
 from console.runbook.evidence import Evidence, Result
+from console.telling import result_word
 from console.words import _, language
 
 EXCERPT_LINES = 30

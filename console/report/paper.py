@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from console.chronicle import result_word
 from console.release.approvals import role_title
 from console.release.images import short_image
 from console.report.gathering import Report
 from console.report.page import facts_of, state_of
 from console.report.safe import code_text
 from console.report.safe import markdown_text as m
+from console.telling import result_word
 from console.watch.charts import Points
 from console.words import _
 

@@ -10,7 +10,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from console.chronicle import result_word
 from console.release.approvals import check_approvals
 from console.release.audited import ApprovalState, ApprovalWrite, StepCheck, check_steps, seen_coming
 from console.release.state import Approval, Candidate, StepRecord
@@ -18,7 +17,7 @@ from console.runbook.evidence import Evidence, Result
 from console.runbook.shared_cases import worded
 from console.runbook.store import KIND as RUNBOOK_KIND
 from console.runbook.store import from_record, merged, past_of
-from console.telling import Told
+from console.telling import Told, result_word
 from console.words import _, language
 
 if TYPE_CHECKING:

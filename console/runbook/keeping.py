@@ -84,9 +84,8 @@ class Keeping(Standing):
 
     def _after_what_is_known(self, evidence: Evidence) -> Evidence:
         """Evidence with a time past all that is known of its step: a `date` has one-second steps, and newest counts."""
-        known, _theirs = self._merged()
-        last = max((one.at for one in known.get(evidence.step, ())), default=evidence.at)
-        return evidence if evidence.at > last or not known.get(evidence.step) else replace(evidence, at=last + MOMENT)
+        last = max((one.at for one in self._merged()[0].get(evidence.step, ())), default=None)
+        return evidence if last is None or evidence.at > last else replace(evidence, at=last + MOMENT)
 
     def _bound(self, evidence: Evidence) -> Evidence:
         """Evidence of a step that found out what it is of is of that."""
